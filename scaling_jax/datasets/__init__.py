@@ -1,0 +1,87 @@
+"""Real tables of training runs by name, and simulated ones with a known truth.
+
+`list()` shows what there is, `load(name)` returns a table, `simulate(...)` makes one from a law. Nothing is downloaded
+before `load` needs it; every file is checked against its registered SHA-256.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pandas as pd
+
+from . import chinchilla, finetuning, hitchhikers, learning_curves, observational, overtraining, tiny_sweep
+from ._catalog import Dataset
+from ._fetch import Files
+from .simulate import simulate
+
+__all__ = ["list", "load", "simulate"]
+
+_CATALOG: dict[str, Dataset] = {
+    module.DATASET.name: module.DATASET
+    for module in (tiny_sweep, chinchilla, overtraining, finetuning, observational, learning_curves, hitchhikers)
+}
+
+
+def list() -> pd.DataFrame:
+    """The data sets that `load` knows, one row each.
+
+    Returns:
+        DataFrame with name, rows (of the default table), what, source, licence, size (of what is downloaded) and
+        tables (names for `load(..., table=...)`).
+
+    Examples:
+        >>> from scaling_jax import datasets
+        >>> "chinchilla_replication" in set(datasets.list()["name"])
+        True
+    """
+    records = [
+        {
+            "name": data.name,
+            "rows": data.rows(),
+            "what": data.what,
+            "source": data.source,
+            "licence": data.licence,
+            "size": data.size,
+            "tables": ", ".join(data.tables),
+        }
+        for data in _CATALOG.values()
+    ]
+    return pd.DataFrame.from_records(records).astype({"rows": "Int64"})
+
+
+def load(
+    name: str,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    table: str | None = None,
+) -> pd.DataFrame:
+    """A public table of training runs, fetched from its official home at a pinned commit and tidied.
+
+    Files are taken from the folder named by the environment variable `SCALING_JAX_DATA` (laid out as
+    OWNER/NAME/COMMIT/PATH) where it holds them, else from the cache, else downloaded into the cache.
+
+    Args:
+        name: a name from `list()`.
+        cache_dir: folder for downloaded files; by default the user's cache folder.
+        table: one of the data set's tables; by default its first.
+
+    Returns:
+        DataFrame; N in parameters, D in tokens, C in FLOP, loss in nats per token unless `attrs["columns"]` says
+        otherwise. `df.attrs` holds name, table, source, commit, licence, citation, columns (meaning and unit), missing
+        (what could not be fetched or verified) and notes.
+
+    Raises:
+        ValueError: an unknown name or table, or a file that is not the registered one (with both checksums).
+        ConnectionError: a file is neither here nor downloadable.
+        ModuleNotFoundError: a download is needed and pooch is missing.
+
+    Examples:
+        >>> from scaling_jax import datasets
+        >>> runs = datasets.load("chinchilla_replication")  # doctest: +SKIP
+        >>> len(runs), runs.attrs["licence"]                # doctest: +SKIP
+        (245, 'none stated; attribute Besiroglu et al. 2024 and Hoffmann et al. 2022')
+    """
+    if name not in _CATALOG:
+        raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(_CATALOG)}")
+    return _CATALOG[name].load(Files(cache_dir), table)

@@ -1,0 +1,84 @@
+"""One idea: a data set is a record saying where it comes from and what its columns mean, plus a function that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import pandas as pd
+
+from ._fetch import Files
+
+__all__ = ["Dataset", "Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a data set.
+
+    Args:
+        read: builds it from the original files.
+        rows: the number of rows it must have; None for the one that ships with the package.
+        columns: meaning and unit per column; a name may hold `*` for a group of columns.
+    """
+
+    read: Callable[[Files], pd.DataFrame]
+    rows: int | None
+    columns: Mapping[str, str]
+
+    def undocumented(self, frame: pd.DataFrame) -> list[str]:
+        return [c for c in frame.columns if not any(fnmatchcase(c, pattern) for pattern in self.columns)]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A public data set: its origin, its terms, its tables (the first is the one loaded by default)."""
+
+    name: str
+    what: str
+    source: str
+    commit: str
+    licence: str
+    citation: str
+    size: str
+    tables: Mapping[str, Table]
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def rows(self) -> int | None:
+        """Rows of the default table; None where it ships with the package and this installation lacks it."""
+        table = next(iter(self.tables.values()))
+        if table.rows is not None:
+            return table.rows
+        try:
+            return len(table.read(Files()))
+        except FileNotFoundError:
+            return None
+
+    def load(self, files: Files, table: str | None = None) -> pd.DataFrame:
+        key = table or next(iter(self.tables))
+        if key not in self.tables:
+            raise ValueError(f"data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}")
+        spec = self.tables[key]
+        frame = spec.read(files)
+        missing = [*self.missing, *frame.attrs.get("missing", ())]
+        # A source that could not be fetched says how many rows it takes away.
+        rows = len(frame) if spec.rows is None else spec.rows - frame.attrs.get("missing_rows", 0)
+        if len(frame) != rows:
+            raise ValueError(
+                f"data set {self.name!r}, table {key!r}, has {len(frame)} rows instead of {rows}: "
+                "the files are not those this version of scaling_jax knows, please report it"
+            )
+        frame.attrs = {
+            "name": self.name,
+            "table": key,
+            "source": self.source,
+            "commit": self.commit,
+            "licence": self.licence,
+            "citation": self.citation,
+            "columns": dict(spec.columns),
+            "missing": missing,
+            "notes": list(self.notes),
+        }
+        return frame

@@ -1,0 +1,139 @@
+"""One idea: a file of a public repository, at a pinned commit, is on disk and is exactly the file we expect.
+
+A file is named OWNER/NAME/COMMIT/PATH. It is looked for in the local mirror (environment variable `SCALING_JAX_DATA`),
+then in the cache, then downloaded into the cache. Wherever it came from, its SHA-256 must be the registered one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+__all__ = ["MIRROR_VARIABLE", "Files", "registry"]
+
+MIRROR_VARIABLE = "SCALING_JAX_DATA"
+RAW_URL = "https://raw.githubusercontent.com/"
+ARCHIVE_URL = "https://codeload.github.com/"
+REMEDY = (
+    f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under OWNER/NAME/COMMIT/PATH"
+)
+
+
+@cache
+def registry() -> dict[str, str]:
+    """The registered SHA-256 per file name (OWNER/NAME/COMMIT/PATH)."""
+    lines = resources.files(__package__).joinpath("registry.txt").read_text(encoding="utf-8").splitlines()
+    return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines if line)}
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where files come from: an optional mirror and a cache folder (None: pooch's own for this user)."""
+
+    cache_dir: str | os.PathLike[str] | None = None
+
+    @property
+    def mirror(self) -> Path | None:
+        folder = os.environ.get(MIRROR_VARIABLE)
+        return Path(folder).expanduser() if folder else None
+
+    @property
+    def cache(self) -> Path:
+        if self.cache_dir is not None:
+            return Path(self.cache_dir).expanduser()
+        return Path(_pooch().os_cache("scaling_jax"))
+
+    def get(self, names: Iterable[str]) -> dict[str, Path]:
+        """The checked local path of every named file, downloading what is not here."""
+        names = list(names)
+        # Hundreds of small files: a few connections at once, so that latency does not add up.
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return dict(zip(names, pool.map(self.one, names), strict=True))
+
+    def one(self, name: str) -> Path:
+        """The checked local path of one file.
+
+        Raises:
+            ValueError: the file, wherever it was found, is not the registered one.
+            ConnectionError: the file is nowhere on this machine and could not be downloaded.
+            ModuleNotFoundError: a download is needed and pooch is not installed.
+        """
+        expected = registry()[name]
+        local = self.find(name)
+        if local is None:
+            return self._download(RAW_URL + quote(name, safe="/="), self.cache / name, name, expected)
+        found = sha256(local)
+        if found != expected:
+            raise ValueError(
+                f"{name} at {local} is altered or truncated (sha256 {found}, expected {expected}): "
+                "delete it, so that it can be fetched again"
+            )
+        return local
+
+    def find(self, name: str) -> Path | None:
+        """The file on this machine, unchecked, or None."""
+        if self.mirror is not None and (self.mirror / name).is_file():
+            return self.mirror / name
+        if self.cache_dir is None and not _has_pooch():
+            return None
+        return self.cache / name if (self.cache / name).is_file() else None
+
+    def archive(self, repository: str, commit: str) -> Path:
+        """The .tar.gz of a whole repository. GitHub makes it anew each time, so only its content can be checked."""
+        name = f"{repository}/{commit}.tar.gz"
+        local = self.find(name)
+        if local is not None:
+            return local
+        return self._download(f"{ARCHIVE_URL}{repository}/tar.gz/{commit}", self.cache / name, name, None)
+
+    def _download(self, url: str, path: Path, name: str, expected: str | None) -> Path:
+        pooch = _pooch()
+        try:
+            # pooch writes a temporary file beside the target, checks it and renames it: never half a file in the cache.
+            pooch.retrieve(
+                url,
+                known_hash=None if expected is None else f"sha256:{expected}",
+                fname=path.name,
+                path=path.parent,
+                downloader=pooch.HTTPDownloader(progressbar=False, timeout=60),
+            )
+        except ValueError as error:
+            raise ValueError(f"{name} from {url} was refused and not kept: {error}") from error
+        except OSError as error:  # requests' exceptions are OSErrors too
+            # str(error) of a failed connection is a nest of reprs; its type says enough.
+            raise ConnectionError(
+                f"{name} is not on this machine and could not be downloaded ({type(error).__name__}): {REMEDY}"
+            ) from error
+        return path
+
+
+def _has_pooch() -> bool:
+    try:
+        _pooch()
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def _pooch():
+    try:
+        import pooch
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "downloading a data set needs pooch: pip install 'scaling_jax[data]', "
+            f"or set {MIRROR_VARIABLE} to a local copy of the files",
+            name="pooch",
+        ) from error
+    return pooch

@@ -1,0 +1,199 @@
+"""One idea: a table of training runs whose truth is known, drawn from a law with the noise that real runs have."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from itertools import pairwise, product
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    law: Callable[..., Any],
+    params: Mapping[str, Any],
+    design: pd.DataFrame | Mapping[str, Any],
+    *,
+    noise: float = 0.0,
+    kind: Literal["multiplicative", "additive"] = "multiplicative",
+    outliers: float = 0.0,
+    outlier_size: float | None = None,
+    run: str | None = None,
+    run_sd: float = 0.0,
+    correlation: float = 0.0,
+    along: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    target: str = "loss",
+    grid: bool = False,
+    seed: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    r"""A table drawn from a law, for tests, docs and power studies.
+
+    $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad y_{rt} = L(x_{rt}) + b_r + e_{rt} + o_{rt}$$
+
+    with $b_r \sim N(0, \mathtt{run\_sd}^2)$ shared by the rows of a run, $e_{rt} \sim N(0, \mathtt{noise}^2)$ correlated
+    along a run, and $o_{rt} = \pm\mathtt{outlier\_size}$ in a random share of the rows.
+
+    Args:
+        law: a `Law`, or any function of arrays called as `law(N=..., D=..., E=..., A=...)`.
+        params: the true parameters, natural units.
+        design: the inputs: a table, or a mapping from column to array (scalars are repeated), kept as columns.
+        noise: standard deviation of e: of log y (0.01 is about one per cent) or, with kind="additive", in y's unit.
+        kind: "multiplicative" (log-normal) or "additive".
+        outliers: share of rows, between 0 and 1, that are outliers; each row is one with this probability.
+        outlier_size: size of an outlier in the same unit as noise; 10 * noise by default.
+        run: column naming the training run of a row; by default "run" where the design has it.
+        run_sd: standard deviation of the runs' random effects b, same unit as noise.
+        correlation: correlation of e between neighbouring rows of a run, in their order in the table (AR(1)); with
+            `along`, between rows one unit of ln(along) apart (an Ornstein-Uhlenbeck process).
+        along: positive column, usually tokens, along which the correlation decays.
+        inputs: law input -> column, where the names differ.
+        target: name of the new column.
+        grid: the mapping's arrays are axes, and every combination is a row (the last axis varies fastest).
+        seed: seed, or a NumPy generator (which is advanced); NumPy's global state is not touched.
+
+    Returns:
+        DataFrame: the design and the target. `df.attrs["truth"]` holds law, params, all settings and the rows that are
+        outliers.
+
+    Raises:
+        ValueError: a missing column, an unknown parameter, a setting out of range, a law that is not finite (or, with
+            multiplicative noise, not positive) on the design.
+
+    Examples:
+        >>> from scaling_jax import datasets
+        >>> def power(N, *, A, alpha):
+        ...     return A * N**-alpha
+        >>> table = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0, 16.0]})
+        >>> table["loss"].tolist()
+        [8.0, 4.0, 2.0]
+        >>> noisy = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0]}, noise=0.01, seed=1)
+        >>> noisy.attrs["truth"]["params"]
+        {'A': 8.0, 'alpha': 0.5}
+    """
+    settings = {"noise": noise, "run_sd": run_sd, "outlier_size": outlier_size or 0.0}
+    for name, value in settings.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"{name}={value!r} has to be a number >= 0")
+    for name, value, most in (("outliers", outliers, 1.0), ("correlation", correlation, 1.0 - 1e-12)):
+        if not 0 <= value <= most:
+            raise ValueError(f"{name}={value!r} has to be between 0 and 1" + (", below 1" if most < 1 else ""))
+    if kind not in ("multiplicative", "additive"):
+        raise ValueError(f"kind={kind!r}: choose 'multiplicative' or 'additive'")
+    table = _frame(design, grid)
+    if target in table.columns:
+        raise ValueError(f"the design already has a column {target!r}: rename it, or choose target=")
+    run = "run" if run is None and "run" in table.columns else run
+    if run is None and (run_sd > 0 or correlation > 0):
+        raise ValueError("run_sd and correlation need to know which rows belong to one run: name the column with run=")
+    for column in (run, along):
+        if column is not None and column not in table.columns:
+            raise ValueError(f"the design has no column {column!r}: it has {', '.join(map(str, table.columns))}")
+    expected = _evaluate(law, params, table, inputs or {}, kind)
+
+    generator = np.random.default_rng(seed)
+    size = 10 * noise if outlier_size is None else outlier_size
+    codes = np.zeros(len(table), dtype=int) if run is None else pd.factorize(table[run])[0]
+    if (codes < 0).any():
+        raise ValueError(f"column {run!r} is empty in row {int((codes < 0).argmax())}: every row needs its run")
+    # Every draw is made whatever the settings, so that changing one setting leaves the other draws as they were.
+    steps = generator.standard_normal(len(table))
+    effects = generator.standard_normal(codes.max(initial=-1) + 1)
+    is_outlier = generator.random(len(table)) < outliers
+    signs = generator.choice([-1.0, 1.0], len(table))
+
+    residual = noise * _correlated(steps, codes, _place(table, codes, along), correlation)
+    residual += run_sd * effects[codes] + size * signs * is_outlier
+    table[target] = expected * np.exp(residual) if kind == "multiplicative" else expected + residual
+    table.attrs["truth"] = {
+        "law": getattr(law, "name", getattr(law, "__name__", str(law))),
+        "params": {k: np.asarray(v).tolist() for k, v in params.items()},
+        "target": target,
+        "kind": kind,
+        "noise": noise,
+        "run": run,
+        "run_sd": run_sd,
+        "correlation": correlation,
+        "along": along,
+        "outliers": outliers,
+        "outlier_size": size,
+        "outlier_rows": np.flatnonzero(is_outlier).tolist(),
+        "seed": seed if isinstance(seed, int) else None,
+    }
+    return table
+
+
+def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame:
+    if isinstance(design, pd.DataFrame):
+        if grid:
+            raise ValueError("grid=True needs a mapping from column to axis, not a table")
+        table = design.reset_index(drop=True)
+    elif grid:
+        axes = {name: np.atleast_1d(np.asarray(values)) for name, values in design.items()}
+        table = pd.DataFrame(list(product(*axes.values())), columns=list(axes))
+    else:
+        lengths = {name: np.size(values) for name, values in design.items() if np.ndim(values)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"the design's columns differ in length ({lengths}): did you mean grid=True?")
+        # Scalars alone make one row.
+        table = pd.DataFrame(dict(design), index=None if lengths else [0])
+    if table.empty:
+        raise ValueError("the design has no rows")
+    return table
+
+
+def _evaluate(
+    law: Callable[..., Any], params: Mapping[str, Any], table: pd.DataFrame, columns: Mapping[str, str], kind: str
+) -> np.ndarray:
+    names, known = _signature(law)
+    if known is not None and set(params) != set(known):
+        missing, unknown = sorted(set(known) - set(params)), sorted(set(params) - set(known))
+        raise ValueError(f"params do not fit the law: missing {missing}, unknown {unknown}")
+    if absent := [columns.get(n, n) for n in names if columns.get(n, n) not in table.columns]:
+        raise ValueError(f"the design has no column {absent[0]!r}: add it, or map the law's input with inputs=")
+    arrays = {n: table[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names}
+    values = np.broadcast_to(np.asarray(law(**arrays, **params), dtype=np.float64), len(table))
+    bad = ~np.isfinite(values) if kind == "additive" else ~(np.isfinite(values) & (values > 0))
+    if bad.any():
+        wanted = "finite" if kind == "additive" else "finite and positive, as multiplicative noise needs"
+        row = int(bad.argmax())
+        raise ValueError(f"the law is {values[row]} in row {row} ({int(bad.sum())} such rows): it has to be {wanted}")
+    return values
+
+
+def _signature(law: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Names of the inputs and, where they can be known, of the parameters."""
+    if hasattr(law, "inputs"):
+        return tuple(law.inputs), tuple(law.params)  # pyright: ignore[reportFunctionMemberAccess]
+    arguments = inspect.signature(law).parameters.values()
+    inputs = tuple(a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD)
+    if any(a.kind is a.VAR_KEYWORD for a in arguments):
+        return inputs, None
+    return inputs, tuple(a.name for a in arguments if a.kind is a.KEYWORD_ONLY)
+
+
+def _place(table: pd.DataFrame, codes: np.ndarray, along: str | None) -> np.ndarray:
+    """Where a row is on the axis along which correlation decays: its number within the run, or ln(along)."""
+    if along is None:
+        return table.groupby(codes).cumcount().to_numpy(dtype=float)
+    values = table[along].to_numpy(dtype=np.float64)
+    if not (values > 0).all():
+        raise ValueError(f"column {along!r} has to be positive, since correlation decays along its logarithm")
+    return np.log(values)
+
+
+def _correlated(steps: np.ndarray, codes: np.ndarray, place: np.ndarray, correlation: float) -> np.ndarray:
+    """Stationary noise of unit variance, correlated within each run, independent between runs."""
+    if correlation == 0:
+        return steps
+    noise = steps.copy()
+    order = np.lexsort((place, codes))
+    for before, here in pairwise(order):
+        if codes[before] == codes[here]:
+            kept = correlation ** (place[here] - place[before])
+            noise[here] = kept * noise[before] + np.sqrt(1 - kept**2) * steps[here]
+    return noise
