@@ -93,9 +93,7 @@ def _read(source: Source, what: str) -> pd.DataFrame:
     text = _text(source)
     header = next(csv.reader(io.StringIO(text)), [])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
-        raise ValueError(
-            f"{what} has the column {repeated[0]!r} more than once: two runs share a name, rename one in W&B and export again"
-        )
+        raise ValueError(f"{what} has the column {repeated[0]!r} more than once: two runs share a name, rename one in W&B and export again")
     if len(header) < 2:
         raise ValueError(f"{what} has fewer than two columns: export the panel or table from W&B as CSV")
     frame = pd.read_csv(io.StringIO(text))
@@ -116,14 +114,10 @@ def _read_runs(source: Source) -> pd.DataFrame:
     runs = _read(source, "runs_csv")
     name = next((c for c in NAME_COLUMNS if c in runs.columns), None)
     if name is None:
-        raise ValueError(
-            f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): export it again"
-        )
+        raise ValueError(f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): export it again")
     runs = runs.rename(columns={name: "run"}).astype({"run": str})
     if (twice := runs["run"].duplicated()).any():
-        raise ValueError(
-            f"runs_csv has two runs named {runs.loc[twice, 'run'].iloc[0]!r}: rename one in W&B and export both files again"
-        )
+        raise ValueError(f"runs_csv has two runs named {runs.loc[twice, 'run'].iloc[0]!r}: rename one in W&B and export both files again")
     return runs
 
 
@@ -139,18 +133,14 @@ def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str,
             run, _, metric = column.rpartition(" - ")
             parts[column] = (run, metric)
         else:
-            raise ValueError(
-                f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel from W&B as CSV"
-            )
+            raise ValueError(f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel from W&B as CSV")
     return parts
 
 
 def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> pd.DataFrame:
     wide = wide.assign(**{c: _numbers(wide[c]) for c in wide.columns})
     if wide[axis].isna().any():
-        raise ValueError(
-            f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again"
-        )
+        raise ValueError(f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again")
     pieces = []
     for run in dict.fromkeys(run for run, _ in parts.values()):
         columns = {c: metric for c, (r, metric) in parts.items() if r == run}
@@ -216,8 +206,7 @@ def _join(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     unmatched = [run for run in dict.fromkeys(table["run"]) if run not in set(runs["run"])]
     if unmatched:
         warnings.warn(
-            f"{len(unmatched)} of the runs in history_csv are not in runs_csv ({', '.join(unmatched[:5])}): "
-            "their configuration is empty",
+            f"{len(unmatched)} of the runs in history_csv are not in runs_csv ({', '.join(unmatched[:5])}): their configuration is empty",
             stacklevel=3,
         )
     return table.merge(runs, on="run", how="left", validate="many_to_one"), unmatched

@@ -1,4 +1,4 @@
-"""One idea: a data set is a record saying where it comes from and what its columns mean, plus a function that reads it."""
+"""One idea: a data set is a record (where it comes from, what its columns mean) and a function that reads it."""
 
 from __future__ import annotations
 

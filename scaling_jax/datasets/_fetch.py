@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,15 +22,13 @@ __all__ = ["MIRROR_VARIABLE", "Files", "registry"]
 MIRROR_VARIABLE = "SCALING_JAX_DATA"
 RAW_URL = "https://raw.githubusercontent.com/"
 ARCHIVE_URL = "https://codeload.github.com/"
-REMEDY = (
-    f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under OWNER/NAME/COMMIT/PATH"
-)
+REMEDY = f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under OWNER/NAME/COMMIT/PATH"
 
 
 @cache
 def registry() -> dict[str, str]:
     """The registered SHA-256 per file name (OWNER/NAME/COMMIT/PATH)."""
-    lines = resources.files(__package__).joinpath("registry.txt").read_text(encoding="utf-8").splitlines()
+    lines = (resources.files("scaling_jax.datasets") / "registry.txt").read_text(encoding="utf-8").splitlines()
     return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines if line)}
 
 
@@ -57,10 +56,14 @@ class Files:
 
     def get(self, names: Iterable[str]) -> dict[str, Path]:
         """The checked local path of every named file, downloading what is not here."""
-        names = list(names)
         # Hundreds of small files: a few connections at once, so that latency does not add up.
         with ThreadPoolExecutor(max_workers=8) as pool:
-            return dict(zip(names, pool.map(self.one, names), strict=True))
+            futures = {name: pool.submit(self.one, name) for name in names}
+            try:
+                return {name: future.result() for name, future in futures.items()}
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def one(self, name: str) -> Path:
         """The checked local path of one file.
@@ -99,23 +102,25 @@ class Files:
         return self._download(f"{ARCHIVE_URL}{repository}/tar.gz/{commit}", self.cache / name, name, None)
 
     def _download(self, url: str, path: Path, name: str, expected: str | None) -> Path:
-        pooch = _pooch()
+        download = _pooch().HTTPDownloader(progressbar=False, timeout=60)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        # Only a complete, checked file gets its name, whatever interrupts us.
         try:
-            # pooch writes a temporary file beside the target, checks it and renames it: never half a file in the cache.
-            pooch.retrieve(
-                url,
-                known_hash=None if expected is None else f"sha256:{expected}",
-                fname=path.name,
-                path=path.parent,
-                downloader=pooch.HTTPDownloader(progressbar=False, timeout=60),
-            )
-        except ValueError as error:
-            raise ValueError(f"{name} from {url} was refused and not kept: {error}") from error
+            download(url, part, None)  # pyright: ignore[reportArgumentType]
+            if expected is not None and (found := sha256(Path(part))) != expected:
+                raise ValueError(
+                    f"{name} from {url} is altered or truncated (sha256 {found}, expected {expected}) and was not kept: "
+                    "try again later, or report it if it persists"
+                )
+            os.replace(part, path)
         except OSError as error:  # requests' exceptions are OSErrors too
-            # str(error) of a failed connection is a nest of reprs; its type says enough.
-            raise ConnectionError(
-                f"{name} is not on this machine and could not be downloaded ({type(error).__name__}): {REMEDY}"
-            ) from error
+            # A failed connection prints as a nest of objects, an answer of the server as a line.
+            reason = str(error) if getattr(error, "response", None) is not None else type(error).__name__
+            raise ConnectionError(f"{name} is not on this machine and could not be downloaded ({reason}): {REMEDY}") from error
+        finally:
+            Path(part).unlink(missing_ok=True)
         return path
 
 
@@ -132,8 +137,7 @@ def _pooch():
         import pooch
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "downloading a data set needs pooch: pip install 'scaling_jax[data]', "
-            f"or set {MIRROR_VARIABLE} to a local copy of the files",
+            f"downloading a data set needs pooch: pip install 'scaling_jax[data]' (or set {MIRROR_VARIABLE} to a local copy of the files)",
             name="pooch",
         ) from error
     return pooch

@@ -52,8 +52,8 @@ def read(files: Files) -> pd.DataFrame:
     found = digest(table)
     if found != DIGEST:
         raise Unverified(
-            f"folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} rows (of {ROWS}) with digest {found} instead of "
-            f"{DIGEST}, so it is altered, incomplete or misread and was left out"
+            f"folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} of {ROWS} rows with digest {found} instead "
+            f"of {DIGEST}, so it is altered, incomplete or misread and was left out"
         )
     return table
 
@@ -157,9 +157,7 @@ def _bias(path: PurePosixPath, document: dict) -> dict:
     else:  # bias-evals/winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000
         label = path.stem.split("_")[2]
         size, deduped = folders[-1], "deduped" in label
-        kind = (
-            "pythia-long-intervention" if "long" in label else "pythia-intervention" if "inter" in label else "pythia"
-        )
+        kind = "pythia-long-intervention" if "long" in label else "pythia-intervention" if "inter" in label else "pythia"
     data = "pile-deduped" if deduped else "pile"
     return _row(_name(kind, size, data, shots), kind, size, data, steps)
 

@@ -27,14 +27,11 @@ def read(files: Files) -> pd.DataFrame:
 
 DATASET = Dataset(
     name="learning_curves",
-    what="92 learning curves (image classification, translation, language modelling, BIG-Bench), split for extrapolation",
+    what="92 learning curves (images, translation, language modelling, BIG-Bench), split for extrapolation",
     source="https://github.com/IBM/ColPret",
     commit=COMMIT,
     licence="CC BY 4.0",
-    citation=(
-        "Alabdulmohsin, Neyshabur, Zhai (2022), Revisiting Neural Scaling Laws in Language and Vision, NeurIPS 2022, "
-        "arXiv:2209.06640"
-    ),
+    citation=("Alabdulmohsin, Neyshabur, Zhai (2022), Revisiting Neural Scaling Laws in Language and Vision, arXiv:2209.06640"),
     size="1.1 MB",
     tables={
         "curves": Table(

@@ -38,8 +38,9 @@ WITHOUT_FLOPS = ("Mistral", "Mixtral", "Qwen2")
 def read(files: Files, file: str) -> pd.DataFrame:
     table = pd.read_csv(files.one(f"{FOLDER}/{file}.csv"))
     # -1 stands for missing, except in chance-corrected scores, where it is what a score of 0 gives at chance 1/2.
-    scores = [c for c in table.select_dtypes("number") if "norm" not in c]
-    table[scores] = table[scores].mask(table[scores] == -1)
+    for column in table.columns.astype(str):
+        if "norm" not in column and pd.api.types.is_numeric_dtype(table[column]):
+            table[column] = table[column].mask(table[column] == -1)
     table = table.rename(columns={"Model": "model", "Model Family": "family"})
     if "family" in table:
         scaled = {"n_params": ("Model Size (B)", 1e9), "tokens": ("Pretraining Data Size (T)", 1e12)}
@@ -65,10 +66,10 @@ DESCRIBED = MODEL | {
     "tokens": "training tokens as announced by the maker [tokens]",
     "flops": "training compute 6ND [FLOP]",
 }
-SCORES = {
-    name: "accuracy, or the benchmark's own score [fraction]"
-    for name in ("MMLU", "ARC-C", "HellaSwag", "Winograd", "TruthfulQA", "GSM8K", "XWinograd", "HumanEval")
-}
+SCORES = dict.fromkeys(
+    ("MMLU", "ARC-C", "HellaSwag", "Winograd", "TruthfulQA", "GSM8K", "XWinograd", "HumanEval"),
+    "accuracy, or the benchmark's own score [fraction]",
+)
 FLAGS = {
     "in_base_pool_77": "the 77 models of the paper's first version",
     "preregistered_test": "20 models released later, predictions registered beforehand",

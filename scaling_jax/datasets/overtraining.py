@@ -35,12 +35,10 @@ def read_models(files: Files) -> pd.DataFrame:
     names = sorted(Path(n).stem for n in registry() if n.startswith(MODEL_FOLDER))
     runs = files.get(f"{MODEL_FOLDER}{name}.json" for name in names)
     evaluations = files.get(f"{FOLDER}/evals/evaluation_{name}_heavy.json" for name in names)
-    table = pd.DataFrame(
-        [_run(_json(run)) | _errors(_json(e)) for run, e in zip(runs.values(), evaluations.values(), strict=True)]
-    )
+    table = pd.DataFrame([_run(_json(run)) | _errors(_json(e)) for run, e in zip(runs.values(), evaluations.values(), strict=True)])
     subset = [f"err_{task}" for task in _subset(table, read_metadata(files))]
     tasks = [c for c in table.columns if c.startswith("err_")]
-    first = int(table.columns.get_indexer([tasks[0]])[0])
+    first = list(table.columns).index(tasks[0])
     table.insert(first, "err_avg_46", table[tasks].mean(axis=1))
     table.insert(first + 1, "err_avg_17", table[subset].mean(axis=1))
     return table.sort_values(["dataset", "n_params", "token_multiplier"], ignore_index=True)
@@ -129,8 +127,9 @@ def _errors(record: dict) -> dict[str, float]:
 def _subset(models: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
     """The paper's 17 tasks: those on which at least one 0.154e9-parameter model beats chance by ten points."""
     tasks = [c.removeprefix("err_") for c in models.columns if c.startswith("err_") and not c.startswith("err_avg_")]
-    best = 1 - models.loc[models["model"] == SUBSET_MODEL, [f"err_{t}" for t in tasks]].min()
-    return [t for t in tasks if best[f"err_{t}"] > metadata.loc[t, "random_baseline_acc"] + 0.1]
+    models = models[models["model"] == SUBSET_MODEL]
+    chance = metadata["random_baseline_acc"]
+    return [t for t in tasks if 1 - models[f"err_{t}"].min() > chance[t] + 0.1]
 
 
 def _json(path: Path) -> dict:
@@ -143,10 +142,7 @@ DATASET = Dataset(
     source="https://github.com/mlfoundations/scaling",
     commit=COMMIT,
     licence="MIT",
-    citation=(
-        "Gadre et al. (2024), Language models scale reliably with over-training and on downstream tasks, "
-        "arXiv:2403.08540"
-    ),
+    citation=("Gadre et al. (2024), Language models scale reliably with over-training and on downstream tasks, arXiv:2403.08540"),
     size="1.1 MB in 210 files",
     tables={
         "models": Table(

@@ -35,8 +35,8 @@ def simulate(
 
     $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad y_{rt} = L(x_{rt}) + b_r + e_{rt} + o_{rt}$$
 
-    with $b_r \sim N(0, \mathtt{run\_sd}^2)$ shared by the rows of a run, $e_{rt} \sim N(0, \mathtt{noise}^2)$ correlated
-    along a run, and $o_{rt} = \pm\mathtt{outlier\_size}$ in a random share of the rows.
+    with $b_r \sim N(0, \mathtt{run\_sd}^2)$ shared by the rows of a run, $e_{rt} \sim N(0, \mathtt{noise}^2)$
+    correlated along a run, and $o_{rt} = \pm\mathtt{outlier\_size}$ in a random share of the rows.
 
     Args:
         law: a `Law`, or any function of arrays called as `law(N=..., D=..., E=..., A=...)`.
@@ -146,9 +146,7 @@ def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame
     return table
 
 
-def _evaluate(
-    law: Callable[..., Any], params: Mapping[str, Any], table: pd.DataFrame, columns: Mapping[str, str], kind: str
-) -> np.ndarray:
+def _evaluate(law: Callable[..., Any], params: Mapping[str, Any], table: pd.DataFrame, columns: Mapping[str, str], kind: str) -> np.ndarray:
     names, known = _signature(law)
     if known is not None and set(params) != set(known):
         missing, unknown = sorted(set(known) - set(params)), sorted(set(params) - set(known))

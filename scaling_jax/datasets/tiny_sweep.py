@@ -17,7 +17,7 @@ def read(files: Files) -> pd.DataFrame:
     source = resources.files("scaling_jax") / "_data" / FILE
     if not source.is_file():
         raise FileNotFoundError(
-            f"scaling_jax/_data/{FILE} is missing from this installation: reinstall scaling_jax, or run benchmarks/sweep"
+            f"scaling_jax/_data/{FILE} is missing from this installation: reinstall scaling_jax or run benchmarks/sweep"
         )
     with source.open("rb") as stream:
         return pd.read_csv(stream, compression="gzip")

@@ -1,0 +1,60 @@
+"""scaling_jax: neural scaling laws, fitted in JAX, with a certificate on every optimum.
+
+`import scaling_jax as sj`, then `sj.fit(sj.laws.chinchilla, runs)`. Importing is silent and changes no setting.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from scaling_jax import laws
+from scaling_jax.data import DataError, read_runs
+from scaling_jax.domains import Domain, Interval, NonNegative, Positive, Real, Unit
+from scaling_jax.engine.lbfgs import LBFGS
+from scaling_jax.engine.lm import LM
+from scaling_jax.fit import certify_params as certify
+from scaling_jax.fit import fit, fit_groups
+from scaling_jax.law import Law, Parameter, law
+from scaling_jax.objective import AbsoluteError, Asymmetric, Huber, SquaredError
+from scaling_jax.result import FitGroups, FitResult
+
+if TYPE_CHECKING:
+    from scaling_jax import datasets
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LBFGS",
+    "LM",
+    "AbsoluteError",
+    "Asymmetric",
+    "DataError",
+    "Domain",
+    "FitGroups",
+    "FitResult",
+    "Huber",
+    "Interval",
+    "Law",
+    "NonNegative",
+    "Parameter",
+    "Positive",
+    "Real",
+    "SquaredError",
+    "Unit",
+    "certify",
+    "datasets",
+    "fit",
+    "fit_groups",
+    "law",
+    "laws",
+    "read_runs",
+]
+
+_LAZY = {"datasets"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"scaling_jax.{name}")
+    raise AttributeError(f"module 'scaling_jax' has no attribute '{name}'")

@@ -1,0 +1,346 @@
+"""The certificate: what an optimum must show before anybody acts on it, and what the data cannot say.
+
+It reads what the engine left behind (exact gradient and Hessian, every finished lane) and the rows that were fitted, and
+turns them into numbers and plain sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scaling_jax.data import Runs
+from scaling_jax.engine.predict import predict
+from scaling_jax.engine.starts import linear_parameters
+from scaling_jax.engine.status import Status
+from scaling_jax.law import Law
+from scaling_jax.objective import Objective
+
+__all__ = ["Certificate", "Evidence", "agreement", "certify"]
+
+EPS = np.finfo(np.float64).eps
+STATIONARY = 1e-8
+EXTINCT_SHARE = 1e-6
+BASIN_GAP = 1e-3
+FEW_AGREE = 0.1
+VAGUE_LOG = np.log(10.0)
+OUTLIER_SIGMAS = 6.0
+ILL_CONDITIONED = 1e12
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the engine knows about one fit.
+
+    Args:
+        z: best point, (k,), search coordinates; gradient, hessian: exact derivatives there.
+        tie, offset: from search to the law's coordinates, `x = tie @ z + offset`.
+        lower, upper: bounds of z.
+        free: (k,), which search coordinates move at all.
+        value: the objective in the kernel's units.
+        status: how the best lane ended.
+        finished_value, finished_status: every lane that was run to its end.
+        n_starts, n_polished: lanes begun and polished.
+    """
+
+    z: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    tie: np.ndarray
+    offset: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    free: np.ndarray
+    value: float
+    status: int
+    finished_value: np.ndarray
+    finished_status: np.ndarray
+    n_starts: int
+    n_polished: int
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Numbers and sentences about one optimum.
+
+    Args:
+        status: converged, not_converged, underdetermined or failed.
+        relative_decrement: share of the objective a Newton step would still gain, g'H^-1 g / 2f; subgradient for corners.
+        curvature_ok: whether the exact Hessian is positive semi-definite within rounding.
+        n_starts, n_finished, n_polished, n_agree, n_basins: lanes begun, run to the end, polished, agreeing; distinct optima.
+        runner_up: relative gap in objective to the next distinct optimum found, NaN when there is none.
+        condition: condition number of the Hessian in search coordinates.
+        spread: label -> rough one-sigma extent in the search coordinate (natural log for positive parameters).
+        unidentified, extinct, at_bound, outliers: names and rows.
+        warnings: sentences, most serious first.
+    """
+
+    status: str
+    relative_decrement: float
+    curvature_ok: bool
+    n_starts: int
+    n_finished: int
+    n_polished: int
+    n_agree: int
+    n_basins: int
+    runner_up: float
+    condition: float
+    spread: dict[str, float] = field(default_factory=dict)
+    unidentified: list[str] = field(default_factory=list)
+    extinct: list[str] = field(default_factory=list)
+    at_bound: list[str] = field(default_factory=list)
+    outliers: list[Any] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def agreement(best: Any, scale: Any) -> Any:
+    """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the target)."""
+    return best * (1 + 1e-6) + 64 * EPS * scale
+
+
+def certify(
+    law: Law,
+    objective: Objective,
+    numbers: np.ndarray,
+    evidence: Evidence,
+    runs: Runs,
+    residual: np.ndarray,
+    fixed: dict[str, float],
+    tied: list[tuple[str, ...]],
+) -> Certificate:
+    """Judges one fit; see `Certificate`."""
+    if not np.isfinite(evidence.value):
+        return Certificate(
+            "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
+            warnings=["No start gives a finite objective: check units and domains of the inputs, or pass starts=."],
+        )  # fmt: skip
+    scale = float(np.sum(runs.weight * objective.rho(_target_scale(runs, objective))))
+    decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
+    if not objective.smooth:
+        decrement = _corner_gap(evidence, objective, scale)
+    values = evidence.finished_value
+    agree = values <= agreement(evidence.value, scale)
+    basins, runner_up = _basins(evidence, scale)
+    short = _too_few(law, runs, evidence, fixed)
+    spread = _spread(evidence, covariance)
+    at_bound = _at_bound(law, evidence)
+    extinct = _extinct(law, numbers, runs, fixed)
+    vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
+    outliers = _outliers(runs, residual)
+    stationary = decrement <= STATIONARY
+    status = "underdetermined" if short else "converged" if stationary and curvature_ok else "not_converged"
+    certificate = Certificate(
+        status=status,
+        relative_decrement=decrement,
+        curvature_ok=curvature_ok,
+        n_starts=evidence.n_starts,
+        n_finished=int(np.isfinite(values).sum()),
+        n_polished=evidence.n_polished,
+        n_agree=int(agree.sum()),
+        n_basins=basins,
+        runner_up=runner_up,
+        condition=condition,
+        spread=dict(zip(law.labels, spread.tolist(), strict=True)),
+        unidentified=vague,
+        extinct=extinct,
+        at_bound=at_bound,
+        outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
+    )
+    certificate.warnings.extend(_sentences(law, certificate, evidence, numbers, short, tied))
+    certificate.warnings.extend(runs.warnings)
+    return certificate
+
+
+def _target_scale(runs: Runs, objective: Objective) -> np.ndarray:
+    size = np.ones(len(runs)) if objective.on == "log" else np.abs(runs.target)
+    return size if runs.target_se is None else size / runs.target_se
+
+
+def _moving(evidence: Evidence) -> np.ndarray:
+    """Coordinates that may still move: free, and not held by a bound the gradient pushes against."""
+    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | ((evidence.z >= evidence.upper) & (evidence.gradient <= 0))
+    return evidence.free & ~held
+
+
+def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
+    """Relative Newton decrement, definiteness, condition number, and a scale-profiled covariance of z."""
+    k = len(evidence.z)
+    covariance = np.zeros((k, k))
+    moving = np.flatnonzero(_moving(evidence))
+    if not len(moving) or not np.all(np.isfinite(evidence.hessian)):
+        return 0.0, bool(len(moving) == 0), 1.0, covariance
+    hessian = evidence.hessian[np.ix_(moving, moving)]
+    gradient = evidence.gradient[moving]
+    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+    largest = max(float(values[-1]), np.finfo(float).tiny)
+    usable = values > 64 * EPS * len(moving) * largest
+    along = vectors.T @ gradient
+    gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
+    floor = max(evidence.value, 64 * EPS * scale, np.finfo(float).tiny)
+    with np.errstate(divide="ignore"):
+        inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
+        condition = float(largest / values[0]) if values[0] > 0 else np.inf
+    noise = 2 * max(evidence.value, EPS * EPS * scale) / max(n_rows, 1)
+    with np.errstate(invalid="ignore"):
+        variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise
+    covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
+    curvature_ok = bool(values[0] > -1e-8 * largest)
+    return gain / floor, curvature_ok, condition, covariance
+
+
+def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float:
+    """For objectives with a corner: what the last smoothed problem leaves open, relative to its value."""
+    floor = max(evidence.value, 64 * EPS * scale)
+    moving = np.flatnonzero(_moving(evidence))
+    if not len(moving):
+        return 0.0
+    hessian = evidence.hessian[np.ix_(moving, moving)]
+    gradient = evidence.gradient[moving]
+    step = np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
+    return float(abs(gradient @ step) / 2 / floor)
+
+
+def _basins(evidence: Evidence, scale: float) -> tuple[int, float]:
+    """Distinct converged optima, and the relative gap from the best to the next."""
+    converged = evidence.finished_status == Status.CONVERGED
+    values = np.sort(evidence.finished_value[converged & np.isfinite(evidence.finished_value)])
+    if not len(values):
+        return 0, np.nan
+    best = max(evidence.value, 64 * EPS * scale)
+    levels = [values[0]]
+    for value in values[1:]:
+        if value > agreement(levels[-1], scale) and value > levels[-1] * (1 + BASIN_GAP):
+            levels.append(value)
+    return len(levels), float((levels[1] - evidence.value) / best) if len(levels) > 1 else np.nan
+
+
+def _too_few(law: Law, runs: Runs, evidence: Evidence, fixed: dict[str, float]) -> str:
+    """Why the table cannot determine the free parameters, or an empty string."""
+    used = runs.weight > 0
+    free = int(evidence.free.sum())
+    single = [name for name, column in runs.inputs.items() if len(np.unique(column[used])) == 1]
+    points = len(np.unique(np.column_stack([c[used] for c in runs.inputs.values()]), axis=0))
+    if single and free > 1:
+        return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
+    distinct = min(runs.n_runs, points) if runs.run is None else points
+    if distinct < free:
+        return f"{distinct} distinct runs cannot determine {free} free parameters"
+    return ""
+
+
+def _spread(evidence: Evidence, covariance: np.ndarray) -> np.ndarray:
+    """Rough one-sigma extent of every number of the law in its search coordinate."""
+    with np.errstate(invalid="ignore"):
+        variance = np.where(evidence.tie != 0, evidence.tie**2 * np.diag(covariance)[None, :], 0.0).sum(axis=1)
+    return np.sqrt(variance)
+
+
+def _unidentified(law: Law, numbers: np.ndarray, spread: np.ndarray, fixed: set[str], at_bound: set[str], extinct: set[str]) -> list[str]:
+    out = []
+    for label, domain, number, extent in zip(law.labels, law.label_domains, numbers, spread, strict=True):
+        if label in fixed or label in at_bound:
+            continue
+        limit = VAGUE_LOG if domain.log else max(abs(number), 1e-2)
+        if label in extinct or extent > limit:
+            out.append(label)
+    return out
+
+
+def _at_bound(law: Law, evidence: Evidence) -> list[str]:
+    x = evidence.tie @ evidence.z + evidence.offset
+    moves = (evidence.tie != 0).any(axis=1)
+    out = []
+    for label, domain, value, free in zip(law.labels, law.label_domains, x, moves, strict=True):
+        low, high = domain.search_bounds
+        if free and (value <= low or value >= high):
+            out.append(label)
+    return out
+
+
+def _extinct(law: Law, numbers: np.ndarray, runs: Runs, fixed: dict[str, float]) -> list[str]:
+    """Positive linear parameters whose term contributes nothing anywhere."""
+    candidates = [i for i in linear_parameters(law) if law.label_domains[i].lower == 0 and law.labels[i] not in fixed]
+    if not candidates:
+        return []
+    without = np.repeat(numbers[None], len(candidates) + 1, axis=0)
+    for row, i in enumerate(candidates, start=1):
+        without[row, i] = 0.0
+    values = predict(law, without, runs.inputs)
+    with np.errstate(all="ignore"):
+        share = np.max(np.abs(values[1:] - values[0]) / np.abs(values[0]), axis=1)
+    return [law.labels[i] for i, s in zip(candidates, share, strict=True) if s < EXTINCT_SHARE]
+
+
+def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:
+    used = np.flatnonzero((runs.weight > 0) & np.isfinite(residual))
+    if len(used) < 8:
+        return np.array([], dtype=object)
+    centre = np.median(residual[used])
+    sigma = 1.4826 * np.median(np.abs(residual[used] - centre))
+    size = np.abs(residual[used] - centre)
+    far = used[size > OUTLIER_SIGMAS * max(sigma, 64 * EPS)]
+    return runs.rows[far[np.argsort(-np.abs(residual[far] - centre))]]
+
+
+def _names(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
+
+
+def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray, short: str, tied: list[tuple[str, ...]]) -> list[str]:
+    """The warnings, in the words of somebody who has to decide."""
+    out = []
+    if short:
+        which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0]
+        out.append(
+            f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not identified; "
+            "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
+        )
+    elif c.status == "not_converged":
+        if not c.curvature_ok:
+            out.append("Not an optimum: the objective still curves downwards here. Refit with more starts or another solver.")
+        else:
+            out.append(
+                f"Not converged: a Newton step would still lower the objective by {100 * c.relative_decrement:.2g} %. "
+                "Raise the solver's max_steps or refit from more starts."
+            )
+    if c.extinct:
+        many = len(c.extinct) > 1
+        out.append(
+            f"The term{'s' if many else ''} of {_names(c.extinct)} {'have' if many else 'has'} gone extinct: "
+            f"{'they contribute' if many else 'it contributes'} nothing on any row, so {'their' if many else 'its'} other "
+            "parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare with the default starts."
+        )
+    vague = [label for label in c.unidentified if label not in c.extinct]
+    if vague and not short:
+        out.append(
+            f"The data barely identify {_names(vague)}: the fit hardly changes when {'they move' if len(vague) > 1 else 'it moves'} "
+            "by its own size. Do not quote the value; predictions within the data's range are unaffected."
+        )
+    if c.at_bound:
+        out.append(f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed range.")
+    for label, number in zip(law.labels, numbers, strict=True):
+        limits = law.ranges.get(label.split("[")[0])
+        if limits and limits[0] > 0 and label not in c.extinct and (number < 0 or number > 2.5 * limits[1]):
+            kind = "negative" if number < 0 else "unusually large"
+            out.append(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
+    if c.n_finished > 3 and c.n_agree < max(2, FEW_AGREE * c.n_finished) and not short:
+        out.append(
+            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may have been missed. "
+            "Refit with more starts."
+        )
+    if np.isfinite(c.runner_up) and c.runner_up < 0.05 and not short:
+        out.append(f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them apart.")
+    if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
+        out.append(f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, not parameters.")
+    if c.outliers:
+        named = ", ".join(str(r) for r in c.outliers[:5]) + (f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else "")
+        out.append(
+            f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than {OUTLIER_SIGMAS:g} robust standard "
+            f"deviations from the fit (rows {named}): check them, and see how the answer moves without them."
+        )
+    return out

@@ -1,0 +1,133 @@
+"""Runs any number of lanes in chunks that fit the cache, on one or several threads, and drops finished lanes as it goes.
+
+A chunk advances by a bounded number of steps per dispatch, so no dispatch lasts long (Ctrl-C works, progress shows), and
+between dispatches the lanes still running are packed together again. Lanes of one chunk may belong to different fits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.engine.problem import Problem, evaluate, exact_evaluation
+from scaling_jax.engine.status import RUNNING
+
+__all__ = ["Lanes", "chunk_size", "run_lanes"]
+
+CELLS_PER_CHUNK = 2**16
+SMALL_CHUNK = 32
+STEPS_PER_DISPATCH = 24
+Progress = Callable[[int, int], None] | None
+
+
+class Lanes:
+    """The states of all lanes (a pytree of NumPy arrays with a leading lane axis) and the fit each belongs to."""
+
+    def __init__(self, state: Any, fit: np.ndarray):
+        self.state = state
+        self.fit = fit
+
+    @classmethod
+    def start(cls, problem: Problem, solver: Any, z: np.ndarray, fit: np.ndarray) -> Lanes:
+        """Fresh lanes at the search coordinates z (lanes, k)."""
+        log_searched = np.array([d.log for d in problem.law.label_domains])
+        with jax.enable_x64(True):
+            state = _starter(solver)(jnp.asarray(z, jnp.float64), jnp.asarray(log_searched))
+            return cls(jax.tree.map(np.array, state), np.asarray(fit))
+
+    def take(self, which: np.ndarray) -> Lanes:
+        return Lanes(jax.tree.map(lambda leaf: leaf[which], self.state), self.fit[which])
+
+    def put(self, which: np.ndarray, other: Any) -> None:
+        for mine, theirs in zip(jax.tree.leaves(self.state), jax.tree.leaves(other), strict=True):
+            mine[which] = np.asarray(theirs)[: len(which)]
+
+
+@lru_cache(maxsize=64)
+def _starter(solver: Any) -> Any:
+    return jax.jit(jax.vmap(solver.init, (0, None)))
+
+
+def chunk_size(n_lanes: int, n_rows: int) -> int:
+    """Lanes per chunk: one of two sizes, what fits the cache and a small one for few lanes, so that few programs compile."""
+    large = int(np.clip(1 << (CELLS_PER_CHUNK // n_rows).bit_length() - 1, SMALL_CHUNK, 2048))
+    return large if n_lanes > 2 * SMALL_CHUNK else SMALL_CHUNK
+
+
+@lru_cache(maxsize=256)
+def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any) -> Any:
+    """The compiled chunk: steps every running lane until all are done or the budget is spent."""
+    axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
+
+    measure = partial(exact_evaluation if solver.exact else evaluate, law, on_log)
+
+    def one(state: Any, data: Any) -> Any:
+        advanced = solver.step(state, data, measure)
+        return jax.tree.map(lambda new, old: jnp.where(state.status == RUNNING, new, old), advanced, state)
+
+    step = jax.vmap(one, (0, axes))
+
+    def run(state: Any, data: Any, budget: Any) -> Any:
+        def unfinished(carry: Any) -> Any:
+            return (carry[0] < budget) & jnp.any(carry[1].status == RUNNING)
+
+        return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[1]
+
+    return jax.jit(run)
+
+
+def run_lanes(
+    problem: Problem,
+    lanes: Lanes,
+    solver: Any,
+    steps: int | None = None,
+    device: Any = None,
+    progress: Progress = None,
+) -> Lanes:
+    """Advances every running lane by at most `steps` trials (None: until it stops)."""
+    flags, structure = problem.sharing
+    program = _program(problem.law, problem.on_log, solver, flags, structure)
+    left = np.full(len(lanes.fit), steps if steps is not None else np.iinfo(np.int32).max, dtype=np.int64)
+    pool = ThreadPoolExecutor(_workers(device))
+    try:
+        while True:
+            running = np.flatnonzero((lanes.state.status == RUNNING) & (left > 0))
+            if progress is not None:
+                progress(len(left) - len(running), len(left))
+            if not len(running):
+                return lanes
+            size = chunk_size(len(running), problem.n_rows)
+            budget = int(min(STEPS_PER_DISPATCH, left[running].min()))
+            chunks = [running[i : i + size] for i in range(0, len(running), size)]
+            advance = partial(_dispatch, program, problem, lanes, size, budget, device)
+            for which, state in zip(chunks, pool.map(advance, chunks), strict=True):
+                lanes.put(which, state)
+            left[running] -= budget
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: int, device: Any, which: np.ndarray) -> Any:
+    padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
+    part = lanes.take(padded)
+    part.state.status[len(which) :] = RUNNING + 1
+    with jax.enable_x64(True):
+        arguments = (part.state, problem.lane_data(part.fit), np.int32(budget))
+        if device is not None:
+            arguments = jax.device_put(arguments, device)
+        advanced = program(*arguments)
+        if advanced.z.dtype != jnp.float64:
+            raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not float64")
+        return jax.tree.map(np.asarray, advanced)
+
+
+def _workers(device: Any) -> int:
+    on_cpu = (device or jax.devices()[0]).platform == "cpu"
+    return max(1, min(4, os.cpu_count() or 1)) if on_cpu else 1

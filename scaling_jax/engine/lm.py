@@ -1,0 +1,131 @@
+"""Levenberg-Marquardt on the square-root residual: one trial per step, no loop inside.
+
+The damping is lambda times the identity in search coordinates (logarithms are already on one scale; a real parameter
+is measured in its starting magnitude), started at a fixed fraction of the largest curvature, so that scaling the
+objective changes nothing. It follows Nielsen (1999). No trial moves a coordinate by more than `reach`: without that cap
+the early steps throw a term of a sum so far that its gradient underflows, and the lane dies on a plateau.
+
+With `exact=True` the same iteration runs on the exact Hessian: damped Newton, quadratically convergent, used to polish
+what any solver found and to leave the Hessian for the certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+
+from scaling_jax.engine.linear import solve_symmetric
+from scaling_jax.engine.problem import Evaluation, LaneData
+from scaling_jax.engine.status import RUNNING, Status
+
+__all__ = ["LM", "typical_size"]
+
+PATIENCE = 30
+
+
+class LMState(NamedTuple):
+    z: Any
+    value: Any
+    gradient: Any
+    curvature: Any
+    damping: Any
+    growth: Any
+    unit: Any
+    quiet: Any
+    steps: Any
+    status: Any
+
+
+def typical_size(z: Any, log_searched: Any) -> Any:
+    """The length in which each coordinate is measured: 1, or the start's magnitude for an unusually scaled real one."""
+    size = jnp.abs(z)
+    unusual = ~log_searched & (size > 0) & ((size < 1e-2) | (size > 1e2))
+    return jnp.where(unusual, size, 1.0)
+
+
+@dataclass(frozen=True)
+class LM:
+    """Levenberg-Marquardt (the default solver).
+
+    Args:
+        max_steps: trials per lane before it is given up as `max_steps`.
+        tol: a lane has converged when an undamped step would gain less than `tol` of its objective.
+        damping: starting lambda, relative to the largest curvature at the start.
+        reach: longest move of a coordinate in one step (natural-log units; starting magnitudes for real parameters).
+        exact: use the exact Hessian in place of the Gauss-Newton matrix.
+    """
+
+    max_steps: int = 500
+    tol: float = 1e-10
+    damping: float = 1e-2
+    reach: float = 1.0
+    exact: bool = False
+    name: ClassVar[str] = "lm"
+
+    def init(self, z: Any, log_searched: Any) -> LMState:
+        """The state before the first evaluation: an infinite value makes the start itself the first trial."""
+        k = z.shape[0]
+        return LMState(
+            z=z,
+            value=jnp.full((), jnp.inf, z.dtype),
+            gradient=jnp.zeros(k, z.dtype),
+            curvature=jnp.zeros((k, k), z.dtype),
+            damping=jnp.zeros((), z.dtype),
+            growth=jnp.full((), 2.0, z.dtype),
+            unit=typical_size(z, log_searched),
+            quiet=jnp.zeros((), jnp.int32),
+            steps=jnp.zeros((), jnp.int32),
+            status=jnp.full((), RUNNING, jnp.int32),
+        )
+
+    def step(self, state: LMState, data: LaneData, evaluate: Any) -> LMState:
+        """One trial: a damped step, accepted if the objective falls."""
+        fresh = jnp.isinf(state.value)
+        held = ((state.z <= data.lower) & (state.gradient > 0)) | ((state.z >= data.upper) & (state.gradient < 0))
+        unit = jnp.where(held, 0.0, state.unit)
+        curvature, gradient = state.curvature * unit[:, None] * unit[None, :], state.gradient * unit
+        largest = jnp.max(jnp.abs(jnp.diagonal(curvature)))
+
+        def solve(damping: Any) -> Any:
+            return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
+
+        step, undamped = -solve(state.damping), solve(1e-14 * largest)
+        step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), 1e-300))
+        trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step * unit), data.lower, data.upper)
+        moved = trial - state.z
+
+        new: Evaluation = evaluate(trial, data)
+        finite = jnp.isfinite(new.value) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.curvature))
+        foreseen = -(state.gradient @ moved + 0.5 * moved @ state.curvature @ moved)
+        gain = jnp.where(fresh, jnp.inf, state.value - new.value)
+        accept = finite & (gain > 0)
+        quality = jnp.where(foreseen > 0, gain / jnp.where(foreseen > 0, foreseen, 1.0), 0.0)
+        shrink = jnp.clip(1.0 - (2.0 * quality - 1.0) ** 3, 0.1, 1.0)
+        newest = jnp.max(jnp.abs(jnp.diagonal(new.curvature)) * state.unit**2)
+        damping = jnp.where(accept, jnp.maximum(state.damping * shrink, 1e-18 * newest), state.damping * state.growth)
+        damping = jnp.where(fresh, jnp.maximum(self.damping * newest, jnp.finfo(trial.dtype).tiny), damping)
+
+        quiet = jnp.where(accept & (gain > 1e-12 * state.value), 0, state.quiet + accept)
+        stationary = ~fresh & (gradient @ undamped <= 2 * self.tol * state.value)
+        steps = state.steps + 1
+        value = jnp.where(accept, new.value, state.value)
+        stalled = (quiet >= PATIENCE) | (~fresh & (state.damping > 1e18 * largest))
+        status = jnp.select(
+            [fresh & ~finite, stationary | (value <= data.floor), stalled, steps >= self.max_steps],
+            [int(Status.NONFINITE), int(Status.CONVERGED), int(Status.STALLED), int(Status.MAX_STEPS)],
+            RUNNING,
+        )
+        return LMState(
+            z=jnp.where(accept, trial, state.z),
+            value=value,
+            gradient=jnp.where(accept, new.gradient, state.gradient),
+            curvature=jnp.where(accept, new.curvature, state.curvature),
+            damping=damping,
+            growth=jnp.where(accept, 2.0, jnp.minimum(state.growth * 2.0, 1e6)),
+            unit=state.unit,
+            quiet=quiet.astype(jnp.int32),
+            steps=steps,
+            status=status.astype(jnp.int32),
+        )

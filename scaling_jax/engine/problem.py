@@ -1,0 +1,175 @@
+"""What a lane evaluates: a batch of fits as arrays, and the value, gradient and curvature of one lane.
+
+Search coordinates z are mapped to the law's own coordinates by `x = tie @ z + offset`: fixing a parameter empties its
+row of `tie`, tying two makes them share a column. Both are data, so neither ever recompiles. Padded rows carry weight 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.engine.pow import rewrite_powers
+from scaling_jax.law import Law
+
+__all__ = ["Evaluation", "LaneData", "Problem", "bucket", "evaluate", "exact_evaluation", "natural"]
+
+ROW_BUCKETS = sorted({int(base * 2**p) for p in range(3, 24) for base in (1, 1.5)})
+
+
+def bucket(n: int, smallest: int = 8) -> int:
+    """The padded size for n items: a power of two or one and a half of it, so that near sizes share a program."""
+    return next(b for b in ROW_BUCKETS if b >= max(n, smallest))
+
+
+class LaneData(NamedTuple):
+    """What one lane sees of its fit; leaves shared by all lanes lack the lane axis.
+
+    inputs: per input name (rows,); target (rows,), already a logarithm where residuals are; weight (rows,);
+    scale (rows,), known standard errors or ones; numbers (3,), the objective's; tie (k, k); offset, lower, upper (k,);
+    floor (), an objective value that counts as a perfect fit.
+    """
+
+    inputs: dict[str, Any]
+    target: Any
+    weight: Any
+    scale: Any
+    numbers: Any
+    tie: Any
+    offset: Any
+    lower: Any
+    upper: Any
+    floor: Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits share one.
+
+    Args:
+        law: the law.
+        on_log: whether residuals are differences of logarithms.
+        n_fits: how many fits.
+        data: the arrays (NumPy); rows are padded to a bucket.
+        per_fit: LaneData of booleans, true where the leaf has the fit axis.
+    """
+
+    law: Law
+    on_log: bool
+    n_fits: int
+    data: LaneData
+    per_fit: LaneData
+
+    @property
+    def n_rows(self) -> int:
+        return self.data.weight.shape[-1]
+
+    @property
+    def n_coordinates(self) -> int:
+        return len(self.law.labels)
+
+    def lane_data(self, fits: np.ndarray) -> LaneData:
+        """Gathers the data of the given fits, one entry per lane; shared leaves pass through."""
+        return jax.tree.map(lambda leaf, own: leaf[fits] if own else leaf, self.data, self.per_fit)
+
+    @property
+    def sharing(self) -> tuple[tuple[bool, ...], Any]:
+        """Which leaves each fit owns, and their tree structure: together a hashable key for compiled programs."""
+        flags, structure = jax.tree.flatten(self.per_fit)
+        return tuple(flags), structure
+
+    def with_numbers(self, numbers: np.ndarray) -> Problem:
+        """The same batch under another objective."""
+        numbers = np.asarray(numbers, dtype=np.float64)
+        return replace(
+            self,
+            data=self.data._replace(numbers=numbers),
+            per_fit=self.per_fit._replace(numbers=numbers.ndim == 2),
+        )
+
+    def subset(self, fits: np.ndarray) -> Problem:
+        """The same problem restricted to some of its fits."""
+        return replace(self, n_fits=len(fits), data=self.lane_data(fits))
+
+
+class Evaluation(NamedTuple):
+    """Objective (), its gradient (k,), and a curvature matrix (k, k), in search coordinates."""
+
+    value: jax.Array
+    gradient: jax.Array
+    curvature: jax.Array
+
+
+def natural(law: Law, x: Any) -> dict[str, Any]:
+    """The law's own coordinates (k,) as named parameters in natural units."""
+    numbers = [domain.to_natural(x[i]) for i, domain in enumerate(law.label_domains)]
+    named, at = {}, 0
+    for p in law.parameters:
+        named[p.name] = numbers[at] if not p.shape else jnp.stack(numbers[at : at + p.size]).reshape(p.shape)
+        at += p.size
+    return named
+
+
+def residuals(law: Law, on_log: bool, x: Any, data: LaneData) -> Any:
+    """Scaled residuals (rows,) at the law's own coordinates."""
+
+    def predict(coordinates: Any, row: dict[str, Any]) -> Any:
+        return law.apply(natural(law, coordinates), row)
+
+    predict = rewrite_powers(predict)
+    prediction = jax.vmap(predict, (None, 0))(x, data.inputs)
+    return ((jnp.log(prediction) if on_log else prediction) - data.target) / data.scale
+
+
+def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any, Any]:
+    """rho, its first and second derivative, and the squared slope of sqrt(2 rho), at residuals r."""
+    delta, over, scale = numbers
+    side = scale * jnp.where(r > 0, over, 1.0)
+    size = jnp.abs(r)
+    inner = jnp.minimum(size, delta)
+    root_slope = jnp.where(size <= delta, 1.0, inner / (2 * size - inner))
+    return (
+        side * inner * (size - 0.5 * inner),
+        side * jnp.clip(r, -delta, delta),
+        jnp.where(size <= delta, side, 0.0),
+        side * root_slope,
+    )
+
+
+def _assemble(law: Law, on_log: bool, z: Any, data: LaneData) -> tuple[Any, ...]:
+    x = data.tie @ z + data.offset
+    r, push = jax.linearize(lambda coordinates: residuals(law, on_log, coordinates, data), x)
+    jacobian = jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
+    rho, slope, bend, root = _charge(r, data.numbers)
+    value = jnp.sum(jnp.where(data.weight > 0, data.weight * rho, 0.0))
+    keep = data.weight > 0
+    jacobian = jnp.where(keep, jacobian, 0.0)
+    gradient = jacobian @ jnp.where(keep, data.weight * slope, 0.0)
+    return x, jacobian, value, gradient, jnp.where(keep, data.weight * bend, 0.0), jnp.where(keep, data.weight * root, 0.0), slope
+
+
+def _pull_back(data: LaneData, value: Any, gradient: Any, curvature: Any) -> Evaluation:
+    return Evaluation(value, data.tie.T @ gradient, data.tie.T @ curvature @ data.tie)
+
+
+def evaluate(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
+    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual sqrt(2 rho)."""
+    _, jacobian, value, gradient, _, root, _ = _assemble(law, on_log, z, data)
+    return _pull_back(data, value, gradient, (jacobian * root) @ jacobian.T)
+
+
+def exact_evaluation(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
+    """Objective, gradient, and the exact Hessian (that of the law included)."""
+    x, jacobian, value, gradient, bend, _, slope = _assemble(law, on_log, z, data)
+    push = jax.lax.stop_gradient(jnp.where(data.weight > 0, data.weight * slope, 0.0))
+
+    def weighted(coordinates: Any) -> Any:
+        r = residuals(law, on_log, coordinates, data)
+        return jnp.sum(jnp.where(data.weight > 0, push * r, 0.0))
+
+    curved = jax.jacfwd(jax.jacfwd(weighted))(x)
+    return _pull_back(data, value, gradient, (jacobian * bend) @ jacobian.T + curved)

@@ -1,0 +1,149 @@
+"""How a residual is charged: the objectives, all one kernel with three numbers.
+
+Every objective is `scale * side(r) * huber(r, delta)`, where `side` is `over` for over-prediction and 1 otherwise.
+Squared error is the limit of an infinite threshold, absolute error that of a vanishing one. The three numbers are
+traced data, so changing an objective never recompiles and one batch may hold many of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+__all__ = ["AbsoluteError", "Asymmetric", "Huber", "Objective", "SquaredError", "objective_from_dict"]
+
+Scale = Literal["log", "raw"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the four objectives share: the residual's scale, and the sum that is minimised.
+
+    The residual is `log(prediction) - log(target)` on "log" and `prediction - target` on "raw", divided by the known
+    standard error where one is given; the objective is the weighted sum over rows of `rho(residual)`.
+    """
+
+    on: Scale = field(default="log", kw_only=True)
+    kind: ClassVar[str] = "objective"
+    smooth: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.on not in ("log", "raw"):
+            raise ValueError(f"objective on={self.on!r}: residuals are taken on 'log' or on 'raw' values.")
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """(delta, over, scale) of the common kernel."""
+        raise NotImplementedError
+
+    def rho(self, residual: Any) -> np.ndarray:
+        """The charge of each residual, exactly, in float64."""
+        delta, over, scale = self.numbers
+        size = np.abs(np.asarray(residual, dtype=np.float64))
+        inner = np.minimum(size, delta)
+        return scale * np.where(np.asarray(residual) > 0, over, 1.0) * inner * (size - 0.5 * inner)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Huber(Objective):
+    r"""Huber's loss: quadratic up to `delta`, linear beyond (Hoffmann et al. 2022, eq. 3, with delta 1e-3 on logs).
+
+    $$\rho(r) = r^2/2 \text{ if } |r| \le \delta, \text{ else } \delta(|r| - \delta/2)$$
+
+    >>> Huber(1.0).rho([0.5, 3.0]).tolist()
+    [0.125, 2.5]
+    """
+
+    delta: float = 1e-3
+    kind: ClassVar[str] = "huber"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.delta > 0:
+            raise ValueError(f"Huber(delta={self.delta}): the threshold must be positive.")
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return self.delta, 1.0, 1.0
+
+
+@dataclass(frozen=True)
+class SquaredError(Objective):
+    """Squared residuals, `rho(r) = r**2` (no factor one half).
+
+    >>> SquaredError().rho([2.0]).tolist()
+    [4.0]
+    """
+
+    kind: ClassVar[str] = "squared"
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return np.inf, 1.0, 2.0
+
+
+@dataclass(frozen=True)
+class Asymmetric(Objective):
+    """Absolute residuals, over-prediction weighted `over` times (kyo-takano/chinchilla uses 10 on raw losses).
+
+    With `delta` the corner at zero is rounded as Huber's is.
+
+    >>> Asymmetric(over=10.0).rho([-1.0, 1.0]).tolist()
+    [1.0, 10.0]
+    """
+
+    over: float = 10.0
+    delta: float = 0.0
+    kind: ClassVar[str] = "asymmetric"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.over > 0 or self.delta < 0:
+            raise ValueError("Asymmetric needs over > 0 and delta >= 0.")
+
+    @property
+    def smooth(self) -> bool:  # type: ignore[override]  # a class attribute on the others, data here
+        return self.delta > 0
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return self.delta, self.over, 1.0 / self.delta if self.delta else np.inf
+
+    def rho(self, residual: Any) -> np.ndarray:
+        if self.delta:
+            return super().rho(residual)
+        r = np.asarray(residual, dtype=np.float64)
+        return np.where(r > 0, self.over, 1.0) * np.abs(r)
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Objective):
+    """Absolute residuals, `rho(r) = |r|`: the limit of Huber's loss divided by a vanishing delta.
+
+    >>> AbsoluteError(on="raw").rho([-2.0]).tolist()
+    [2.0]
+    """
+
+    kind: ClassVar[str] = "absolute"
+    smooth: ClassVar[bool] = False
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return 0.0, 1.0, np.inf
+
+    def rho(self, residual: Any) -> np.ndarray:
+        return np.abs(np.asarray(residual, dtype=np.float64))
+
+
+_KINDS = {cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)}
+
+
+def objective_from_dict(record: dict[str, Any]) -> Objective:
+    """The objective that `to_dict` described."""
+    fields = dict(record)
+    return _KINDS[fields.pop("kind")](**fields)

@@ -1,0 +1,27 @@
+"""A progress bar for work that lasts: quiet for the first seconds, and wherever no person watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["progress_bar"]
+
+QUIET_SECONDS = 3.0
+
+
+@contextmanager
+def progress_bar(n_fits: int) -> Iterator[Callable[[int, int], None]]:
+    """Yields `update(done, total)`; the bar shows after a few seconds, on a terminal or in a notebook only."""
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=1, desc=f"fitting {n_fits}" if n_fits > 1 else "fitting", unit="start", delay=QUIET_SECONDS, disable=None, leave=False)
+
+    def update(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        yield update
+    finally:
+        bar.close()

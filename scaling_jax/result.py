@@ -1,0 +1,357 @@
+"""What a fit returns: parameters, their certificate, predictions, and a record that survives JSON and pickle."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.data import DataError, Runs, as_frame, input_columns
+from scaling_jax.diagnostics import Certificate, Evidence, certify
+from scaling_jax.engine.predict import predict
+from scaling_jax.law import Law
+from scaling_jax.objective import Objective, objective_from_dict
+from scaling_jax.summary import groups_text, summary_html, summary_text
+
+__all__ = ["FitGroups", "FitResult"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """One fitted law, with the certificate of its optimum.
+
+    Made by `sj.fit`. Refitting gives a new object; nothing here changes.
+
+    Args:
+        law: the law.
+        objective: what was minimised.
+        numbers: (labels,) the parameters as one flat vector, natural units.
+        objective_value: the weighted sum over rows at the optimum, in the objective's own units.
+        solver: name of the solver.
+        evidence: what the engine left behind.
+        runs: the rows that were fitted; None after `from_json` until `with_data`.
+        sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
+        count: how sizes and compute were counted, as the user said.
+        fixed, tied: parameters that were not free.
+        key: the group's key in `fit_groups`.
+        options: keyword arguments that would repeat the fit (arrays left out).
+        reason: why there is no fit, for a group that could not be fitted.
+    """
+
+    law: Law
+    objective: Objective
+    numbers: np.ndarray
+    objective_value: float
+    solver: str
+    evidence: Evidence
+    runs: Runs | None
+    sources: dict[str, str]
+    record: dict[str, Any]
+    fingerprint: str
+    count: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, float] = field(default_factory=dict)
+    tied: list[tuple[str, ...]] = field(default_factory=list)
+    key: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    stored_certificate: Certificate | None = None
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Parameters in natural units: floats, or arrays for vector parameters."""
+        named = self.law.unflatten(self.numbers)
+        return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in named.items()}
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Numbers and sentences about the optimum; see `scaling_jax.diagnostics.Certificate`."""
+        if self.stored_certificate is not None:
+            return self.stored_certificate
+        if self.reason or self.runs is None:
+            reason = self.reason or "The data are not attached."
+            return Certificate("failed", np.nan, False, 0, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
+        return certify(
+            self.law, self.objective, self.numbers, self.evidence, self.runs, self.residuals, self.fixed, self.tied
+        )  # fmt: skip
+
+    @property
+    def status(self) -> str:
+        """`converged`, `underdetermined`, `not_converged` or `failed`."""
+        return self.certificate.status
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate calls this point an optimum that the data determine."""
+        return self.status == "converged"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know, most serious first; empty when there is nothing."""
+        return self.certificate.warnings
+
+    @property
+    def n_starts(self) -> int:
+        """How many starts were tried."""
+        return self.certificate.n_starts
+
+    @property
+    def n_polished(self) -> int:
+        """How many lanes were polished with the exact Hessian."""
+        return self.certificate.n_polished
+
+    @property
+    def n_agree(self) -> int:
+        """How many finished starts reached this optimum."""
+        return self.certificate.n_agree
+
+    @property
+    def n_basins(self) -> int:
+        """How many distinct optima the finished starts reached."""
+        return self.certificate.n_basins
+
+    @cached_property
+    def residuals(self) -> np.ndarray:
+        """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target, over target_se."""
+        runs = self._data()
+        prediction = predict(self.law, self.numbers, runs.inputs)[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if self.objective.on == "log":
+                residual = np.log(prediction) - np.log(runs.target)
+            else:
+                residual = prediction - runs.target
+        return residual if runs.target_se is None else residual / runs.target_se
+
+    def predict(self, other: Any) -> np.ndarray:
+        """The law's predictions for other runs.
+
+        Args:
+            other: a table, or a mapping of inputs to numbers or arrays; columns are found by the law's input names or by
+                the columns the fit was given.
+
+        Returns:
+            (rows,) predictions in the unit of the target.
+
+        Raises:
+            DataError: if an input is missing or outside its domain.
+
+        >>> import scaling_jax as sj
+        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
+        >>> fit.predict({"x": 1000}).round(6).tolist()
+        [0.5]
+        """
+        return predict(self.law, self.numbers, self._inputs_of(other))[0]
+
+    def summary(self) -> str:
+        """A report as text: parameters, certificate, data, warnings. In a notebook the result shows it as HTML."""
+        return summary_text(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        if self.reason:
+            return f"<FitResult {self.law.name}: failed>"
+        shown = ", ".join(f"{label}={value:.5g}" for label, value in zip(self.law.labels, self.numbers, strict=True))
+        return f"<FitResult {self.law.name}: {shown}; objective {self.objective_value:.6g}; {self.status}>"
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
+    def to_json(self) -> str:
+        """Everything but the data as JSON text; the data are represented by their fingerprint."""
+        evidence = {f.name: getattr(self.evidence, f.name) for f in fields(Evidence)}
+        record = {
+            "format": FORMAT,
+            "law": _law_name(self.law),
+            "params": self.params,
+            "numbers": self.numbers,
+            "objective": self.objective.to_dict(),
+            "objective_value": self.objective_value,
+            "solver": self.solver,
+            "certificate": self.certificate.to_dict(),
+            "evidence": evidence,
+            "sources": self.sources,
+            "record": self.record,
+            "fingerprint": self.fingerprint,
+            "count": self.count,
+            "fixed": self.fixed,
+            "tied": self.tied,
+            "key": self.key,
+            "options": self.options,
+            "reason": self.reason,
+        }
+        return json.dumps(record, default=_plain)
+
+    @classmethod
+    def from_json(cls, text: str, law: Law | None = None) -> FitResult:
+        """The result that `to_json` wrote.
+
+        Args:
+            text: the JSON text.
+            law: the law, needed where it is a user's own.
+
+        Raises:
+            ValueError: if the law cannot be found by name, or is not the one that was fitted.
+        """
+        record = json.loads(text)
+        if record.get("format") != FORMAT:
+            raise ValueError(f"This JSON has format {record.get('format')!r}; this version reads format {FORMAT}.")
+        law = law or _find_law(record["law"])
+        stored = record["evidence"]
+        evidence = Evidence(**{
+            f.name: np.asarray(stored[f.name], dtype=float) if isinstance(stored[f.name], list) else stored[f.name]
+            for f in fields(Evidence)
+        })  # fmt: skip
+        evidence = replace(evidence, free=np.asarray(evidence.free, dtype=bool))
+        numbers = np.asarray(record["numbers"], dtype=float)
+        if len(numbers) != len(law.labels) or set(record["params"]) != set(law.params):
+            raise ValueError(f"The JSON holds parameters {list(record['params'])}, law '{law.name}' has {list(law.params)}.")
+        return cls(
+            law=law,
+            objective=objective_from_dict(record["objective"]),
+            numbers=numbers,
+            objective_value=record["objective_value"],
+            solver=record["solver"],
+            evidence=evidence,
+            runs=None,
+            sources=record["sources"],
+            record=record["record"],
+            fingerprint=record["fingerprint"],
+            count=record["count"],
+            fixed=record["fixed"],
+            tied=[tuple(t) for t in record["tied"]],
+            key=record["key"],
+            options=record["options"],
+            reason=record["reason"],
+            stored_certificate=Certificate(**record["certificate"]),
+        )
+
+    def with_data(self, runs: Runs) -> FitResult:
+        """The same result with its data attached again (a `Runs` from `sj.read_runs`).
+
+        Raises:
+            DataError: if the data are not those that were fitted.
+        """
+        if runs.fingerprint != self.fingerprint:
+            raise DataError(
+                f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted {self.fingerprint}): "
+                "read the same table with the same inputs, where and weights."
+            )
+        return replace(self, runs=runs)
+
+    def _data(self) -> Runs:
+        if self.runs is None:
+            raise DataError("This result was read from JSON, which holds no data: attach them with .with_data(runs).")
+        return self.runs
+
+    def _inputs_of(self, other: Any) -> dict[str, np.ndarray]:
+        if isinstance(other, Mapping):
+            other = {k: v for k, v in other.items() if v is not None}
+            size = max((np.size(v) for v in other.values()), default=1)
+            other = {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in other.items()}
+        frame = as_frame(other)
+        known = {
+            name: column
+            for name, column in self.sources.items()
+            if name in self.law.inputs and name not in frame.columns and column in frame.columns
+        }
+        columns = input_columns(self.law, frame, known)
+        out = {}
+        for name, column in columns.items():
+            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+            domain = self.law.input_domains[name]
+            if not domain.contains(values).all():
+                raise DataError(f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'.")
+            out[name] = values
+        return out
+
+
+class FitGroups(Mapping):
+    """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
+
+    Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
+    """
+
+    def __init__(self, fits: dict[Any, FitResult]):
+        self._fits = fits
+
+    def __getitem__(self, key: Any) -> FitResult:
+        return self._fits[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """One row per group, one column per parameter, natural units."""
+        labels = next(iter(self._fits.values())).law.labels
+        return pd.DataFrame([f.numbers for f in self._fits.values()], index=pd.Index(list(self._fits), name="group"), columns=list(labels))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per group: parameters, objective, rows, status, agreement, and how many warnings."""
+        rows = [
+            {
+                "objective": f.objective_value,
+                "rows": f.record.get("rows_used"),
+                "status": f.status,
+                "agree": f"{f.n_agree}/{f.certificate.n_finished}",
+                "warnings": len(f.warnings),
+            }
+            for f in self._fits.values()
+        ]
+        return self.params.join(pd.DataFrame(rows, index=self.params.index))
+
+    def predict(self, other: Any) -> pd.DataFrame:
+        """Predictions for the same runs by every group that was fitted: one column per group."""
+        return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
+
+    def summary(self) -> str:
+        """One line per group, and how many need a second look."""
+        return groups_text(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<FitGroups of {len(self)} fits>"
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()
+
+
+def _law_name(law: Law) -> dict[str, Any]:
+    if law.recipe is not None:
+        return {"recipe": [law.recipe[0], law.recipe[1], list(law.recipe[2:][0]) if len(law.recipe) == 3 else list(law.recipe[2:])]}
+    return {"module": law.__module__, "name": law.name}
+
+
+def _find_law(record: dict[str, Any]) -> Law:
+    try:
+        if "recipe" in record:
+            module, function, args = record["recipe"]
+            return getattr(importlib.import_module(module), function)(*args)
+        if record["module"].startswith("scaling_jax."):
+            return getattr(importlib.import_module(record["module"]), record["name"])
+    except (ImportError, AttributeError):
+        pass
+    raise ValueError(f"This fit used the law '{record.get('name')}', which is not part of the library: pass it as law=.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

@@ -1,0 +1,128 @@
+"""How a fit reads: the same table as text and as HTML, in the tradition of statsmodels and lmfit."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scaling_jax.result import FitGroups, FitResult
+
+__all__ = ["groups_text", "summary_html", "summary_text"]
+
+WIDTH = 96
+VERDICTS = {
+    "converged": "converged: this is an optimum, and the best of all starts",
+    "underdetermined": "UNDERDETERMINED: the data do not determine these parameters",
+    "not_converged": "NOT CONVERGED: do not use these parameters",
+    "failed": "FAILED: there is no fit",
+}
+
+
+def _objective_words(fit: FitResult) -> str:
+    fields = {k: v for k, v in fit.objective.to_dict().items() if k not in ("kind", "on")}
+    inside = "".join(f", {k} {v:g}" for k, v in fields.items() if v)
+    scale = "log residuals" if fit.objective.on == "log" else "raw residuals"
+    return f"{fit.objective.kind}{inside}, on {scale}, summed"
+
+
+def _facts(fit: FitResult) -> list[tuple[str, str]]:
+    c = fit.certificate
+    facts = [("Law", f"{fit.law.name}({', '.join(fit.law.inputs)})" + (f"  [{fit.law.cite}]" if fit.law.cite else ""))]
+    if fit.key is not None:
+        facts.append(("Group", str(fit.key)))
+    columns = ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())
+    facts.append(("Columns", columns))
+    if fit.count:
+        facts.append(("Counted", ", ".join(f"{k}: {v}" for k, v in fit.count.items())))
+    facts.append(("Rows", _rows_words(fit.record)))
+    facts.append(("Objective", f"{fit.objective_value:.10g}  ({_objective_words(fit)})"))
+    facts.append(("Verdict", VERDICTS[c.status]))
+    if not fit.reason:
+        screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
+        facts.append(("Starts", f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, {c.n_polished} polished"))
+        facts.append(("Optimum", _optimum_words(c)))
+    return facts
+
+
+def _optimum_words(c: Any) -> str:
+    gain = "nothing left to gain" if c.relative_decrement < 1e-12 else f"{100 * c.relative_decrement:.1e} % left to gain"
+    other = "no other optimum seen" if not np.isfinite(c.runner_up) else f"next optimum {100 * c.runner_up:.3g} % higher"
+    return f"{gain}; {other}; condition number {c.condition:.1e}"
+
+
+def _rows_words(record: dict[str, Any]) -> str:
+    words = f"{record.get('rows_used', 0)} fitted"
+    if record.get("rows_in_table") not in (None, record.get("rows_used")):
+        words += f" of {record['rows_in_table']}"
+    dropped = []
+    if record.get("dropped_where"):
+        dropped.append(f"{record['dropped_where']} left out by where={record.get('where')!r}")
+    if record.get("dropped_missing"):
+        dropped.append(f"{record['dropped_missing']} with missing values")
+    if record.get("n_runs"):
+        dropped.append(f"{record['n_runs']} runs")
+    return words + (f" ({'; '.join(dropped)})" if dropped else "")
+
+
+def _parameter_rows(fit: FitResult) -> list[tuple[str, str, str, str]]:
+    tied = {name: group for group in fit.tied for name in group}
+    rows = []
+    for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
+        name = label.split("[")[0]
+        notes = []
+        if name in fit.fixed:
+            notes.append("fixed")
+        if name in tied:
+            notes.append("tied to " + ", ".join(n for n in tied[name] if n != name))
+        for word, labels in (("extinct", fit.certificate.extinct), ("at its bound", fit.certificate.at_bound)):
+            if label in labels:
+                notes.append(word)
+        if label in fit.certificate.unidentified and label not in fit.certificate.extinct:
+            notes.append("not identified")
+        rows.append((label, f"{number:.7g}", fit.law.units.get(name, domain.name), "; ".join(notes)))
+    return rows
+
+
+def summary_text(fit: FitResult) -> str:
+    """The report as monospaced text."""
+    lines = ["=" * WIDTH]
+    for name, value in _facts(fit):
+        lines += textwrap.wrap(f"{name + ':':<11}{value}", WIDTH, subsequent_indent=" " * 11)
+    if not fit.reason:
+        lines += ["-" * WIDTH, f"{'parameter':<14}{'estimate':>16}   {'unit or domain':<24}{'note'}"]
+        lines += [f"{a:<14}{b:>16}   {c:<24}{d}".rstrip() for a, b, c, d in _parameter_rows(fit)]
+    lines.append("-" * WIDTH)
+    for warning in fit.warnings:
+        lines += textwrap.wrap(f"! {warning}", WIDTH, subsequent_indent="  ")
+    if not fit.warnings:
+        lines.append("No warnings.")
+    return "\n".join([*lines, "=" * WIDTH])
+
+
+def summary_html(fit: FitResult) -> str:
+    """The report as a small HTML table."""
+
+    def row(cells: Any, tag: str = "td") -> str:
+        return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
+
+    facts = "".join(row(f) for f in _facts(fit))
+    params = "" if fit.reason else row(("parameter", "estimate", "unit or domain", "note"), "th") + "".join(
+        row(r) for r in _parameter_rows(fit)
+    )  # fmt: skip
+    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in fit.warnings) or "<li>No warnings.</li>"
+    return f"<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>"
+
+
+def groups_text(groups: FitGroups) -> str:
+    """One line per group, then the verdicts counted and the reasons of what failed."""
+    counts: dict[str, int] = {}
+    for fit in groups.values():
+        counts[fit.status] = counts.get(fit.status, 0) + 1
+    counted = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
+    table = groups.table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}")
+    return "\n".join([f"{len(groups)} groups: {counted}", table, *(["Not fitted:", *failed] if failed else [])])
