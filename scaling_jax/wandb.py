@@ -22,6 +22,7 @@ Source = str | os.PathLike[str] | IO[str] | IO[bytes]
 
 STEP_NAMES = ("Step", "_step", "step", "global_step", "trainer/global_step")
 NAME_COLUMNS = ("Name", "name", "run", "Run", "run_name", "display_name", "displayName")
+OWN_STEP = "_step"
 BOUNDS = {"__MIN": "_min", "__MAX": "_max"}
 
 
@@ -34,9 +35,11 @@ def read_wandb(
 ) -> pd.DataFrame:
     """One tidy long table from a Weights & Biases panel export: run, step, the metrics, the runs' configuration.
 
-    Empty cells are gaps (runs log at different steps, crashed runs stop early) and make no row. Rows are ordered by run,
-    as the runs come in the file, then by step. Nothing is filtered: a crashed run keeps its rows, and `State`, where the
-    runs table has it, says so (`sj.fit(..., run="run", where="State == 'finished'")`).
+    The export's first column is its horizontal axis. Where that is not the step (but tokens, say), it stays as a column
+    of its own, and step is the runs' own step where the export has it. Empty cells are gaps (runs log at different
+    steps, crashed runs stop early) and make no row. Rows are ordered by run, as the runs come in the file, then by step.
+    Nothing is filtered: a crashed run keeps its rows, and `State`, where the runs table has it, says so
+    (`sj.fit(..., run="run", where="State == 'finished'")`).
 
     Args:
         history_csv: path or open file of the panel's CSV export.
@@ -123,42 +126,40 @@ def _read_runs(source: Source) -> pd.DataFrame:
 
 def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Column -> (run, metric). Both may hold ` - `: known run names decide, else the last one separates."""
-    known = sorted((f"{name} - " for name in names), key=len, reverse=True)
+    known = sorted((f"{group}{name} - " for name in names for group in ("", "Group: ")), key=len, reverse=True)
     parts = {}
     for column in columns:
         prefix = next((k for k in known if column.startswith(k)), None)
         if prefix is not None:
-            parts[column] = (prefix.removesuffix(" - "), column.removeprefix(prefix))
+            parts[column] = (prefix.removesuffix(" - ").removeprefix("Group: "), column.removeprefix(prefix))
         elif " - " in column:
             run, _, metric = column.rpartition(" - ")
-            parts[column] = (run, metric)
+            parts[column] = (run.removeprefix("Group: "), metric)
         else:
             raise ValueError(f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel from W&B as CSV")
     return parts
 
 
 def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> pd.DataFrame:
-    wide = wide.assign(**{c: _numbers(wide[c]) for c in wide.columns})
+    wide = wide.apply(_numbers)
     if wide[axis].isna().any():
         raise ValueError(f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again")
     pieces = []
     for run in dict.fromkeys(run for run, _ in parts.values()):
         columns = {c: metric for c, (r, metric) in parts.items() if r == run}
         piece = wide[[axis, *columns]].rename(columns=columns)
-        piece = piece.dropna(how="all", subset=list(columns.values()))
-        pieces.append(piece.assign(run=run))
+        # What every export repeats beside the metrics does not make a row.
+        logged = [m for m in columns.values() if not m.endswith(tuple(BOUNDS)) and m != OWN_STEP]
+        pieces.append(piece.dropna(how="all", subset=logged).assign(run=run))
     long = pd.concat(pieces, ignore_index=True)
-    # Exports repeat the run's own step beside the metric. It is the step where the axis is something else.
-    own = [c for c in long.columns if c.startswith("_step")]
     if axis in STEP_NAMES:
-        long = long.rename(columns={axis: "step"})
-    elif "_step" in long.columns:
-        long = long.assign(step=long["_step"])
-    else:
-        long = long.assign(step=long[axis])
-    long = long.drop(columns=own)
-    long["step"] = _whole(long["step"])
-    return long[["run", "step", *(c for c in long.columns if c not in ("run", "step"))]]
+        step = long.pop(axis)
+    else:  # over epochs, tokens or time: the run's own step is beside it in most exports
+        step = long[OWN_STEP] if OWN_STEP in long.columns else long[axis]
+    long = long.drop(columns=[c for c in long.columns if c.startswith(OWN_STEP)])
+    metrics = long.drop(columns="run")
+    metrics = metrics.rename(columns={c: f"{c}_metric" for c in metrics.columns if c in ("run", "step")})
+    return pd.concat([long["run"], _whole(step).rename("step"), metrics], axis=1)
 
 
 def _numbers(column: pd.Series) -> pd.Series:
@@ -183,7 +184,7 @@ def _merge_duplicates(long: pd.DataFrame, how: str) -> tuple[pd.DataFrame, int]:
         raise ValueError(f"history_csv: run {run!r} has step {step} more than once: choose duplicates='last' or 'mean'")
     # In order of appearance, then steps in order within the run.
     order = {run: place for place, run in enumerate(dict.fromkeys(long["run"]))}
-    groups = long.groupby(keys, sort=False)
+    groups = long.groupby(keys, sort=False, dropna=False)
     table = groups.agg("last" if how == "raise" else how).reset_index()
     table = table.sort_values(keys, key=lambda c: c.map(order) if c.name == "run" else c, ignore_index=True)
     return table, int(repeated.sum())

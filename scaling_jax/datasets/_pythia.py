@@ -83,7 +83,8 @@ def aggregate(documents: Iterator[tuple[PurePosixPath, dict]]) -> pd.DataFrame:
     """The table from (path inside `evals/`, parsed JSON) pairs."""
     rows = []
     for path, document in documents:
-        model = _main(path, document) if "bias-evals" not in path.parts else _bias(path, document)
+        bias = {"bias-evals", "winobias"} & set(path.parts)
+        model = _bias(path, document) if bias else _main(path, document)
         if model is None:
             continue
         results = document.get("results")
@@ -144,17 +145,16 @@ def _bias(path: PurePosixPath, document: dict) -> dict:
     config = document.get("config", document)
     steps = config["model_args"]["iteration"]
     shots = config.get("num_shots", config.get("num_fewshot", 0))
-    folders = path.parts[1:-1]
-    if not folders:  # bias-evals/intervention-1.3b-deduped-step67000_...
+    folders = path.parts[:-1]
+    if "winobias" not in folders:  # bias-evals/intervention-1.3b-deduped-step67000_...
         label = path.name.split("-")[0]
         label = "long-intervention" if "long" in label else label
         size = path.name.split(f"{label}-")[1].split("-step")[0].split("-global")[0].replace("-deduped", "")
-        deduped = "deduped" in path.stem
-        kind = _kind(label)
-    elif len(folders) == 2:  # bias-evals/winobias/1.4B/...
+        deduped, kind = "deduped" in path.stem, _kind(label)
+    elif folders[-2] == "winobias":  # .../winobias/1.4B/eval_results_02-15-2023-22-33-31
         size, kind = folders[-1], "pythia"
         deduped = "deduped" in config["model_args"]["train_data_paths"][0]
-    else:  # bias-evals/winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000
+    else:  # .../winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000
         label = path.stem.split("_")[2]
         size, deduped = folders[-1], "deduped" in label
         kind = "pythia-long-intervention" if "long" in label else "pythia-intervention" if "inter" in label else "pythia"

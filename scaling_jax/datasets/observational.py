@@ -125,6 +125,7 @@ DATASET = Dataset(
     },
     notes=(
         "Winograd is Winogrande. Tables join on `model`, except instruct and agents, which hold chat models.",
+        "cerebras/btlm-3b-8k-base: upstream says 627e12 tokens, its maker 627e9; tokens and flops are kept as they are.",
         "-1 upstream means missing and is NaN here; in chance-corrected (`norm`) columns -1 is a real value and stays.",
     ),
 )
