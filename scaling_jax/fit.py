@@ -15,13 +15,14 @@ import jax
 import numpy as np
 import pandas as pd
 
-from scaling_jax.data import DataError, Runs, read_runs
+from scaling_jax.data import DataError, Runs, as_frame, read_runs
 from scaling_jax.diagnostics import Evidence
+from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import LaneData, Problem, bucket
-from scaling_jax.engine.solve import Solution, solve
+from scaling_jax.engine.solve import POLISH, Solution, solve
 from scaling_jax.engine.starts import default_starts, product_grid
 from scaling_jax.law import Law
 from scaling_jax.objective import Huber, Objective
@@ -157,13 +158,11 @@ def fit_groups(law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None 
     unknown = set(options) - {"objective", "tied", "starts", "solver", "screen", "device", "count"}
     if unknown:
         raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
-    spec = _spec(law, options.get("objective"), {}, *(options.get(k, d) for k, d in _SPEC_DEFAULTS))
+    spec = _spec(law, fixed=dict.fromkeys(fixed or {}), **options)
     on_log = spec.objective.on == "log"
     columns = {name: value for name, value in (fixed or {}).items() if isinstance(value, str)}
     table = read_runs(law, runs, by=by, on_log=on_log, **reading)
-    per_group = dict(fixed or {}) | {
-        name: _column_per_group(law, runs, by, column, name, reading.get("where")) for name, column in columns.items()
-    }
+    per_group = dict(fixed or {}) | {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
     spec = replace(spec, fixed=per_group)
     values = _fixed_numbers(spec, table.group_labels)
     members = [np.flatnonzero(table.group == g) for g in range(len(table.group_labels))]
@@ -194,8 +193,8 @@ def certify_params(law: Law, runs: Any, params: Mapping[str, float], **options: 
     best = fit(law, runs, **options)
     numbers = law.flatten(params)
     table = best._data()
-    spec = _spec(law, options.get("objective"), dict(best.fixed), *(options.get(k, d) for k, d in _SPEC_DEFAULTS))
-    spec = replace(spec, starts=numbers[None], solver=LM(max_steps=1), screen=False)
+    how = {name: options[name] for name in ("objective", "tied", "device", "count") if name in options}
+    spec = _spec(law, fixed=best.fixed, starts=numbers[None], solver=LM(max_steps=1), screen=False, **how)
     judged = _solve(spec, table, [np.arange(len(table))], _fixed_numbers(spec, [None]), [None], polish=False)[0]
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
     certificate = judged.certificate
@@ -209,12 +208,17 @@ def certify_params(law: Law, runs: Any, params: Mapping[str, float], **options: 
     return replace(judged, stored_certificate=certificate)
 
 
-_SPEC_DEFAULTS = (
-    ("tied", None), ("starts", None), ("solver", "lm"), ("screen", True), ("device", None), ("count", None),
-)  # fmt: skip
-
-
-def _spec(law: Law, objective: Any, fixed: Any, tied: Any, starts: Any, solver: Any, screen: bool, device: Any, count: Any) -> Spec:
+def _spec(
+    law: Law,
+    objective: Any = None,
+    fixed: Any = None,
+    tied: Any = None,
+    starts: Any = None,
+    solver: Any = "lm",
+    screen: bool = True,
+    device: Any = None,
+    count: Any = None,
+) -> Spec:
     if not isinstance(law, Law):
         raise TypeError(f"The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not {type(law).__name__}.")
     objective = Huber() if objective is None else objective
@@ -240,18 +244,14 @@ def _spec(law: Law, objective: Any, fixed: Any, tied: Any, starts: Any, solver: 
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
 
 
-def _column_per_group(law: Law, runs: Any, by: Any, column: str, name: str, where: Any) -> dict[Any, float]:
-    """fixed="column": its value in each group, which must be one."""
-    frame = read_runs(law, runs, by=by, where=where, weights=column, on_log=False, inputs=None) if False else None
-    del frame
-    from scaling_jax.data import as_frame
-
+def _column_per_group(runs: Any, by: Any, column: str, name: str) -> dict[Any, float]:
+    """fixed={name: column}: the column's value in each group, which must be one."""
     table = as_frame(runs)
     if column not in table.columns:
         raise DataError(f"There is no column '{column}' for fixed parameter '{name}'.")
-    keys = table[by] if isinstance(by, str) else pd.Series(np.asarray(by(table) if callable(by) else by), index=table.index)
-    values = table[column].groupby(keys).agg(["min", "max"])
-    if (varying := values.index[values["min"] != values["max"]]).size:
+    keys = by if isinstance(by, str) else np.asarray(by(table) if callable(by) else by)
+    values = table.groupby(keys)[column].agg(["min", "max"])
+    if len(varying := values.index[values["min"] != values["max"]]):
         raise DataError(f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there.")
     return values["min"].to_dict()
 
@@ -297,11 +297,11 @@ def _buckets(sizes: np.ndarray) -> list[int]:
         return choices
     largest, counts = choices[-1], np.bincount(sizes)
 
-    def padded(chosen: tuple[int, ...]) -> int:
+    def padded(chosen: Sequence[int]) -> int:
         edges = sorted(chosen)
         return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in np.flatnonzero(counts))
 
-    options = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
+    options: list[Sequence[int]] = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
     return sorted(min(options, key=padded))
 
 
@@ -364,7 +364,7 @@ def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, runs: Runs) -
     many = problem.n_fits > 8
     leader = _tied_index(spec)
     if given is None:
-        return default_starts(problem, fixed, leader, n=12 if many else 32, nodes=128 if many else 512)
+        return default_starts(problem, fixed, leader, n=6 if many else 32, nodes=96 if many else 512)
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
         if given < 1:
             raise ValueError(f"starts={given}: give a positive number of starts.")
@@ -436,6 +436,8 @@ def _solve(spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray,
 def _run(
     spec: Spec, problem: Problem, free: np.ndarray, fixed: np.ndarray, runs: Runs, members: list[np.ndarray], polish: bool, progress: Any
 ) -> Solution:
+    for solver in (spec.solver, POLISH) if polish else (spec.solver,):
+        compile_ahead(problem, solver, 1, spec.device)
     points = _start_points(spec, problem, fixed, runs)
     starts = _search_points(spec.law, points, free)
     few = problem.n_fits <= 8

@@ -92,7 +92,7 @@ class Law:
         recipe: tuple[str, str, tuple] | None = None,
     ):
         self.fn = fn
-        self.name = name or getattr(fn, "__name__", "law")
+        self.name = name or str(getattr(fn, "__name__", "law"))
         self.__doc__ = inspect.getdoc(fn)
         self.__name__ = self.name
         self.__module__ = getattr(fn, "__module__", __name__)
@@ -184,14 +184,14 @@ class Law:
     def __reduce__(self) -> Any:
         if self.recipe is not None:
             return _rebuild, self.recipe
-        qualname = getattr(self.fn, "__qualname__", self.name)
+        module, qualname = str(self.__module__), str(getattr(self.fn, "__qualname__", self.name))
         try:
-            found = _lookup(self.__module__, qualname)
+            found = _lookup(module, qualname)
         except (ImportError, AttributeError):
             found = None
         if found is not self:
             raise TypeError(f"Law '{self.name}' cannot be pickled by name: define it at the top level of an importable module.")
-        return _lookup, (self.__module__, qualname)
+        return _lookup, (module, qualname)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Law):

@@ -206,11 +206,8 @@ class FitResult:
             raise ValueError(f"This JSON has format {record.get('format')!r}; this version reads format {FORMAT}.")
         law = law or _find_law(record["law"])
         stored = record["evidence"]
-        evidence = Evidence(**{
-            f.name: np.asarray(stored[f.name], dtype=float) if isinstance(stored[f.name], list) else stored[f.name]
-            for f in fields(Evidence)
-        })  # fmt: skip
-        evidence = replace(evidence, free=np.asarray(evidence.free, dtype=bool))
+        arrays: dict[str, Any] = {name: np.asarray(v, dtype=float) if isinstance(v, list) else v for name, v in stored.items()}
+        evidence = Evidence(**arrays | {"free": np.asarray(stored["free"], dtype=bool)})
         numbers = np.asarray(record["numbers"], dtype=float)
         if len(numbers) != len(law.labels) or set(record["params"]) != set(law.params):
             raise ValueError(f"The JSON holds parameters {list(record['params'])}, law '{law.name}' has {list(law.params)}.")
@@ -333,7 +330,8 @@ class FitGroups(Mapping):
 
 def _law_name(law: Law) -> dict[str, Any]:
     if law.recipe is not None:
-        return {"recipe": [law.recipe[0], law.recipe[1], list(law.recipe[2:][0]) if len(law.recipe) == 3 else list(law.recipe[2:])]}
+        module, function, args = law.recipe
+        return {"recipe": [module, function, list(args)]}
     return {"module": law.__module__, "name": law.name}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from scaling_jax.engine.problem import Problem, evaluate, exact_evaluation
 from scaling_jax.engine.status import RUNNING
 
-__all__ = ["Lanes", "chunk_size", "run_lanes"]
+__all__ = ["Lanes", "chunk_size", "compile_ahead", "run_lanes"]
 
 CELLS_PER_CHUNK = 2**16
 SMALL_CHUNK = 32
@@ -83,6 +83,22 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
     return jax.jit(run)
 
 
+def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
+    """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
+    flags, structure = problem.sharing
+    program = _program(problem.law, problem.on_log, solver, flags, structure)
+    size = chunk_size(n_lanes, problem.n_rows)
+    key = (program, size, problem.n_rows, device)
+    if key not in _COMPILED:
+        nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
+        _COMPILED[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, device, np.zeros(1, dtype=int))
+    return _COMPILED[key]
+
+
+_COMPILER = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")
+_COMPILED: dict[tuple, Future] = {}
+
+
 def run_lanes(
     problem: Problem,
     lanes: Lanes,
@@ -103,6 +119,7 @@ def run_lanes(
                 progress(len(left) - len(running), len(left))
             if not len(running):
                 return lanes
+            compile_ahead(problem, solver, len(running), device).result()
             size = chunk_size(len(running), problem.n_rows)
             budget = int(min(STEPS_PER_DISPATCH, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]

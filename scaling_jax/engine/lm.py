@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from scaling_jax.engine.linear import solve_symmetric
@@ -91,7 +92,8 @@ class LM:
         def solve(damping: Any) -> Any:
             return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
 
-        step, undamped = -solve(state.damping), solve(1e-14 * largest)
+        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, 1e-14 * largest]))
+        step = -damped
         step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), 1e-300))
         trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step * unit), data.lower, data.upper)
         moved = trial - state.z

@@ -72,8 +72,8 @@ class Problem:
     def n_coordinates(self) -> int:
         return len(self.law.labels)
 
-    def lane_data(self, fits: np.ndarray) -> LaneData:
-        """Gathers the data of the given fits, one entry per lane; shared leaves pass through."""
+    def lane_data(self, fits: Any) -> LaneData:
+        """The data of the given fits (an index or an array of them, one per lane); shared leaves pass through."""
         return jax.tree.map(lambda leaf, own: leaf[fits] if own else leaf, self.data, self.per_fit)
 
     @property
@@ -90,10 +90,6 @@ class Problem:
             data=self.data._replace(numbers=numbers),
             per_fit=self.per_fit._replace(numbers=numbers.ndim == 2),
         )
-
-    def subset(self, fits: np.ndarray) -> Problem:
-        """The same problem restricted to some of its fits."""
-        return replace(self, n_fits=len(fits), data=self.lane_data(fits))
 
 
 class Evaluation(NamedTuple):

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.domains import Domain
-from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import Problem
 from scaling_jax.law import Law
@@ -50,9 +49,9 @@ def linear_parameters(law: Law) -> tuple[int, ...]:
     """Indices (into `law.labels`) of numbers the law is jointly linear in, judged at random points."""
     rng = np.random.default_rng(0)
     k, points = len(law.labels), 4
-    numbers = np.stack([np.clip(rng.uniform(0.3, 0.9, k), _low(d), _high(d)) for d in law.label_domains for _ in range(points)])
-    numbers = numbers[:points]
-    inputs = {name: np.clip(rng.uniform(2.0, 9.0, points), _low(d), _high(d)) for name, d in law.input_domains.items()}
+    bounds = np.array([(d.lower, d.upper) for d in law.label_domains])
+    numbers = np.clip(rng.uniform(0.3, 0.9, (points, k)), bounds[:, 0], bounds[:, 1])
+    inputs = {name: np.clip(rng.uniform(2.0, 9.0, points), d.lower, d.upper) for name, d in law.input_domains.items()}
 
     def predict(vector: Any, row: Any) -> Any:
         return law.apply(law.unflatten(vector), row)
@@ -67,14 +66,6 @@ def linear_parameters(law: Law) -> tuple[int, ...]:
         if not bends[i, i] and not any(bends[i, j] for j in chosen) and len(chosen) < MOST_LINEAR:
             chosen.append(i)
     return tuple(chosen)
-
-
-def _low(domain: Domain) -> float:
-    return domain.lower if np.isfinite(domain.lower) else -np.inf
-
-
-def _high(domain: Domain) -> float:
-    return domain.upper if np.isfinite(domain.upper) else np.inf
 
 
 def _default_range(domain: Domain, u: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -113,11 +104,8 @@ def sample_numbers(law: Law, n: int, inputs: dict[str, np.ndarray], seed: int = 
 
 @lru_cache(maxsize=128)
 def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[bool, ...], structure: Any) -> Any:
-    """Compiled: for each node, the best linear parameters and the misfit they leave."""
+    """Compiled: for each node, the normal equations of the linear parameters, columns scaled to length one."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
-    signed = np.array([not np.isfinite(law.label_domains[i].lower) for i in linear], dtype=bool)
-    choices = [c for c in itertools.product([0.0, 1.0], repeat=len(linear)) if all(np.array(c)[signed] == 1)]
-    masks = np.array(choices).reshape(len(choices), len(linear))
     columns_of = np.eye(len(law.labels))[list(linear)]
 
     def predict(numbers: Any, row: Any) -> Any:
@@ -129,27 +117,38 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[boo
         target = jnp.exp(data.target) if on_log else data.target
         weight = jnp.where(data.weight > 0, data.weight / (data.scale**2 * (target**2 if on_log else 1.0)), 0.0)
         held = numbers * (1.0 - free @ columns_of)
-        base = over_rows(held, data.inputs)
-        columns = jax.vmap(lambda e: over_rows(held + e, data.inputs) - base)(jnp.asarray(columns_of))
-        columns = jnp.where(weight > 0, columns, 0.0) * free[:, None]
+        base, push = jax.linearize(lambda at: over_rows(at, data.inputs), held)
+        columns = jnp.where(weight > 0, jax.vmap(push)(jnp.asarray(columns_of)), 0.0) * free[:, None]
         gap = jnp.where(weight > 0, target - base, 0.0)
         size = jnp.sqrt(jnp.sum(weight * columns**2, axis=1))
         size = jnp.where(size > 0, size, 1.0)
         columns = columns / size[:, None]
         gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
-
-        def with_mask(mask: Any) -> Any:
-            both = mask[:, None] * mask[None, :]
-            solution = solve_symmetric(gram * both + jnp.diag(1.0 - mask) + 1e-13 * jnp.eye(len(linear)), right * mask)
-            misfit = jnp.sum(weight * (gap - solution @ columns) ** 2)
-            allowed = jnp.all((solution >= 0) | jnp.asarray(signed))
-            return solution / size, jnp.where(allowed & jnp.isfinite(misfit), misfit, jnp.inf)
-
-        solutions, misfits = jax.vmap(with_mask)(jnp.asarray(masks))
-        best = jnp.argmin(misfits)
-        return held + solutions[best] @ columns_of, misfits[best]
+        return held, gram, right, jnp.sum(weight * gap**2), size
 
     return jax.jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, None, axes)))
+
+
+def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Non-negative least squares by trying every set of active columns: the numbers, and the misfit they leave."""
+    held, gram, right, total, size = equations
+    m = len(linear)
+    best, misfit = np.zeros(right.shape), np.full(right.shape[:-1], np.inf)
+    for mask in itertools.product([0.0, 1.0], repeat=m):
+        active = np.array(mask)
+        if not active[~signed].all():
+            continue
+        system = gram * np.outer(active, active) + np.diag(1.0 - active + 1e-13)
+        with np.errstate(all="ignore"):
+            solution = np.linalg.solve(
+                np.nan_to_num(system, nan=1.0, posinf=1.0, neginf=1.0) + 1e-300 * np.eye(m), (right * active)[..., None]
+            )[..., 0]
+            left = total - 2 * np.sum(solution * right, axis=-1) + np.einsum("...i,...ij,...j->...", solution, gram, solution)
+            better = np.all((solution >= 0) | ~signed, axis=-1) & (left < misfit)
+        best[better], misfit[better] = solution[better], left[better]
+    numbers = held.copy()
+    numbers[..., list(linear)] += best / size
+    return numbers, misfit
 
 
 def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int, nodes: int, seed: int = 0) -> np.ndarray:
@@ -169,47 +168,57 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     if not linear:
         return candidates[:, _ranks(candidates.shape[1], n)]
     free = np.isnan(fixed[:, list(linear)]).all(axis=0).astype(float)
+    signed = np.array([np.isfinite(law.label_domains[i].lower) for i in linear])
     flags, structure = problem.sharing
     program = _projector(law, problem.on_log, linear, flags, structure)
     seeds, misfits = [], []
-    per_call = max(1, 2**22 // (candidates.shape[1] * problem.n_rows))
+    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows))
     per_call = problem.n_fits if problem.n_fits <= per_call else per_call
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
-            found, misfit = program(jnp.asarray(candidates[fits]), jnp.asarray(free), problem.lane_data(fits))
-            count = min(per_call, problem.n_fits - first)
-            seeds.append(np.asarray(found)[:count])
-            misfits.append(np.asarray(misfit)[:count])
+            equations = program(jnp.asarray(candidates[fits]), jnp.asarray(free), problem.lane_data(fits))
+        found, misfit = _best_linear(tuple(np.asarray(part) for part in equations), linear, signed)
+        count = min(per_call, problem.n_fits - first)
+        seeds.append(found[:count])
+        misfits.append(misfit[:count])
     return _choose(law, np.concatenate(seeds), np.concatenate(misfits), n)
 
 
 def _candidates(problem: Problem, nodes: int, seed: int) -> np.ndarray:
     """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples."""
-    law, data = problem.law, problem.data
-    own_rows = any(jax.tree.leaves((problem.per_fit.inputs, problem.per_fit.target, problem.per_fit.weight)))
-    out = []
-    for f in range(problem.n_fits if own_rows else 1):
-        one = jax.tree.map(lambda leaf, own: leaf[f] if own else leaf, data, problem.per_fit)  # noqa: B023
+    law = problem.law
+    looks = law.starts is not None or not all(label.split("[")[0] in law.ranges for label in law.labels)
+    own = looks and any(jax.tree.leaves((problem.per_fit.inputs, problem.per_fit.target, problem.per_fit.weight)))
+    points = []
+    for f in range(problem.n_fits if own else 1):
+        one = problem.lane_data(f)
         used = one.weight > 0
         inputs = {name: column[used] for name, column in one.inputs.items()}
         numbers = sample_numbers(law, nodes, inputs, seed)
         if law.starts is not None:
-            target = np.exp(one.target[used]) if problem.on_log else one.target[used]
-            proposed = {k: np.atleast_1d(v) for k, v in law.starts(inputs, target).items()}
-            count = max(len(v) for v in proposed.values())
-            numbers = numbers[np.arange(nodes) % nodes]
-            index = np.arange(nodes) % count
-            for i, label in enumerate(law.labels):
-                if label in proposed:
-                    numbers[:, i] = np.broadcast_to(proposed[label], (count,))[index]
-        out.append(numbers)
-    return np.stack(out) if own_rows else np.broadcast_to(out[0], (problem.n_fits, *out[0].shape)).copy()
+            numbers = _with_proposals(law, numbers, inputs, np.exp(one.target[used]) if problem.on_log else one.target[used])
+        points.append(numbers)
+    return np.broadcast_to(np.stack(points), (problem.n_fits, *points[0].shape)).copy()
+
+
+def _with_proposals(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], target: np.ndarray) -> np.ndarray:
+    """Samples overwritten, in turn, by the values a law proposes for its parameters."""
+    assert law.starts is not None
+    proposed = {name: np.atleast_1d(values) for name, values in law.starts(inputs, target).items()}
+    turn = np.arange(len(numbers)) % max(len(values) for values in proposed.values())
+    for i, label in enumerate(law.labels):
+        if label in proposed:
+            numbers[:, i] = np.broadcast_to(proposed[label], (turn.max() + 1,) if len(proposed[label]) == 1 else proposed[label].shape)[
+                turn
+            ]
+    return numbers
 
 
 def _ranks(available: int, n: int) -> np.ndarray:
     """Which of ranked candidates to keep: the best half, and a spread over the next ones so that other basins live."""
-    n = min(n, available)
+    if n >= available:
+        return np.arange(available)
     best = np.arange((n + 1) // 2)
     rest = np.linspace(len(best), max(len(best), (available - 1) // 2 + n // 2), n - len(best)).astype(int)
     return np.unique(np.clip(np.concatenate([best, rest]), 0, available - 1))
