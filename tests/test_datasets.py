@@ -194,7 +194,7 @@ def test_finetuning():
 def test_learning_curves():
     frame = loaded("learning_curves")
     assert_same(frame, tidy("revisiting/learning_curves.csv"))
-    assert frame.groupby("domain").apply(lambda g: g.groupby(["task", "model"]).ngroups).sum() == 92
+    assert frame.groupby(["domain", "task", "model"]).ngroups == 92
     assert not frame.duplicated().any()
 
 
@@ -416,6 +416,7 @@ def test_pythia_files_without_use_are_skipped():
     table = _pythia.aggregate(
         iter(
             [
+                (PurePosixPath("pythia-v1/notes.json"), {"text": "not an evaluation"}),
                 (PurePosixPath("pythia-v1/pythia-1.4b-1MtokBS/1.4b-1MtokBS_step6000.json"), evaluation("x")),
                 (
                     PurePosixPath("bias-evals/winobias/1.4B/eval_results_02-15-2023-22-33-31.json"),
@@ -455,6 +456,16 @@ def test_pythia_from_an_archive(tmp_path, monkeypatch):
     table = _pythia.aggregate(iter([(PurePosixPath(p), evaluation(s, lambada_openai={"ppl": 8.0})) for p, s, *_ in EVALUATIONS]))
     monkeypatch.setattr(_pythia, "DIGEST", _pythia.digest(table))
     assert len(_pythia.read(files)) == len(EVALUATIONS)
+
+
+def test_a_broken_pythia_archive_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv(_fetch.MIRROR_VARIABLE, raising=False)
+    cached = tmp_path / f"{_pythia.REPOSITORY}/{_pythia.COMMIT}.tar.gz"
+    cached.parent.mkdir(parents=True)
+    ours = {f"evals/{path}": evaluation(settings) for path, settings, *_ in EVALUATIONS}
+    cached.write_bytes(archive(ours, tmp_path / "whole.tar.gz").read_bytes()[:-200])
+    with pytest.raises(_pythia.Unverified, match=r"\.tar\.gz is broken .*: delete it"):
+        _pythia.read(_fetch.Files(tmp_path))
 
 
 @needs_data

@@ -12,6 +12,7 @@ import json
 import math
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -47,8 +48,12 @@ def read(files: Files) -> pd.DataFrame:
     if files.find(REGENERATED) is not None:
         table = from_regenerated(pd.read_csv(files.one(REGENERATED), low_memory=False))
     else:
-        with tarfile.open(files.archive(REPOSITORY, COMMIT)) as archive:
-            table = aggregate(_json_files(archive))
+        path = files.archive(REPOSITORY, COMMIT)
+        try:
+            with tarfile.open(path) as archive:
+                table = aggregate(_json_files(archive))
+        except (tarfile.TarError, EOFError, zlib.error, json.JSONDecodeError) as error:
+            raise Unverified(f"{path} is broken ({error}): delete it, so that it can be fetched again") from error
     found = digest(table)
     if found != DIGEST:
         raise Unverified(
@@ -84,7 +89,10 @@ def aggregate(documents: Iterator[tuple[PurePosixPath, dict]]) -> pd.DataFrame:
     rows = []
     for path, document in documents:
         bias = {"bias-evals", "winobias"} & set(path.parts)
-        model = _bias(path, document) if bias else _main(path, document)
+        try:
+            model = _bias(path, document) if bias else _main(path, document)
+        except (KeyError, IndexError):  # some other kind of file; the digest tells if it was one we need
+            continue
         if model is None:
             continue
         results = document.get("results")
