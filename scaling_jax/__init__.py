@@ -21,6 +21,7 @@ from scaling_jax.result import FitGroups, FitResult
 
 if TYPE_CHECKING:
     from scaling_jax import datasets
+    from scaling_jax.wandb import read_wandb
 
 __version__ = "0.1.0"
 
@@ -49,12 +50,15 @@ __all__ = [
     "law",
     "laws",
     "read_runs",
+    "read_wandb",
 ]
 
-_LAZY = {"datasets"}
+_LAZY = {"datasets": ("scaling_jax.datasets", None), "read_wandb": ("scaling_jax.wandb", "read_wandb")}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return importlib.import_module(f"scaling_jax.{name}")
+        module, attribute = _LAZY[name]
+        found = importlib.import_module(module)
+        return getattr(found, attribute) if attribute else found
     raise AttributeError(f"module 'scaling_jax' has no attribute '{name}'")

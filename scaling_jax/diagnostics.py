@@ -18,7 +18,7 @@ from scaling_jax.engine.status import Status
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective
 
-__all__ = ["Certificate", "Evidence", "agreement", "certify"]
+__all__ = ["Certificate", "Evidence", "agreement", "certify", "target_scale"]
 
 EPS = np.finfo(np.float64).eps
 STATIONARY = 1e-8
@@ -41,6 +41,7 @@ class Evidence:
         free: (k,), which search coordinates move at all.
         value: the objective in the kernel's units.
         status: how the best lane ended.
+        basins: distinct points among the finished lanes, best first, (up to 4, k).
         finished_value, finished_status: every lane that was run to its end.
         n_starts, n_polished: lanes begun and polished.
     """
@@ -55,6 +56,7 @@ class Evidence:
     free: np.ndarray
     value: float
     status: int
+    basins: np.ndarray
     finished_value: np.ndarray
     finished_status: np.ndarray
     n_starts: int
@@ -119,7 +121,7 @@ def certify(
             "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
             warnings=["No start gives a finite objective: check units and domains of the inputs, or pass starts=."],
         )  # fmt: skip
-    scale = float(np.sum(runs.weight * objective.rho(_target_scale(runs, objective))))
+    scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
     decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
     if not objective.smooth:
         decrement = _corner_gap(evidence, objective, scale)
@@ -156,7 +158,8 @@ def certify(
     return certificate
 
 
-def _target_scale(runs: Runs, objective: Objective) -> np.ndarray:
+def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
+    """(rows,) the size of the target on the objective's scale: what a residual is small or large against."""
     size = np.ones(len(runs)) if objective.on == "log" else np.abs(runs.target)
     return size if runs.target_se is None else size / runs.target_se
 

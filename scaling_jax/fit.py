@@ -7,7 +7,7 @@ results. Groups of unequal length are padded to a few common sizes, so thousands
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -192,7 +192,7 @@ def certify_params(law: Law, runs: Any, params: Mapping[str, float], **options: 
     """
     best = fit(law, runs, **options)
     numbers = law.flatten(params)
-    table = best._data()
+    table = best.data()
     how = {name: options[name] for name in ("objective", "tied", "device", "count") if name in options}
     spec = _spec(law, fixed=best.fixed, starts=numbers[None], solver=LM(max_steps=1), screen=False, **how)
     judged = _solve(spec, table, [np.arange(len(table))], _fixed_numbers(spec, [None]), [None], polish=False)[0]
@@ -275,7 +275,7 @@ def _fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
     return out
 
 
-def _tied_index(spec: Spec) -> np.ndarray:
+def tied_index(spec: Spec) -> np.ndarray:
     """For each number the index of the one it equals: itself, or the first of its tied group."""
     labels = list(spec.law.labels)
     index = np.arange(len(labels))
@@ -297,11 +297,11 @@ def _buckets(sizes: np.ndarray) -> list[int]:
         return choices
     largest, counts = choices[-1], np.bincount(sizes)
 
-    def padded(chosen: Sequence[int]) -> int:
+    def padded(chosen: Iterable[int]) -> int:
         edges = sorted(chosen)
         return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in np.flatnonzero(counts))
 
-    options: list[Sequence[int]] = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
+    options: list[tuple[int, ...]] = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
     return sorted(min(options, key=padded))
 
 
@@ -323,7 +323,7 @@ def build_problem(
         own[:, : weights.shape[1]] = weights
     scale = np.ones(rows.shape) if runs.target_se is None else runs.target_se[rows]
     target = np.log(runs.target[rows]) if objective.on == "log" else runs.target[rows]
-    leader = _tied_index(spec)
+    leader = tied_index(spec)
     moving = np.isnan(fixed)
     n_fits = len(own)
     fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
@@ -362,7 +362,7 @@ def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, runs: Runs) -
     """Start points in natural units, (fits, starts, labels)."""
     law, given = spec.law, spec.starts
     many = problem.n_fits > 8
-    leader = _tied_index(spec)
+    leader = tied_index(spec)
     if given is None:
         return default_starts(problem, fixed, leader, n=6 if many else 32, nodes=96 if many else 512)
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
@@ -398,7 +398,7 @@ def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, runs: Runs) -
     return np.broadcast_to(points, (problem.n_fits, *points.shape[-2:])).copy()
 
 
-def _search_points(law: Law, points: np.ndarray, free: np.ndarray) -> np.ndarray:
+def search_points(law: Law, points: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Natural units to search coordinates; coordinates that do not move are parked at zero."""
     z = np.stack([d.to_search(points[..., i]) for i, d in enumerate(law.label_domains)], axis=-1)
     return np.where(free[:, None, :], z, 0.0)
@@ -439,7 +439,7 @@ def _run(
     for solver in (spec.solver, POLISH) if polish else (spec.solver,):
         compile_ahead(problem, solver, 1, spec.device)
     points = _start_points(spec, problem, fixed, runs)
-    starts = _search_points(spec.law, points, free)
+    starts = search_points(spec.law, points, free)
     few = problem.n_fits <= 8
     device = spec.device
     if device is None and jax.default_backend() != "cpu" and starts.shape[0] * starts.shape[1] * problem.n_rows < SMALL_WORK:
@@ -466,11 +466,11 @@ def _result(
     evidence = Evidence(
         z=solution.z[f], gradient=solution.gradient[f], hessian=solution.hessian[f], tie=tie, offset=offset,
         lower=data.lower, upper=data.upper, free=free[f], value=float(solution.value[f]), status=int(solution.status[f]),
+        basins=_distinct(solution.finished_z[f], solution.finished_value[f]),
         finished_value=solution.finished_value[f], finished_status=solution.finished_status[f],
         n_starts=solution.n_starts, n_polished=solution.n_polished,
     )  # fmt: skip
-    x = tie @ solution.z[f] + offset
-    numbers = np.array([np.exp(v) if d.log else v for v, d in zip(x, law.label_domains, strict=True)])
+    numbers = _natural(law, tie @ solution.z[f] + offset)
     failed = not np.isfinite(evidence.value)
     value = evidence.value
     if not failed and not spec.objective.smooth:
@@ -504,3 +504,29 @@ def _result(
         key=key,
         reason="No start gives a finite objective: check units and domains of the inputs, or pass starts=." if failed else "",
     )
+
+
+def natural_numbers(law: Law, problem: Problem, z: np.ndarray) -> np.ndarray:
+    """Search coordinates of every fit, (fits, k), as parameters in natural units, (fits, labels)."""
+    return _natural(law, np.einsum("...ij,...j->...i", problem.data.tie, z) + problem.data.offset)
+
+
+def _natural(law: Law, x: np.ndarray) -> np.ndarray:
+    logs = np.array([d.log for d in law.label_domains])
+    return np.where(logs, np.exp(np.where(logs, x, 0.0)), x)
+
+
+def _distinct(z: np.ndarray, values: np.ndarray, most: int = 4) -> np.ndarray:
+    """Up to `most` finished points that differ, best first."""
+    kept = [z[0]]
+    for point, value in zip(z[1:], values[1:], strict=True):
+        if len(kept) == most or not np.isfinite(value):
+            break
+        if min(np.max(np.abs(point - other)) for other in kept) > 1e-2:
+            kept.append(point)
+    return np.stack(kept)
+
+
+def respec(fitted: FitResult) -> Spec:
+    """The specification that a result was fitted under, for refits."""
+    return _spec(fitted.law, fitted.objective, fitted.fixed, fitted.tied)

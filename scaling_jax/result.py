@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective, objective_from_dict
 from scaling_jax.summary import groups_text, summary_html, summary_text
+
+if TYPE_CHECKING:
+    from scaling_jax.uncertainty import Draws
 
 __all__ = ["FitGroups", "FitResult"]
 
@@ -120,7 +123,7 @@ class FitResult:
     @cached_property
     def residuals(self) -> np.ndarray:
         """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target, over target_se."""
-        runs = self._data()
+        runs = self.data()
         prediction = predict(self.law, self.numbers, runs.inputs)[0]
         with np.errstate(invalid="ignore", divide="ignore"):
             if self.objective.on == "log":
@@ -129,15 +132,24 @@ class FitResult:
                 residual = prediction - runs.target
         return residual if runs.target_se is None else residual / runs.target_se
 
-    def predict(self, other: Any) -> np.ndarray:
+    @overload
+    def predict(self, other: Any, interval: None = None, level: float = 0.9) -> np.ndarray: ...
+
+    @overload
+    def predict(self, other: Any, interval: str, level: float = 0.9) -> pd.DataFrame: ...
+
+    def predict(self, other: Any, interval: str | None = None, level: float = 0.9) -> np.ndarray | pd.DataFrame:
         """The law's predictions for other runs.
 
         Args:
             other: a table, or a mapping of inputs to numbers or arrays; columns are found by the law's input names or by
                 the columns the fit was given.
+            interval: None, "confidence" (band of the mean curve) or "prediction" (of a new run), from the bootstrap.
+            level: probability between the two ends of the band.
 
         Returns:
-            (rows,) predictions in the unit of the target.
+            (rows,) predictions in the unit of the target; with an interval a DataFrame with prediction, lower, upper and
+            extrapolation (decades beyond the fitted range).
 
         Raises:
             DataError: if an input is missing or outside its domain.
@@ -147,7 +159,59 @@ class FitResult:
         >>> fit.predict({"x": 1000}).round(6).tolist()
         [0.5]
         """
-        return predict(self.law, self.numbers, self._inputs_of(other))[0]
+        if interval is not None:
+            return self.draws.predict(other, interval, level)
+        return predict(self.law, self.numbers, self.inputs_of(other))[0]
+
+    def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, indices: Any = None, scale: str | None = None) -> Draws:
+        """Refits the law to `n` resampled tables in one batch, each polished to its own optimum from several basins.
+
+        Args:
+            n: replicates.
+            seed: of the resampling.
+            method: "run" (default where runs are known), "row", "bayesian" (Dirichlet weights over runs), "residual", or
+                "hierarchical" (scales first, then runs within them; Ivgi et al. 2022, arXiv:2202.06387, section 3.3).
+            indices: (replicates, rows) positions to use in place of a draw.
+            scale: input whose values are the scales of the hierarchical method; the law's first input by default.
+
+        Returns:
+            `Draws`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive(function)`.
+
+        Raises:
+            DataError: when the data are not attached.
+            ValueError: for an unknown method or malformed indices.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.array([1.0, 2, 4, 8, 16, 32])
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]})
+        >>> bool(fit.bootstrap(200).conf_int().loc["alpha", "lower"] < 0.51)
+        True
+        """
+        from scaling_jax.uncertainty import bootstrap
+
+        return bootstrap(self, n, seed, method, indices, scale)
+
+    def jackknife(self) -> pd.DataFrame:
+        """Parameters refitted without each run in turn (each row where runs are unknown): one row per run left out."""
+        from scaling_jax.uncertainty import jackknife
+
+        return jackknife(self)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method, seed 0."""
+        return self.bootstrap(1000)
+
+    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
+        """Percentile intervals of the parameters from 1,000 bootstrap refits (cached), by run where runs are known.
+
+        Args:
+            level: probability between the two ends.
+
+        Returns:
+            One row per parameter: estimate, lower, upper, se.
+        """
+        return self.draws.conf_int(level)
 
     def summary(self) -> str:
         """A report as text: parameters, certificate, data, warnings. In a notebook the result shows it as HTML."""
@@ -244,12 +308,18 @@ class FitResult:
             )
         return replace(self, runs=runs)
 
-    def _data(self) -> Runs:
+    def data(self) -> Runs:
+        """The rows that were fitted.
+
+        Raises:
+            DataError: for a result read from JSON, which holds no data.
+        """
         if self.runs is None:
             raise DataError("This result was read from JSON, which holds no data: attach them with .with_data(runs).")
         return self.runs
 
-    def _inputs_of(self, other: Any) -> dict[str, np.ndarray]:
+    def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
+        """The law's inputs out of another table, checked, as `predict` reads them."""
         if isinstance(other, Mapping):
             other = {k: v for k, v in other.items() if v is not None}
             size = max((np.size(v) for v in other.values()), default=1)
