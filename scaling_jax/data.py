@@ -96,7 +96,7 @@ class Runs:
 
 
 def as_frame(table: Any) -> pd.DataFrame:
-    """A pandas frame from pandas, polars, or a mapping of equally long arrays; whole numbers become float64.
+    """A pandas frame from pandas, polars, or a mapping of equally long arrays.
 
     Raises:
         DataError: for anything else, or columns of different lengths.
@@ -117,8 +117,13 @@ def as_frame(table: Any) -> pd.DataFrame:
     if frame.columns.has_duplicates:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
         raise DataError(f"Column names {twice} occur more than once: rename or drop the copies.")
-    whole = [c for c in frame.columns if pd.api.types.is_integer_dtype(frame[c].dtype)]
-    return frame.astype({c: np.float64 for c in whole if not frame[c].isna().any()})
+    return frame
+
+
+def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole-number columns as float64, so that a user's function of them (6 * N * D) cannot overflow."""
+    whole = [c for c in frame.columns if pd.api.types.is_integer_dtype(frame[c].dtype) and not frame[c].isna().any()]
+    return frame.astype(dict.fromkeys(whole, np.float64))
 
 
 def read_runs(
@@ -223,7 +228,7 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
         return frame[source]
     if callable(source):
         try:
-            source = source(frame)
+            source = source(_in_floats(frame))
         except Exception as error:
             raise DataError(f"The function given for {what} failed on the table ({type(error).__name__}: {error}).") from error
     if isinstance(source, pd.Series):
@@ -242,9 +247,9 @@ def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, An
         return np.ones(len(frame), dtype=bool), {"where": None, "dropped_where": 0}
     try:
         if isinstance(where, str):
-            mask = frame.eval(where)
+            mask = _in_floats(frame).eval(where)
         else:
-            mask = where(frame) if callable(where) else where
+            mask = where(_in_floats(frame)) if callable(where) else where
         mask = np.asarray(mask)
     except Exception as error:
         raise DataError(f"where={_described(where)!r} does not work on this table ({error}): it has {_columns(frame)}.") from error

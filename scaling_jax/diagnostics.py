@@ -307,8 +307,9 @@ def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray
         if not c.curvature_ok:
             out.append("Not an optimum: the objective still curves downwards here. Refit with more starts or another solver.")
         else:
+            left = f"about {100 * c.relative_decrement:.2g} %" if c.relative_decrement < 0.5 else "more than half"
             out.append(
-                f"Not converged: a Newton step would still lower the objective by {100 * c.relative_decrement:.2g} %. "
+                f"Not converged: a Newton step promises to lower the objective by {left}. "
                 "Raise the solver's max_steps or refit from more starts."
             )
     if c.extinct:

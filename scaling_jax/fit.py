@@ -33,7 +33,9 @@ __all__ = ["certify_params", "fit", "fit_groups"]
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
+FITS_IN_MEMORY = 4096
 SMALL_WORK = 4_000_000
+MEASURE = LM(max_steps=1, exact=True)
 
 
 class Underdetermined(ValueError):
@@ -194,8 +196,8 @@ def certify_params(law: Law, runs: Any, params: Mapping[str, float], **options: 
     numbers = law.flatten(params)
     table = best.data()
     how = {name: options[name] for name in ("objective", "tied", "device", "count") if name in options}
-    spec = _spec(law, fixed=best.fixed, starts=numbers[None], solver=LM(max_steps=1), screen=False, **how)
-    judged = _solve(spec, table, [np.arange(len(table))], _fixed_numbers(spec, [None]), [None], polish=False)[0]
+    spec = _spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
+    judged = _solve(spec, table, [np.arange(len(table))], _fixed_numbers(spec, [None]), [None], polisher=MEASURE)[0]
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
     certificate = judged.certificate
     if above > 1e-6:
@@ -414,7 +416,7 @@ def _roughness(problem: Problem, points: np.ndarray, runs: Runs, members: list[n
     return np.array(out)
 
 
-def _solve(spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, keys: list[Any], polish: bool = True) -> list[FitResult]:
+def _solve(spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, keys: list[Any], polisher: LM = POLISH) -> list[FitResult]:
     """Fits every member set; results in the order given."""
     results: list[FitResult | None] = [None] * len(members)
     sizes = np.array([len(m) for m in members])
@@ -422,21 +424,21 @@ def _solve(spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray,
     assigned = np.searchsorted(edges, sizes)
     with progress_bar(len(members)) as progress:
         for b in range(len(edges)):
-            which = np.flatnonzero(assigned == b)
-            if not len(which):
-                continue
-            part = [members[i] for i in which]
-            problem, free = build_problem(spec, runs, part, fixed[which])
-            solution = _run(spec, problem, free, fixed[which], runs, part, polish, progress)
-            for f, i in enumerate(which):
-                results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
+            in_bucket = np.flatnonzero(assigned == b)
+            for first in range(0, len(in_bucket), FITS_IN_MEMORY):
+                which = in_bucket[first : first + FITS_IN_MEMORY]
+                part = [members[i] for i in which]
+                problem, free = build_problem(spec, runs, part, fixed[which])
+                solution = _run(spec, problem, free, fixed[which], runs, part, polisher, progress)
+                for f, i in enumerate(which):
+                    results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
 
 
 def _run(
-    spec: Spec, problem: Problem, free: np.ndarray, fixed: np.ndarray, runs: Runs, members: list[np.ndarray], polish: bool, progress: Any
+    spec: Spec, problem: Problem, free: np.ndarray, fixed: np.ndarray, runs: Runs, members: list[np.ndarray], polisher: LM, progress: Any
 ) -> Solution:
-    for solver in (spec.solver, POLISH) if polish else (spec.solver,):
+    for solver in (spec.solver, polisher):
         compile_ahead(problem, solver, 1, spec.device)
     points = _start_points(spec, problem, fixed, runs)
     starts = search_points(spec.law, points, free)
@@ -450,7 +452,8 @@ def _run(
         spec.solver,
         screen=spec.screen,
         keep=32 if few else 8,
-        polish=0 if not polish else 32 if few else 4,
+        polish=32 if few else 4,
+        polisher=polisher,
         smooth=spec.objective.smooth,
         roughness=None if spec.objective.smooth else _roughness(problem, points, runs, members, spec.objective.on == "log"),
         device=device,

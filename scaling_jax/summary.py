@@ -49,7 +49,10 @@ def _facts(fit: FitResult) -> list[tuple[str, str]]:
 
 
 def _optimum_words(c: Any) -> str:
-    gain = "nothing left to gain" if c.relative_decrement < 1e-12 else f"{100 * c.relative_decrement:.1e} % left to gain"
+    if c.relative_decrement < 1e-12:
+        gain = "nothing left to gain"
+    else:
+        gain = f"{100 * min(c.relative_decrement, 1):.2g} % left to gain"
     other = "no other optimum seen" if not np.isfinite(c.runner_up) else f"next optimum {100 * c.runner_up:.3g} % higher"
     return f"{gain}; {other}; condition number {c.condition:.1e}"
 

@@ -8,7 +8,7 @@ is not lost to a fast one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from scaling_jax.engine.status import Status
 
 __all__ = ["Solution", "solve"]
 
+LANES_IN_MEMORY = 2**18
 ROUNDS = ((5, 8), (10, 4), (25, 4))
 POLISH = LM(exact=True, damping=1e-8, tol=1e-14, max_steps=100)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -35,7 +36,6 @@ class Solution:
         status: how the best lane ended, (fits,).
         finished_z, finished_value, finished_status: every lane that was run to its end, (fits, lanes, ...), best first.
         n_starts, n_polished: lanes begun and lanes polished, per fit.
-        steps: trials summed over all lanes of the batch.
         numbers: the objective's numbers at which the derivatives were taken, (fits, 3) or (3,).
     """
 
@@ -49,7 +49,6 @@ class Solution:
     finished_status: np.ndarray
     n_starts: int
     n_polished: int
-    steps: int
     numbers: np.ndarray
 
 
@@ -61,6 +60,7 @@ def solve(
     screen: bool = True,
     keep: int = 32,
     polish: int = 8,
+    polisher: LM = POLISH,
     smooth: bool = True,
     roughness: np.ndarray | None = None,
     device: Any = None,
@@ -74,41 +74,59 @@ def solve(
         solver: `LM` or `LBFGS` (or an object like them).
         screen: carry on only the promising starts; False runs every one to convergence.
         keep: lanes per fit that survive screening.
-        polish: best lanes per fit that are polished with the exact Hessian.
+        polish: best lanes per fit that are polished with the exact Hessian; polisher: the solver that does it.
         smooth: False for objectives with a corner, which are approached through ever sharper Huber thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
         device: a JAX device; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
-    n_fits, n_starts, k = starts.shape
+    n_fits, n_starts, _ = starts.shape
     if not smooth:
         problem = problem.with_numbers(_sharpened(problem, roughness, 1.0))
-    lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
-    steps = 0
-    if screen:
-        for budget, shrink in ROUNDS:
-            alive = len(lanes.fit) // n_fits
-            if alive <= 2 * keep:
-                break
-            run_lanes(problem, lanes, solver, budget, device, progress)
-            steps += int(lanes.state.steps.sum())
-            lanes = lanes.take(_survivors(lanes, n_fits, max(keep, alive // shrink)))
-            steps -= int(lanes.state.steps.sum())
-    run_lanes(problem, lanes, solver, None, device, progress)
-    steps += int(lanes.state.steps.sum())
+    per_slice = max(1, LANES_IN_MEMORY // n_fits)
+    slices = [starts[:, i : i + per_slice] for i in range(0, n_starts, per_slice)]
+    finished = [_finish(problem, part, solver, screen, keep, device, progress) for part in slices]
+    found = _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
-    alive = len(lanes.fit) // n_fits
-    polish = min(polish, alive)
-    order = _best_first(lanes, n_fits)
-    lanes = lanes.take(order.ravel())
-    top = np.arange(n_fits * alive).reshape(n_fits, alive)[:, :polish].ravel()
-    final = _polished(problem, lanes, top, device)
+    polish = min(polish, found.value.shape[1])
+    top = found.z[:, :polish].reshape(-1, starts.shape[-1])
+    final = _polished(problem, top, np.repeat(np.arange(n_fits), polish), polisher, device)
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
-            final = _polished(problem, final, np.arange(len(top)), device)
-    steps += int(final.state.steps.sum())
-    return _collect(problem, lanes, top, final, n_fits, n_starts, steps, smooth)
+            final = _polished(problem, final.state.z, final.fit, polisher, device)
+    return _collect(problem, found, final, n_starts, polish, smooth)
+
+
+class _Finished(NamedTuple):
+    """Lanes run to their end: z (fits, lanes, k), value, status and steps (fits, lanes)."""
+
+    z: np.ndarray
+    value: np.ndarray
+    status: np.ndarray
+    steps: np.ndarray
+
+    def best_first(self) -> _Finished:
+        order = np.argsort(self.value, axis=1, kind="stable")
+        return _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self))
+
+
+def _finish(problem: Problem, starts: np.ndarray, solver: Any, screen: bool, keep: int, device: Any, progress: Progress) -> _Finished:
+    """Screens one slice of the starts and runs what is left to convergence."""
+    n_fits, n_starts, k = starts.shape
+    lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
+    for budget, shrink in ROUNDS if screen else ():
+        alive = len(lanes.fit) // n_fits
+        if alive <= 2 * keep:
+            break
+        run_lanes(problem, lanes, solver, budget, device, progress)
+        lanes = lanes.take(_survivors(lanes, n_fits, max(keep, alive // shrink)))
+    state = run_lanes(problem, lanes, solver, None, device, progress).state
+    value = np.where(np.isfinite(state.value), state.value, np.inf)
+    return _Finished(
+        state.z.reshape(n_fits, -1, k),
+        *(leaf.reshape(n_fits, -1) for leaf in (value, state.status, state.steps)),
+    )
 
 
 def _sharpened(problem: Problem, roughness: np.ndarray | None, factor: float) -> np.ndarray:
@@ -118,26 +136,15 @@ def _sharpened(problem: Problem, roughness: np.ndarray | None, factor: float) ->
     return np.stack([delta, over, 1.0 / delta], axis=-1)
 
 
-def _polished(problem: Problem, lanes: Lanes, which: np.ndarray, device: Any) -> Lanes:
-    final = Lanes.start(problem, POLISH, lanes.state.z[which], lanes.fit[which])
-    return run_lanes(problem, final, POLISH, None, device)
-
-
-def _finite_values(lanes: Lanes, n_fits: int) -> np.ndarray:
-    values = lanes.state.value.reshape(n_fits, -1)
-    return np.where(np.isfinite(values), values, np.inf)
-
-
-def _best_first(lanes: Lanes, n_fits: int) -> np.ndarray:
-    """Lane numbers per fit, (fits, lanes), by objective."""
-    values = _finite_values(lanes, n_fits)
-    return np.argsort(values, axis=1, kind="stable") + values.shape[1] * np.arange(n_fits)[:, None]
+def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray, polisher: LM, device: Any) -> Lanes:
+    return run_lanes(problem, Lanes.start(problem, polisher, z, fit), polisher, None, device)
 
 
 def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     """Which lanes go on: the best half, and a spread over the ranks of the rest; merged lanes rank last."""
-    order = _best_first(lanes, n_fits)
-    values = lanes.state.value[order]
+    values = np.where(np.isfinite(lanes.state.value), lanes.state.value, np.inf).reshape(n_fits, -1)
+    order = np.argsort(values, axis=1, kind="stable") + values.shape[1] * np.arange(n_fits)[:, None]
+    values = values.ravel()[order]
     z = lanes.state.z[order]
     with np.errstate(invalid="ignore"):
         same = np.abs(np.diff(values, axis=1)) <= 1e-9 * np.abs(values[:, 1:])
@@ -149,33 +156,30 @@ def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
-def _collect(
-    problem: Problem, lanes: Lanes, top: np.ndarray, final: Lanes, n_fits: int, n_starts: int, steps: int, smooth: bool
-) -> Solution:
+def _collect(problem: Problem, found: _Finished, final: Lanes, n_starts: int, polish: int, smooth: bool) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
-    before, after = lanes.state.value[top], final.state.value
-    usable = np.isfinite(after) & ((after <= before) | (not smooth))
-    z, value, status = lanes.state.z.copy(), lanes.state.value.copy(), lanes.state.status.copy()
-    z[top[usable]], value[top[usable]] = final.state.z[usable], after[usable]
-    status[top[usable]] = np.where(final.state.status[usable] == Status.STALLED, Status.CONVERGED, final.state.status[usable])
-    value = np.where(np.isfinite(value), value, np.inf).reshape(n_fits, -1)
-    polished = len(top) // n_fits
-    best = np.argmin(value[:, :polished], axis=1)
-    order = np.argsort(value, axis=1, kind="stable")
+    n_fits, _, k = found.z.shape
+    state = final.state
+    value, status = state.value.reshape(n_fits, polish), state.status.reshape(n_fits, polish)
+    usable = np.isfinite(value) & ((value <= found.value[:, :polish]) | (not smooth))
+    z = np.where(usable[..., None], state.z.reshape(n_fits, polish, k), found.z[:, :polish])
+    status = np.where(usable, np.where(status == Status.STALLED, Status.CONVERGED, status), found.status[:, :polish])
+    best = np.argmin(np.where(usable, value, found.value[:, :polish]), axis=1)
     rows = np.arange(n_fits)
-    of_final = rows * polished + best
-    k = z.shape[-1]
+    of_final = rows * polish + best
+    polished = _Finished(z, np.where(usable, value, found.value[:, :polish]), status, found.steps[:, :polish])
+    everything = _Finished(*(np.concatenate([new, old[:, polish:]], axis=1) for new, old in zip(polished, found, strict=True)))
+    ordered = everything.best_first()
     return Solution(
-        z=z.reshape(n_fits, -1, k)[rows, best],
-        value=value[rows, best],
-        gradient=final.state.gradient[of_final],
-        hessian=final.state.curvature[of_final],
-        status=status.reshape(n_fits, -1)[rows, best],
-        finished_z=np.take_along_axis(z.reshape(n_fits, -1, k), order[..., None], axis=1),
-        finished_value=np.take_along_axis(value, order, axis=1),
-        finished_status=np.take_along_axis(status.reshape(n_fits, -1), order, axis=1),
+        z=z[rows, best],
+        value=polished.value[rows, best],
+        gradient=state.gradient[of_final],
+        hessian=state.curvature[of_final],
+        status=status[rows, best],
+        finished_z=ordered.z,
+        finished_value=ordered.value,
+        finished_status=ordered.status,
         n_starts=n_starts,
-        n_polished=polished,
-        steps=steps,
+        n_polished=polish,
         numbers=problem.data.numbers,
     )
