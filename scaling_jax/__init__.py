@@ -13,8 +13,7 @@ from scaling_jax.data import DataError, read_runs
 from scaling_jax.domains import Domain, Interval, NonNegative, Positive, Real, Unit
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
-from scaling_jax.fit import certify_params as certify
-from scaling_jax.fit import fit, fit_groups
+from scaling_jax.fit import UnderdeterminedError, certify, fit, fit_groups
 from scaling_jax.law import Law, Parameter, law
 from scaling_jax.objective import AbsoluteError, Asymmetric, Huber, SquaredError
 from scaling_jax.result import FitGroups, FitResult
@@ -42,6 +41,7 @@ __all__ = [
     "Positive",
     "Real",
     "SquaredError",
+    "UnderdeterminedError",
     "Unit",
     "certify",
     "datasets",

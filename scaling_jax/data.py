@@ -359,7 +359,7 @@ def _described(source: Any) -> str:
     if isinstance(source, str):
         return source
     if callable(source):
-        return getattr(source, "__name__", "function")
+        return "function" if (name := getattr(source, "__name__", "function")) == "<lambda>" else name
     return "array"
 
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scaling_jax.batch import Spec, build_problem, natural_numbers, respec, search_points, tied_index
 from scaling_jax.diagnostics import agreement, target_scale
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts
-from scaling_jax.fit import Spec, build_problem, natural_numbers, respec, search_points, tied_index
 
 if TYPE_CHECKING:
     from scaling_jax.result import FitResult

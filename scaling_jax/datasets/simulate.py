@@ -163,10 +163,10 @@ def _evaluate(law: Callable[..., Any], params: Mapping[str, Any], table: pd.Data
     return values
 
 
-def _signature(law: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+def _signature(law: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
     """Names of the inputs and, where they can be known, of the parameters."""
     if hasattr(law, "inputs"):
-        return tuple(law.inputs), tuple(law.params)  # pyright: ignore[reportFunctionMemberAccess]
+        return tuple(law.inputs), tuple(law.params)
     arguments = inspect.signature(law).parameters.values()
     inputs = tuple(a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD)
     if any(a.kind is a.VAR_KEYWORD for a in arguments):

@@ -83,12 +83,13 @@ class Problem:
         return tuple(flags), structure
 
     def with_numbers(self, numbers: np.ndarray) -> Problem:
-        """The same batch under another objective."""
-        numbers = np.asarray(numbers, dtype=np.float64)
+        """The same batch under other objectives, (fits, 3)."""
+        many = self.n_fits > 1
+        numbers = np.asarray(numbers, dtype=np.float64).reshape(-1, 3)
         return replace(
             self,
-            data=self.data._replace(numbers=numbers),
-            per_fit=self.per_fit._replace(numbers=numbers.ndim == 2),
+            data=self.data._replace(numbers=numbers if many else numbers[0]),
+            per_fit=self.per_fit._replace(numbers=many),
         )
 
 

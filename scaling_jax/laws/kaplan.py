@@ -53,6 +53,6 @@ def kaplan(N, D, *, N_c: Positive, D_c: Positive, alpha_N: Positive, alpha_D: Po
     decades, so only their combination with the exponents is identified.
 
     >>> round(kaplan(1.5e9, 2.3e10, N_c=6.4e13, D_c=1.8e13, alpha_N=0.076, alpha_D=0.103), 3)
-    2.406
+    2.31
     """
     return ((N_c / N) ** (alpha_N / alpha_D) + D_c / D) ** alpha_D

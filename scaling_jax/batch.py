@@ -1,0 +1,358 @@
+"""From a specification and a table to the engine's batch, and from its answer back to results.
+
+A fit is a set of rows and a vector of weights; many fits are one batch, padded to a few common lengths so that thousands
+of them share a handful of programs. Fixing and tying parameters is data here (a matrix and an offset), never a recompile.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from scaling_jax.data import Runs
+from scaling_jax.diagnostics import Evidence
+from scaling_jax.engine.lanes import compile_ahead
+from scaling_jax.engine.lbfgs import LBFGS
+from scaling_jax.engine.lm import LM
+from scaling_jax.engine.problem import LaneData, Problem, bucket
+from scaling_jax.engine.solve import POLISH, Solution, solve
+from scaling_jax.engine.starts import default_starts, product_grid
+from scaling_jax.law import Law
+from scaling_jax.objective import Huber, Objective
+from scaling_jax.progress import progress_bar
+from scaling_jax.result import FitResult
+
+__all__ = [
+    "Spec",
+    "build_problem",
+    "fixed_numbers",
+    "make_spec",
+    "natural_numbers",
+    "respec",
+    "search_points",
+    "solve_members",
+    "tied_index",
+]
+
+SOLVERS = {"lm": LM, "lbfgs": LBFGS}
+MOST_BUCKETS = 3
+FITS_IN_MEMORY = 4096
+SMALL_WORK = 4_000_000
+NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to fit and how, once the user's words are checked."""
+
+    law: Law
+    objective: Objective
+    fixed: dict[str, Any]
+    tied: list[tuple[str, ...]]
+    starts: Any
+    solver: Any
+    screen: bool
+    device: Any
+    count: dict[str, str]
+
+
+def make_spec(
+    law: Law,
+    objective: Any = None,
+    fixed: Any = None,
+    tied: Any = None,
+    starts: Any = None,
+    solver: Any = "lm",
+    screen: bool = True,
+    device: Any = None,
+    count: Any = None,
+) -> Spec:
+    if not isinstance(law, Law):
+        raise TypeError(f"The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not {type(law).__name__}.")
+    objective = Huber() if objective is None else objective
+    if not isinstance(objective, Objective):
+        raise TypeError(f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}.")
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
+        solver = SOLVERS[solver]()
+    fixed = dict(fixed or {})
+    tied = [tuple(group) for group in tied or []]
+    named = [*fixed, *(name for group in tied for name in group)]
+    if unknown := sorted(set(named) - set(law.params)):
+        raise ValueError(f"Law '{law.name}' has no parameter {', '.join(unknown)}: it has {', '.join(law.params)}.")
+    domains = {p.name: p.domain for p in law.parameters}
+    for group in tied:
+        if len({domains[name] for name in group}) > 1 or len(set(group)) < 2:
+            raise ValueError(f"tied={group}: tied parameters must be two or more with the same domain.")
+    if len(named) != len(set(named)):
+        raise ValueError("A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of tied.")
+    if isinstance(device, str):
+        device = jax.devices(device)[0]
+    return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
+
+
+def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
+    """Values of fixed numbers per group, (groups, labels), NaN where free."""
+    law = spec.law
+    out = np.full((len(keys), len(law.labels)), np.nan)
+    at = 0
+    for p in law.parameters:
+        if p.name in spec.fixed:
+            given = spec.fixed[p.name]
+            for g, key in enumerate(keys):
+                value = given.get(key, np.nan) if isinstance(given, Mapping) else given
+                value = np.asarray(value, dtype=np.float64)
+                inside = p.domain.contains(value) | np.isnan(value) | (value == p.domain.lower)
+                if not np.all(inside):
+                    raise ValueError(f"fixed {p.name}={value} is outside its domain: it must be {p.domain.name}.")
+                out[g, at : at + p.size] = np.broadcast_to(value, p.shape).ravel()
+        at += p.size
+    return out
+
+
+def tied_index(spec: Spec) -> np.ndarray:
+    """For each number the index of the one it equals: itself, or the first of its tied group."""
+    labels = list(spec.law.labels)
+    index = np.arange(len(labels))
+    for group in spec.tied:
+        for name in group[1:]:
+            for label, leader in zip(_labels_of(spec.law, name), _labels_of(spec.law, group[0]), strict=True):
+                index[labels.index(label)] = labels.index(leader)
+    return index
+
+
+def _labels_of(law: Law, name: str) -> list[str]:
+    return next(p.labels for p in law.parameters if p.name == name)
+
+
+def _buckets(sizes: np.ndarray) -> list[int]:
+    """At most three padded lengths that cover all sizes with the fewest padded rows."""
+    choices = sorted({bucket(int(s)) for s in np.unique(sizes)})
+    if len(choices) <= MOST_BUCKETS:
+        return choices
+    largest, counts = choices[-1], np.bincount(sizes)
+
+    def padded(chosen: Iterable[int]) -> int:
+        edges = sorted(chosen)
+        return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in np.flatnonzero(counts))
+
+    options: list[tuple[int, ...]] = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
+    return sorted(min(options, key=padded))
+
+
+def build_problem(
+    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[Problem, np.ndarray]:
+    """One batch: arrays (fits, rows) padded to a bucket, shared where there is one fit; and the moving coordinates.
+
+    `weights`, (fits, rows), replaces the runs' own, and then all fits share the rows of the first member.
+    """
+    law, objective = spec.law, spec.objective
+    width = bucket(max(len(m) for m in members))
+    shared = len(members) == 1 or weights is not None
+    rows = np.stack([np.concatenate([m, np.full(width - len(m), m[0])]) for m in (members[:1] if shared else members)])
+    inside = np.stack([np.arange(width) < len(m) for m in (members[:1] if shared else members)])
+    own = runs.weight[rows] * inside
+    if weights is not None:
+        own = np.zeros((len(weights), width))
+        own[:, : weights.shape[1]] = weights
+    scale = np.ones(rows.shape) if runs.target_se is None else runs.target_se[rows]
+    target = np.log(runs.target[rows]) if objective.on == "log" else runs.target[rows]
+    leader = tied_index(spec)
+    moving = np.isnan(fixed)
+    n_fits = len(own)
+    fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
+    k = len(leader)
+    tie = np.zeros((n_fits, k, k))
+    tie[:, np.arange(k), leader] = np.broadcast_to(moving, (n_fits, k))
+    offset = np.zeros((n_fits, k))
+    bounds = np.array([d.search_bounds for d in law.label_domains])
+    for i, domain in enumerate(law.label_domains):
+        held = ~np.isnan(fixed[:, i])
+        offset[held, i] = domain.to_search(fixed[held, i])
+    size = np.where(inside, 1.0 if objective.on == "log" else np.abs(runs.target[rows]), 0.0) / scale
+    floor = np.sum(own * objective.rho(16 * np.finfo(float).eps * size), axis=-1)
+    data = LaneData(
+        inputs={name: column[rows] for name, column in runs.inputs.items()},
+        target=target, weight=own, scale=scale, numbers=np.array([objective.numbers]), tie=tie, offset=offset,
+        lower=bounds[None, :, 0], upper=bounds[None, :, 1], floor=np.broadcast_to(floor, (n_fits,)),
+    )  # fmt: skip
+    per_fit = jax.tree.map(lambda leaf: len(leaf) > 1, data)
+    data = jax.tree.map(lambda leaf, own_axis: leaf if own_axis else leaf[0], data, per_fit)
+    return Problem(law, objective.on == "log", n_fits, data, per_fit), (tie != 0).any(axis=1)
+
+
+def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray) -> np.ndarray:
+    """Start points in natural units, (fits, starts, labels)."""
+    law, given = spec.law, spec.starts
+    many = problem.n_fits > 8
+    leader = tied_index(spec)
+    if given is None:
+        return default_starts(problem, fixed, leader, n=6 if many else 32, nodes=96 if many else 512)
+    if isinstance(given, int | np.integer) and not isinstance(given, bool):
+        if given < 1:
+            raise ValueError(f"starts={given}: give a positive number of starts.")
+        return default_starts(problem, fixed, leader, n=int(given), nodes=int(given))
+    if isinstance(given, str):
+        if given != "grid":
+            raise ValueError(f"starts={given!r}: the only named starts are 'grid'.")
+        if not law.grid:
+            raise ValueError(f"Law '{law.name}' has no classical grid: pass starts={{parameter: values}} or a number.")
+        given = law.grid
+    free = [label for label, column in zip(law.labels, np.isnan(fixed).all(axis=0), strict=True) if column]
+    if isinstance(given, Mapping):
+        if unknown := set(given) - set(law.labels):
+            raise ValueError(f"starts names {sorted(unknown)}, law '{law.name}' has {', '.join(law.labels)}.")
+        if absent := [label for i, label in enumerate(law.labels) if label in free and label not in given and leader[i] == i]:
+            raise ValueError(f"starts lacks values for {', '.join(absent)}.")
+        points = product_grid({label: given.get(label, [1.0]) for label in law.labels}, law.labels)
+    elif isinstance(given, pd.DataFrame):
+        if set(law.labels) - set(given.columns):
+            raise ValueError(f"starts lacks the columns {sorted(set(law.labels) - set(given.columns))}.")
+        points = given[list(law.labels)].to_numpy(dtype=np.float64)
+    else:
+        points = np.atleast_2d(np.asarray(given, dtype=np.float64))
+        if points.shape[-1] != len(law.labels):
+            raise ValueError(f"starts has shape {points.shape}: each start needs {len(law.labels)} values ({', '.join(law.labels)}).")
+    for i, (label, domain) in enumerate(zip(law.labels, law.label_domains, strict=True)):
+        outside = ~domain.contains(points[..., i])
+        if label in free and outside.any():
+            raise ValueError(f"starts for {label} must be {domain.name}, got {points[..., i][outside].flat[0]:g}.")
+    points = points[..., leader]
+    return np.broadcast_to(points, (problem.n_fits, *points.shape[-2:])).copy()
+
+
+def search_points(law: Law, points: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Natural units to search coordinates; coordinates that do not move are parked at zero."""
+    z = np.stack([d.to_search(points[..., i]) for i, d in enumerate(law.label_domains)], axis=-1)
+    return np.where(free[:, None, :], z, 0.0)
+
+
+def _roughness(runs: Runs, members: list[np.ndarray], on_log: bool) -> np.ndarray:
+    """(fits,) a residual scale for objectives with a corner: a small share of the target's own spread."""
+    out = []
+    for m in members:
+        y = np.log(runs.target[m]) if on_log else runs.target[m]
+        scale = 1.0 if runs.target_se is None else float(np.median(runs.target_se[m]))
+        out.append(max(0.02 * float(np.std(y)), 1e-6 * max(1.0, float(np.mean(np.abs(y))))) / scale)
+    return np.array(out)
+
+
+def solve_members(
+    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, keys: list[Any], polisher: LM = POLISH
+) -> list[FitResult]:
+    """Fits every member set; results in the order given."""
+    results: list[FitResult | None] = [None] * len(members)
+    sizes = np.array([len(m) for m in members])
+    edges = _buckets(sizes)
+    assigned = np.searchsorted(edges, sizes)
+    with progress_bar(len(members)) as progress:
+        for b in range(len(edges)):
+            in_bucket = np.flatnonzero(assigned == b)
+            for first in range(0, len(in_bucket), FITS_IN_MEMORY):
+                which = in_bucket[first : first + FITS_IN_MEMORY]
+                part = [members[i] for i in which]
+                problem, free = build_problem(spec, runs, part, fixed[which])
+                solution = _run(spec, problem, free, fixed[which], runs, part, polisher, progress)
+                for f, i in enumerate(which):
+                    results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
+    return [r for r in results if r is not None]
+
+
+def _run(
+    spec: Spec, problem: Problem, free: np.ndarray, fixed: np.ndarray, runs: Runs, members: list[np.ndarray], polisher: LM, progress: Any
+) -> Solution:
+    for solver in (spec.solver, polisher):
+        compile_ahead(problem, solver, 1, spec.device)
+    points = _start_points(spec, problem, fixed)
+    starts = search_points(spec.law, points, free)
+    few = problem.n_fits <= 8
+    device = spec.device
+    if device is None and jax.default_backend() != "cpu" and starts.shape[0] * starts.shape[1] * problem.n_rows < SMALL_WORK:
+        device = jax.devices("cpu")[0]
+    return solve(
+        problem,
+        starts,
+        spec.solver,
+        screen=spec.screen,
+        keep=32 if few else 8,
+        polish=32 if few else 4,
+        polisher=polisher,
+        smooth=spec.objective.smooth,
+        roughness=None if spec.objective.smooth else _roughness(runs, members, spec.objective.on == "log"),
+        device=device,
+        progress=progress,
+    )
+
+
+def _result(
+    spec: Spec, runs: Runs, problem: Problem, solution: Solution, free: np.ndarray, f: int, key: Any, fixed: np.ndarray
+) -> FitResult:
+    law, data, per_fit = spec.law, problem.data, problem.per_fit
+    tie, offset = (leaf[f] if own else leaf for leaf, own in ((data.tie, per_fit.tie), (data.offset, per_fit.offset)))
+    evidence = Evidence(
+        z=solution.z[f], gradient=solution.gradient[f], hessian=solution.hessian[f], tie=tie, offset=offset,
+        lower=data.lower, upper=data.upper, free=free[f], value=float(solution.value[f]), status=int(solution.status[f]),
+        basins=_distinct(solution.finished_z[f], solution.finished_value[f]),
+        finished_value=solution.finished_value[f], finished_status=solution.finished_status[f],
+        n_starts=solution.n_starts, n_polished=solution.n_polished,
+    )  # fmt: skip
+    numbers = _natural(law, tie @ solution.z[f] + offset)
+    failed = not np.isfinite(evidence.value)
+    record = runs.record | {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
+    if len(runs.group_labels) > 1:
+        record = record | {"rows_in_table": len(runs)}
+    held = {label: float(value) for label, value in zip(law.labels, fixed, strict=True) if not np.isnan(value)}
+    result = FitResult(
+        law=law,
+        objective=spec.objective,
+        numbers=numbers if not failed else np.full(len(numbers), np.nan),
+        objective_value=evidence.value if not failed else np.nan,
+        solver=spec.solver.name,
+        evidence=evidence,
+        runs=runs,
+        sources=runs.sources,
+        record=record,
+        fingerprint=runs.fingerprint,
+        count=spec.count,
+        fixed=held,
+        tied=spec.tied,
+        key=key,
+        reason=NO_FINITE_START if failed else "",
+    )
+    if failed or spec.objective.smooth:
+        return result
+    return replace(result, objective_value=float(np.sum(runs.weight * spec.objective.rho(result.residuals))))
+
+
+def natural_numbers(law: Law, problem: Problem, z: np.ndarray) -> np.ndarray:
+    """Search coordinates of every fit, (fits, k), as parameters in natural units, (fits, labels)."""
+    return _natural(law, np.einsum("...ij,...j->...i", problem.data.tie, z) + problem.data.offset)
+
+
+def _natural(law: Law, x: np.ndarray) -> np.ndarray:
+    logs = np.array([d.log for d in law.label_domains])
+    return np.where(logs, np.exp(np.where(logs, x, 0.0)), x)
+
+
+def _distinct(z: np.ndarray, values: np.ndarray, most: int = 4) -> np.ndarray:
+    """Up to `most` finished points that differ, best first."""
+    kept = [z[0]]
+    for point, value in zip(z[1:], values[1:], strict=True):
+        if len(kept) == most or not np.isfinite(value):
+            break
+        if min(np.max(np.abs(point - other)) for other in kept) > 1e-2:
+            kept.append(point)
+    return np.stack(kept)
+
+
+def respec(fitted: FitResult) -> Spec:
+    """The specification that a result was fitted under, for refits."""
+    return make_spec(fitted.law, fitted.objective, fitted.fixed, fitted.tied)
