@@ -78,10 +78,12 @@ def make_spec(
     objective = Huber() if objective is None else objective
     if not isinstance(objective, Objective):
         raise TypeError(f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}.")
+    if isinstance(device, str):
+        device = jax.devices(device)[0]
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
-        solver = SOLVERS[solver]()
+        solver = SOLVERS[solver](dtype="float32" if (device or jax.devices()[0]).platform == "tpu" else "float64")
     fixed = dict(fixed or {})
     tied = [tuple(group) for group in tied or []]
     named = [*fixed, *(name for group in tied for name in group)]
@@ -93,8 +95,6 @@ def make_spec(
             raise ValueError(f"tied={group}: tied parameters must be two or more with the same domain.")
     if len(named) != len(set(named)):
         raise ValueError("A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of tied.")
-    if isinstance(device, str):
-        device = jax.devices(device)[0]
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
 
 

@@ -39,7 +39,7 @@ class Lanes:
         """Fresh lanes at the search coordinates z (lanes, k)."""
         log_searched = np.array([d.log for d in problem.law.label_domains])
         with jax.enable_x64(True):
-            state = _starter(solver)(jnp.asarray(z, jnp.float64), jnp.asarray(log_searched))
+            state = _starter(solver)(jnp.asarray(z, solver.dtype), jnp.asarray(log_searched))
             return cls(jax.tree.map(np.array, state), np.asarray(fit))
 
     def take(self, which: np.ndarray) -> Lanes:
@@ -136,12 +136,13 @@ def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: i
     part = lanes.take(padded)
     part.state.status[len(which) :] = RUNNING + 1
     with jax.enable_x64(True):
-        arguments = (part.state, problem.lane_data(part.fit), np.int32(budget))
+        data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=part.state.z.dtype), problem.lane_data(part.fit))
+        arguments = (part.state, data, np.int32(budget))
         if device is not None:
             arguments = jax.device_put(arguments, device)
         advanced = program(*arguments)
-        if advanced.z.dtype != jnp.float64:
-            raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not float64")
+        if advanced.z.dtype != part.state.z.dtype:
+            raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {part.state.z.dtype}")
         return jax.tree.map(np.asarray, advanced)
 
 

@@ -23,6 +23,7 @@ __all__ = ["LBFGS"]
 
 SUFFICIENT, CURVATURE = 1e-4, 0.9
 TRIALS_PER_SEARCH = 20
+TINY = 1e-37
 
 
 class LBFGSState(NamedTuple):
@@ -56,6 +57,7 @@ class LBFGS:
         memory: how many past steps the recursion keeps.
         reach: longest first move of a coordinate along a direction (natural-log units).
         precondition: use the damped Gauss-Newton matrix as the recursion's inner matrix.
+        dtype: arithmetic of the search, as in `LM`.
     """
 
     max_steps: int = 1000
@@ -63,6 +65,7 @@ class LBFGS:
     memory: int = 10
     reach: float = 1.0
     precondition: bool = True
+    dtype: str = "float64"
     name: ClassVar[str] = "lbfgs"
     exact: ClassVar[bool] = False
 
@@ -134,7 +137,7 @@ class LBFGS:
         downhill = direction @ gradient < 0
         direction = jnp.where(downhill, direction, jnp.where(held, 0.0, -gradient))
         longest = jnp.max(jnp.abs(direction) / state.unit)
-        fitting = jnp.minimum(1.0, self.reach / jnp.maximum(longest, 1e-300))
+        fitting = jnp.minimum(1.0, self.reach / jnp.maximum(longest, TINY))
 
         quiet = jnp.where(accept & (gain > self.tol * jnp.abs(state.value)), 0, state.quiet + accept)
         stalled = exhausted & ~clear
@@ -193,8 +196,8 @@ def _two_loop(gradient: Any, moves: Any, bends: Any, stored: Any, inner: Any, pr
     if precondition:
         r = solve_symmetric(inner, q)
     else:
-        scale = products[0] / jnp.maximum(bends[0] @ bends[0], 1e-300)
-        r = q * jnp.where(stored > 0, scale, 1.0 / jnp.maximum(jnp.linalg.norm(gradient), 1e-300))
+        scale = products[0] / jnp.maximum(bends[0] @ bends[0], TINY)
+        r = q * jnp.where(stored > 0, scale, 1.0 / jnp.maximum(jnp.linalg.norm(gradient), TINY))
 
     def second(j: Any, r: Any) -> Any:
         i = count - 1 - j

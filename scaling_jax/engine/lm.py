@@ -56,6 +56,8 @@ class LM:
         damping: starting lambda, relative to the largest curvature at the start.
         reach: longest move of a coordinate in one step (natural-log units; starting magnitudes for real parameters).
         exact: use the exact Hessian in place of the Gauss-Newton matrix.
+        dtype: arithmetic of the search, "float64" or "float32" (for accelerators without native float64; it finds the
+            basin only, and the polish that follows is always float64 on a device that has it).
     """
 
     max_steps: int = 500
@@ -63,6 +65,7 @@ class LM:
     damping: float = 1e-2
     reach: float = 1.0
     exact: bool = False
+    dtype: str = "float64"
     name: ClassVar[str] = "lm"
 
     def init(self, z: Any, log_searched: Any) -> LMState:
@@ -88,13 +91,14 @@ class LM:
         unit = jnp.where(held, 0.0, state.unit)
         curvature, gradient = state.curvature * unit[:, None] * unit[None, :], state.gradient * unit
         largest = jnp.max(jnp.abs(jnp.diagonal(curvature)))
+        eps, tiny = jnp.finfo(state.z.dtype).eps, jnp.finfo(state.z.dtype).tiny
 
         def solve(damping: Any) -> Any:
             return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
 
-        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, 1e-14 * largest]))
+        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, 64 * eps * largest]))
         step = -damped
-        step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), 1e-300))
+        step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), tiny))
         trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step * unit), data.lower, data.upper)
         moved = trial - state.z
 
@@ -107,10 +111,10 @@ class LM:
         shrink = jnp.clip(1.0 - (2.0 * quality - 1.0) ** 3, 0.1, 1.0)
         newest = jnp.max(jnp.abs(jnp.diagonal(new.curvature)) * state.unit**2)
         damping = jnp.where(accept, jnp.maximum(state.damping * shrink, 1e-18 * newest), state.damping * state.growth)
-        damping = jnp.where(fresh, jnp.maximum(self.damping * newest, jnp.finfo(trial.dtype).tiny), damping)
+        damping = jnp.where(fresh, jnp.maximum(self.damping * newest, tiny), damping)
 
-        quiet = jnp.where(accept & (gain > 1e-12 * state.value), 0, state.quiet + accept)
-        stationary = ~fresh & (gradient @ undamped <= 2 * self.tol * state.value)
+        quiet = jnp.where(accept & (gain > 4e3 * eps * state.value), 0, state.quiet + accept)
+        stationary = ~fresh & (gradient @ undamped <= 2 * jnp.maximum(self.tol, 4 * eps) * state.value)
         steps = state.steps + 1
         value = jnp.where(accept, new.value, state.value)
         stalled = (quiet >= PATIENCE) | (~fresh & (state.damping > 1e18 * largest))

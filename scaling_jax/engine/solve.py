@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
@@ -90,12 +91,19 @@ def solve(
 
     polish = min(polish, found.value.shape[1])
     top = found.z[:, :polish].reshape(-1, starts.shape[-1])
+    device = exact_device(device)
     final = _polished(problem, top, np.repeat(np.arange(n_fits), polish), polisher, device)
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
             final = _polished(problem, final.state.z, final.fit, polisher, device)
     return _collect(problem, found, final, n_starts, polish, smooth)
+
+
+def exact_device(device: Any) -> Any:
+    """Where float64 is native: the device itself, or the host's processor for a TPU."""
+    platform = (device or jax.devices()[0]).platform
+    return jax.devices("cpu")[0] if platform == "tpu" else device
 
 
 class _Finished(NamedTuple):
