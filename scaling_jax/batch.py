@@ -29,6 +29,7 @@ from scaling_jax.progress import progress_bar
 from scaling_jax.result import FitResult
 
 __all__ = [
+    "MEASURE",
     "Spec",
     "build_problem",
     "fixed_numbers",
@@ -43,6 +44,7 @@ __all__ = [
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
 FITS_IN_MEMORY = 4096
+MEASURE = LM(max_steps=1, exact=True)
 SMALL_WORK = 4_000_000
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
@@ -246,9 +248,15 @@ def _roughness(runs: Runs, members: list[np.ndarray], on_log: bool) -> np.ndarra
 
 
 def solve_members(
-    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, keys: list[Any], polisher: LM = POLISH
+    spec: Spec,
+    runs: Runs,
+    members: list[np.ndarray],
+    fixed: np.ndarray,
+    keys: list[Any],
+    polisher: LM = POLISH,
+    starts: np.ndarray | None = None,
 ) -> list[FitResult]:
-    """Fits every member set; results in the order given."""
+    """Fits every member set; results in the order given. `starts`, (members, starts, labels), replaces those of the spec."""
     results: list[FitResult | None] = [None] * len(members)
     sizes = np.array([len(m) for m in members])
     edges = _buckets(sizes)
@@ -260,18 +268,18 @@ def solve_members(
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
                 problem, free = build_problem(spec, runs, part, fixed[which])
-                solution = _run(spec, problem, free, fixed[which], runs, part, polisher, progress)
+                for solver in (spec.solver, polisher):
+                    compile_ahead(problem, solver, 1, spec.device)
+                points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
+                solution = _run(spec, problem, free, points, runs, part, polisher, progress)
                 for f, i in enumerate(which):
                     results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
 
 
 def _run(
-    spec: Spec, problem: Problem, free: np.ndarray, fixed: np.ndarray, runs: Runs, members: list[np.ndarray], polisher: LM, progress: Any
+    spec: Spec, problem: Problem, free: np.ndarray, points: np.ndarray, runs: Runs, members: list[np.ndarray], polisher: LM, progress: Any
 ) -> Solution:
-    for solver in (spec.solver, polisher):
-        compile_ahead(problem, solver, 1, spec.device)
-    points = _start_points(spec, problem, fixed)
     starts = search_points(spec.law, points, free)
     few = problem.n_fits <= 8
     device = spec.device

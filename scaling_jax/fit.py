@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.batch import fixed_numbers, make_spec, solve_members
+from scaling_jax.batch import MEASURE, fixed_numbers, make_spec, solve_members
 from scaling_jax.data import DataError, as_frame, read_runs
-from scaling_jax.engine.lm import LM
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective
 from scaling_jax.result import FitGroups, FitResult
+from scaling_jax.shared import solve_shared
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups"]
-
-MEASURE = LM(max_steps=1, exact=True)
 
 
 class UnderdeterminedError(ValueError):
@@ -99,7 +97,9 @@ def fit(
     return result
 
 
-def fit_groups(law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None = None, **options: Any) -> FitGroups:
+def fit_groups(
+    law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None = None, shared: Sequence[str] | None = None, **options: Any
+) -> FitGroups:
     """Fits a law to every group of a table in one batch.
 
     Args:
@@ -107,6 +107,8 @@ def fit_groups(law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None 
         runs: the table, as in `fit`.
         by: column (or array, or function) naming the group of each row.
         fixed: parameter -> value, or per group a mapping key -> value, or the name of a column constant within groups.
+        shared: parameters that take one value for all groups, fitted jointly (Zhang et al. 2024, arXiv:2402.17193, fit theirs
+            this way); the others stay free in each group.
         **options: as in `fit`.
 
     Returns:
@@ -135,10 +137,15 @@ def fit_groups(law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None 
     spec = replace(spec, fixed=per_group)
     values = fixed_numbers(spec, table.group_labels)
     members = [np.flatnonzero(table.group == g) for g in range(len(table.group_labels))]
-    results = solve_members(spec, table, members, values, table.group_labels)
+    if shared:
+        results, left = solve_shared(spec, table, members, values, table.group_labels, list(shared))
+        groups = FitGroups({r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left)
+    else:
+        results = solve_members(spec, table, members, values, table.group_labels)
+        groups = FitGroups({r.key: r for r in results})
     if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
         raise UnderdeterminedError(f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters.")
-    return FitGroups({r.key: r for r in results})
+    return groups
 
 
 def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) -> FitResult:

@@ -43,7 +43,7 @@ class FitResult:
         runs: the rows that were fitted; None after `from_json` until `with_data`.
         sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
         count: how sizes and compute were counted, as the user said.
-        fixed, tied: parameters that were not free.
+        fixed, tied: parameters that were not free; shared: those that took one value for all groups (listed in fixed too).
         key: the group's key in `fit_groups`.
         options: keyword arguments that would repeat the fit (arrays left out).
         reason: why there is no fit, for a group that could not be fitted.
@@ -62,6 +62,7 @@ class FitResult:
     count: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, float] = field(default_factory=dict)
     tied: list[tuple[str, ...]] = field(default_factory=list)
+    shared: tuple[str, ...] = ()
     key: Any = None
     options: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
@@ -248,6 +249,7 @@ class FitResult:
             "count": self.count,
             "fixed": self.fixed,
             "tied": self.tied,
+            "shared": self.shared,
             "key": self.key,
             "options": self.options,
             "reason": self.reason,
@@ -289,6 +291,7 @@ class FitResult:
             count=record["count"],
             fixed=record["fixed"],
             tied=[tuple(t) for t in record["tied"]],
+            shared=tuple(record["shared"]),
             key=record["key"],
             options=record["options"],
             reason=record["reason"],
@@ -345,10 +348,17 @@ class FitGroups(Mapping):
     """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
 
     Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
+
+    Args:
+        fits: the results by key.
+        shared: parameters that took one value for all groups.
+        gain_left: share of the joint objective that a Newton step in the shared values would still gain.
     """
 
-    def __init__(self, fits: dict[Any, FitResult]):
+    def __init__(self, fits: dict[Any, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
         self._fits = fits
+        self.shared = shared
+        self.gain_left = gain_left
 
     def __getitem__(self, key: Any) -> FitResult:
         return self._fits[key]

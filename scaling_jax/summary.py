@@ -77,7 +77,9 @@ def _parameter_rows(fit: FitResult) -> list[tuple[str, str, str, str]]:
     for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
         name = label.split("[")[0]
         notes = []
-        if name in fit.fixed:
+        if name in fit.shared:
+            notes.append("shared by all groups")
+        elif label in fit.fixed:
             notes.append("fixed")
         if name in tied:
             notes.append("tied to " + ", ".join(n for n in tied[name] if n != name))
@@ -127,5 +129,7 @@ def groups_text(groups: FitGroups) -> str:
         counts[fit.status] = counts.get(fit.status, 0) + 1
     counted = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
+    if groups.shared:
+        counted += f"; one value of {', '.join(groups.shared)} for all, {100 * groups.gain_left:.1g} % left to gain jointly"
     table = groups.table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}")
     return "\n".join([f"{len(groups)} groups: {counted}", table, *(["Not fitted:", *failed] if failed else [])])
