@@ -20,6 +20,7 @@ from scaling_jax.result import FitGroups, FitResult
 
 if TYPE_CHECKING:
     from scaling_jax import datasets
+    from scaling_jax.chains import chain
     from scaling_jax.wandb import read_wandb
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "UnderdeterminedError",
     "Unit",
     "certify",
+    "chain",
     "datasets",
     "fit",
     "fit_groups",
@@ -53,7 +55,11 @@ __all__ = [
     "read_wandb",
 ]
 
-_LAZY = {"datasets": ("scaling_jax.datasets", None), "read_wandb": ("scaling_jax.wandb", "read_wandb")}
+_LAZY = {
+    "datasets": ("scaling_jax.datasets", None),
+    "read_wandb": ("scaling_jax.wandb", "read_wandb"),
+    "chain": ("scaling_jax.chains", "chain"),
+}
 
 
 def __getattr__(name: str) -> Any:

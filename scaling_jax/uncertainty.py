@@ -26,7 +26,7 @@ from scaling_jax.engine.starts import default_starts
 if TYPE_CHECKING:
     from scaling_jax.result import FitResult
 
-__all__ = ["Draws", "bootstrap", "jackknife"]
+__all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 
 BASINS = 4
 VALLEY_SIGMAS = 8.0
@@ -90,7 +90,7 @@ class Draws:
         Returns:
             One row per quantity: estimate (at the fit), lower, upper, se.
         """
-        tail = _tail(level)
+        tail = tail_of(level)
 
         def named(numbers: np.ndarray) -> dict[str, np.ndarray]:
             found = quantity(dict(zip(self.fit.law.labels, np.atleast_2d(numbers).T, strict=True)))
@@ -125,7 +125,7 @@ class Draws:
         """
         if interval not in ("confidence", "prediction"):
             raise ValueError(f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run.")
-        tail = _tail(level)
+        tail = tail_of(level)
         inputs = self.fit.inputs_of(other)
         draws = predict(self.fit.law, self.numbers, inputs)
         if interval == "prediction":
@@ -145,8 +145,8 @@ def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None =
     """Refits a law to `n` resampled tables in one batch; see `FitResult.bootstrap`."""
     runs = fit.data()
     if indices is not None:
-        weights = _counts(np.asarray(indices), len(runs)) * runs.weight
-        return _refit(fit, weights, None, "rows as given by indices")
+        weights = counts(np.asarray(indices), len(runs)) * runs.weight
+        return refit(fit, weights, None, "rows as given by indices")
     method = method or ("run" if runs.run is not None else "row")
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
@@ -154,7 +154,7 @@ def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None =
         raise ValueError(f"bootstrap({n}): ask for a positive number of replicates.")
     rng = np.random.default_rng(seed)
     if method == "residual":
-        return _refit(fit, np.broadcast_to(runs.weight, (n, len(runs))), _resampled_targets(fit, n, rng), METHODS[method])
+        return refit(fit, np.broadcast_to(runs.weight, (n, len(runs))), _resampled_targets(fit, n, rng), METHODS[method])
     cluster = np.arange(len(runs)) if method == "row" or runs.run is None else runs.run
     if method == "bayesian":
         shares = rng.dirichlet(np.ones(cluster.max() + 1), n) * (cluster.max() + 1)
@@ -162,8 +162,8 @@ def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None =
         shares = _hierarchical(fit, cluster, scale, n, rng)
     else:
         present = np.unique(cluster)
-        shares = _counts(present[rng.integers(len(present), size=(n, len(present)))], cluster.max() + 1)
-    return _refit(fit, shares[:, cluster] * runs.weight, None, METHODS[method])
+        shares = counts(present[rng.integers(len(present), size=(n, len(present)))], cluster.max() + 1)
+    return refit(fit, shares[:, cluster] * runs.weight, None, METHODS[method])
 
 
 def jackknife(fit: FitResult) -> pd.DataFrame:
@@ -172,7 +172,7 @@ def jackknife(fit: FitResult) -> pd.DataFrame:
     cluster = np.arange(len(runs)) if runs.run is None else runs.run
     present = np.unique(cluster)
     weights = (cluster[None, :] != present[:, None]) * runs.weight
-    left_out = _refit(fit, weights, None, "one run left out").params
+    left_out = refit(fit, weights, None, "one run left out").params
     left_out.index = pd.Index(runs.rows if runs.run is None else [runs.run_labels[c] for c in present], name="left out")
     return left_out
 
@@ -189,13 +189,14 @@ def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarra
     return np.max(beyond, axis=0)
 
 
-def _tail(level: float) -> float:
+def tail_of(level: float) -> float:
+    """The probability beyond each end of an interval of this level."""
     if not 0 < level < 1:
         raise ValueError(f"level={level}: give a probability between 0 and 1, such as 0.9.")
     return (1 - level) / 2
 
 
-def _counts(indices: np.ndarray, size: int) -> np.ndarray:
+def counts(indices: np.ndarray, size: int) -> np.ndarray:
     """How often each position occurs in each row of indices, (draws, size)."""
     if indices.ndim != 2 or indices.min() < 0 or indices.max() >= size:
         raise ValueError(f"indices must be (replicates, rows) positions from 0 to {size - 1}, got shape {indices.shape}.")
@@ -237,7 +238,7 @@ def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> n
     return draws * np.exp(noise) if fit.objective.on == "log" else draws + noise
 
 
-def _refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:
+def refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:
     """One batch of refits under the given weights (draws, rows) or targets, from several basins each."""
     spec, runs = respec(fit), fit.data()
     fixed = np.full((1, len(fit.law.labels)), np.nan)

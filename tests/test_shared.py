@@ -32,7 +32,7 @@ def fits(table: pd.DataFrame) -> sj.FitGroups:
 
 def test_shared_values_are_one_and_near_the_truth(fits: sj.FitGroups) -> None:
     for name, value in TRUE.items():
-        assert fits.params[name].nunique() == 1
+        assert len(set(fits.params[name])) == 1
         # 72 runs with .3 % noise leave the exponents a standard error near .01
         assert fits.params[name].iloc[0] == pytest.approx(value, abs=0.04)
 

@@ -12,7 +12,7 @@ import numpy as np
 from scaling_jax.engine.problem import bucket
 from scaling_jax.law import Law
 
-__all__ = ["predict"]
+__all__ = ["predict", "predict_paired"]
 
 
 @lru_cache(maxsize=256)
@@ -38,6 +38,24 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
             found = np.asarray(_program(law)(jnp.asarray(_pad(part, size)), padded))
             parts.append(found[: len(part), :rows])
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=64)
+def _paired_program(law: Law, fed: str) -> Any:
+    def one(numbers: Any, value: Any, row: Any) -> Any:
+        return law.apply(law.unflatten(numbers), {**row, fed: value})
+
+    return jax.jit(jax.vmap(jax.vmap(one, (None, 0, 0)), (0, 0, None)))
+
+
+def predict_paired(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], fed: str, values: np.ndarray) -> np.ndarray:
+    """Predictions (vectors, rows) where the input `fed` has its own values (vectors, rows) for every parameter vector."""
+    count, rows = values.shape
+    padded = {name: _pad(np.asarray(column, dtype=np.float64), bucket(rows)) for name, column in inputs.items()}
+    wide = _pad(_pad(values.T, bucket(rows)).T, bucket(count))
+    with jax.enable_x64(True):
+        found = _paired_program(law, fed)(jnp.asarray(_pad(np.atleast_2d(numbers), bucket(count))), jnp.asarray(wide), padded)
+        return np.asarray(found)[:count, :rows]
 
 
 def _pad(values: np.ndarray, size: int) -> np.ndarray:
