@@ -1,0 +1,105 @@
+"""The command line as a user types it: summaries, JSON, predictions, and one sentence where something is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import scaling_jax as sj
+from scaling_jax.cli import app
+
+LAW = """
+import scaling_jax as sj
+
+@sj.law
+def mine(x, *, A: sj.Positive, alpha: sj.Real):
+    return A * x**-alpha
+"""
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture
+def table(tmp_path):
+    x = np.geomspace(1, 1e3, 10)
+    frame = pd.DataFrame({"size": x, "loss": 1.5 + 3 * x**-0.5, "family": ["a", "b"] * 5})
+    frame.to_csv(tmp_path / "runs.csv", index=False)
+    frame.to_json(tmp_path / "runs.jsonl", orient="records", lines=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "runs.jsonl"])
+def test_fit_prints_the_summary_and_writes_json(table, name: str) -> None:
+    out = run("fit", table / name, "--law", "power_law_floor", "--input", "x=size", "--json", table / "fit.json")
+    assert "converged: this is an optimum" in out and "E                          1.5" in out
+    assert json.loads((table / "fit.json").read_text())["params"]["alpha"] == pytest.approx(0.5, abs=1e-8)
+    predicted = run("predict", table / "fit.json", "--at", "x=1e4")
+    assert float(predicted) == pytest.approx(1.53, abs=1e-4)
+
+
+def test_groups_where_and_fixed(table) -> None:
+    out = run("fit", table / "runs.csv", "--law", "power_law_floor", "--input", "x=size", "--by", "family", "--where", "size < 900")
+    assert "2 groups: 2 converged" in out
+    out = run("fit", table / "runs.csv", "--law", "power_law_floor", "--input", "x=size", "--fixed", "E=1.5", "--objective", "squared")
+    assert "fixed" in out and "squared, on log residuals" in out
+
+
+def test_a_users_own_law(table) -> None:
+    (table / "laws.py").write_text(LAW)
+    out = run("fit", table / "runs.csv", "--law", f"{table}/laws.py:mine", "--input", "x=size")
+    assert "mine(x)" in out
+
+
+def test_without_a_table_our_own_sweep_is_fitted() -> None:
+    out = run("fit")
+    assert "chinchilla(N, D)" in out and "N = n_params" in out
+
+
+def test_lists() -> None:
+    out = run("laws")
+    assert "chinchilla" in out and "Hoffmann" in out
+    assert "tiny_sweep" in run("datasets")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere.csv"], "There is no file nowhere.csv."),
+        (["runs.xls"], "runs.xls is none of"),
+        (["runs.csv", "--law", "nolaw"], "There is no law 'nolaw'"),
+        (["runs.csv", "--law", "power_law", "--input", "x"], "'x' is not of the form name=value."),
+        (["runs.csv", "--law", "power_law", "--input", "x=none"], "There is no column 'none' for input 'x'"),
+        (["runs.csv", "--law", "power_law", "--input", "x=size", "--fixed", "A=big"], "is not a number"),
+        (["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "l7"], "Unknown objective 'l7'"),
+        (["runs.csv", "--law", "power_law", "--input", "x=family"], "holds text in rows 0, 1, 2, 3, 4 and 5 more"),
+    ],
+)
+def test_mistakes_get_one_sentence(table, monkeypatch, arguments: list[str], sentence: str) -> None:
+    monkeypatch.chdir(table)
+    out = run("fit", *arguments, code=2)
+    assert sentence in out and "Traceback" not in out
+
+
+def test_a_broken_csv_is_named(table) -> None:
+    (table / "bad.csv").write_text('a,b\n"1,2\n3,4,5,6\n')
+    out = run("fit", table / "bad.csv", "--law", "power_law", "--input", "x=a", code=2)
+    assert "bad.csv" in out or "no column" in out
+
+
+def test_a_saved_fit_of_a_users_law_needs_the_law(table) -> None:
+    (table / "laws.py").write_text(LAW)
+    run("fit", table / "runs.csv", "--law", f"{table}/laws.py:mine", "--input", "x=size", "--json", table / "fit.json")
+    assert "pass it as law=" in run("predict", table / "fit.json", "--at", "x=10", code=2)
+    assert float(run("predict", table / "fit.json", "--at", "x=10", "--law", f"{table}/laws.py:mine")) > 0
+
+
+def test_version_of_the_package_is_known() -> None:
+    assert sj.__version__
