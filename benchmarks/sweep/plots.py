@@ -32,10 +32,10 @@ def by_size(table: pd.DataFrame) -> plt.Figure:
         rows = main[main["n_params"] == n].sort_values("tokens")
         trunk, ends = rows[~rows["decayed"]], rows[rows["decayed"]]
         axes.plot(trunk["tokens"], trunk["loss"], color=colour, lw=0.9, alpha=0.6)
-        axes.plot(ends["tokens"], ends["loss"], "o", color=colour, ms=4, label=f"{n / 1e3:.3g}k")
+        axes.plot(ends["tokens"], ends["loss"], "o-", color=colour, ms=4, lw=1.4, label=f"{n / 1e3:.3g}k")
     axes.set(xscale="log", xlabel="training bytes D", ylabel="validation loss (nats/byte)")
     axes.set_ylim(top=3.2)
-    axes.set_title("Lines: checkpoints at the constant rate; dots: decayed runs", fontsize=10)
+    axes.set_title("Thin lines: checkpoints at the constant rate; dots: decayed runs", fontsize=10)
     axes.legend(title="parameters N", frameon=False, ncols=2, fontsize=8)
     return figure
 

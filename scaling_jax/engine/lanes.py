@@ -38,9 +38,7 @@ class Lanes:
     def start(cls, problem: Problem, solver: Any, z: np.ndarray, fit: np.ndarray) -> Lanes:
         """Fresh lanes at the search coordinates z (lanes, k)."""
         log_searched = np.array([d.log for d in problem.law.label_domains])
-        with jax.enable_x64(True):
-            state = _starter(solver)(jnp.asarray(z, solver.dtype), jnp.asarray(log_searched))
-            return cls(jax.tree.map(np.array, state), np.asarray(fit))
+        return cls(solver.init(np.array(z, dtype=solver.dtype), log_searched), np.asarray(fit))
 
     def take(self, which: np.ndarray) -> Lanes:
         return Lanes(jax.tree.map(lambda leaf: leaf[which], self.state), self.fit[which])
@@ -48,11 +46,6 @@ class Lanes:
     def put(self, which: np.ndarray, other: Any) -> None:
         for mine, theirs in zip(jax.tree.leaves(self.state), jax.tree.leaves(other), strict=True):
             mine[which] = np.asarray(theirs)[: len(which)]
-
-
-@lru_cache(maxsize=64)
-def _starter(solver: Any) -> Any:
-    return jax.jit(jax.vmap(solver.init, (0, None)))
 
 
 def chunk_size(n_lanes: int, n_rows: int) -> int:

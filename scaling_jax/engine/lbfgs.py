@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.lm import typical_size
@@ -69,29 +70,29 @@ class LBFGS:
     name: ClassVar[str] = "lbfgs"
     exact: ClassVar[bool] = False
 
-    def init(self, z: Any, log_searched: Any) -> LBFGSState:
-        """The state before the first evaluation: an infinite value makes the start itself the first trial."""
-        k, zero = z.shape[0], jnp.zeros((), z.dtype)
-        memory = jnp.zeros((self.memory, k), z.dtype)
+    def init(self, z: np.ndarray, log_searched: np.ndarray) -> LBFGSState:
+        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start the first trial."""
+        lanes, k = z.shape
+        zero, count = np.zeros(lanes, z.dtype), np.zeros(lanes, np.int32)
         return LBFGSState(
             z=z,
-            value=jnp.full((), jnp.inf, z.dtype),
-            gradient=jnp.zeros(k, z.dtype),
-            inner=jnp.eye(k, dtype=z.dtype),
-            moves=memory,
-            bends=memory,
-            stored=jnp.zeros((), jnp.int32),
-            direction=jnp.zeros(k, z.dtype),
+            value=np.full(lanes, np.inf, z.dtype),
+            gradient=np.zeros((lanes, k), z.dtype),
+            inner=np.broadcast_to(np.eye(k, dtype=z.dtype), (lanes, k, k)).copy(),
+            moves=np.zeros((lanes, self.memory, k), z.dtype),
+            bends=np.zeros((lanes, self.memory, k), z.dtype),
+            stored=count,
+            direction=np.zeros((lanes, k), z.dtype),
             length=zero,
-            low=zero,
-            high=jnp.full((), jnp.inf, z.dtype),
-            low_value=jnp.full((), jnp.inf, z.dtype),
-            low_slope=zero,
-            trials=jnp.zeros((), jnp.int32),
+            low=zero.copy(),
+            high=np.full(lanes, np.inf, z.dtype),
+            low_value=np.full(lanes, np.inf, z.dtype),
+            low_slope=zero.copy(),
+            trials=count.copy(),
             unit=typical_size(z, log_searched),
-            quiet=jnp.zeros((), jnp.int32),
-            steps=jnp.zeros((), jnp.int32),
-            status=jnp.full((), RUNNING, jnp.int32),
+            quiet=count.copy(),
+            steps=count.copy(),
+            status=np.full(lanes, RUNNING, np.int32),
         )
 
     def step(self, state: LBFGSState, data: LaneData, evaluate: Any) -> LBFGSState:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.problem import Evaluation, LaneData
@@ -39,11 +40,11 @@ class LMState(NamedTuple):
     status: Any
 
 
-def typical_size(z: Any, log_searched: Any) -> Any:
+def typical_size(z: np.ndarray, log_searched: np.ndarray) -> np.ndarray:
     """The length in which each coordinate is measured: 1, or the start's magnitude for an unusually scaled real one."""
-    size = jnp.abs(z)
+    size = np.abs(z)
     unusual = ~log_searched & (size > 0) & ((size < 1e-2) | (size > 1e2))
-    return jnp.where(unusual, size, 1.0)
+    return np.where(unusual, size, 1.0).astype(z.dtype)
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,20 @@ class LM:
     dtype: str = "float64"
     name: ClassVar[str] = "lm"
 
-    def init(self, z: Any, log_searched: Any) -> LMState:
-        """The state before the first evaluation: an infinite value makes the start itself the first trial."""
-        k = z.shape[0]
+    def init(self, z: np.ndarray, log_searched: np.ndarray) -> LMState:
+        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start the first trial."""
+        lanes, k = z.shape
         return LMState(
             z=z,
-            value=jnp.full((), jnp.inf, z.dtype),
-            gradient=jnp.zeros(k, z.dtype),
-            curvature=jnp.zeros((k, k), z.dtype),
-            damping=jnp.zeros((), z.dtype),
-            growth=jnp.full((), 2.0, z.dtype),
+            value=np.full(lanes, np.inf, z.dtype),
+            gradient=np.zeros((lanes, k), z.dtype),
+            curvature=np.zeros((lanes, k, k), z.dtype),
+            damping=np.zeros(lanes, z.dtype),
+            growth=np.full(lanes, 2.0, z.dtype),
             unit=typical_size(z, log_searched),
-            quiet=jnp.zeros((), jnp.int32),
-            steps=jnp.zeros((), jnp.int32),
-            status=jnp.full((), RUNNING, jnp.int32),
+            quiet=np.zeros(lanes, np.int32),
+            steps=np.zeros(lanes, np.int32),
+            status=np.full(lanes, RUNNING, np.int32),
         )
 
     def step(self, state: LMState, data: LaneData, evaluate: Any) -> LMState:

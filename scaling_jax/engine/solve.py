@@ -21,7 +21,7 @@ from scaling_jax.engine.status import Status
 __all__ = ["Solution", "solve"]
 
 LANES_IN_MEMORY = 2**18
-ROUNDS = ((5, 8), (10, 4), (25, 4))
+ROUNDS = ((1, 8), (5, 4), (12, 4))
 POLISH = LM(exact=True, damping=1e-8, tol=1e-14, max_steps=100)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
