@@ -34,7 +34,7 @@ DATASET = Dataset(
     tables={
         "checkpoints": Table(
             read=read,
-            rows=None,
+            rows=1751,
             columns={
                 "run": "training run; rows that share it are its checkpoints",
                 "arm": "part of the sweep the run belongs to",
