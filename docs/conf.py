@@ -1,0 +1,30 @@
+"""Sphinx configuration."""
+
+import re
+from importlib.metadata import version as _version
+
+project = "scaling_jax"
+author = "the scaling_jax maintainers"
+release = _version("scaling-jax")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+nb_execution_mode = "off"
+exclude_patterns = ["_build", "make_picture.py", "jupyter_execute"]
+html_theme = "furo"
+html_title = "scaling_jax"
+html_static_path = ["_static"]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+suppress_warnings = ["myst.header"]
+
+
+def _math_blocks(app, what, name, obj, options, lines):
+    """Docstrings write formulas between double dollars, as notebooks show them; Sphinx wants directives."""
+    text = re.sub(
+        r"^\$\$(.+?)\$\$$", lambda m: ".. math::\n\n   " + " ".join(m.group(1).split()) + "\n", "\n".join(lines), flags=re.S | re.M
+    )
+    lines[:] = text.splitlines()
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _math_blocks)
