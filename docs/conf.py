@@ -20,9 +20,11 @@ suppress_warnings = ["myst.header"]
 
 def _math_blocks(app, what, name, obj, options, lines):
     """Docstrings write formulas between double dollars, as notebooks show them; Sphinx wants directives."""
-    text = re.sub(
-        r"^\$\$(.+?)\$\$$", lambda m: ".. math::\n\n   " + " ".join(m.group(1).split()) + "\n", "\n".join(lines), flags=re.S | re.M
-    )
+
+    def block(match):
+        return ".. math::\n\n   " + " ".join(match.group(1).split()) + "\n"
+
+    text = re.sub(r"^\$\$(.+?)\$\$$", block, "\n".join(lines), flags=re.S | re.M)
     lines[:] = text.splitlines()
 
 

@@ -19,7 +19,7 @@ from scaling_jax.objective import AbsoluteError, Asymmetric, Huber, SquaredError
 from scaling_jax.result import FitGroups, FitResult
 
 if TYPE_CHECKING:
-    from scaling_jax import datasets
+    from scaling_jax import datasets, plot
     from scaling_jax.chains import chain
     from scaling_jax.wandb import read_wandb
 
@@ -51,12 +51,14 @@ __all__ = [
     "fit_groups",
     "law",
     "laws",
+    "plot",
     "read_runs",
     "read_wandb",
 ]
 
 _LAZY = {
     "datasets": ("scaling_jax.datasets", None),
+    "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
 }
