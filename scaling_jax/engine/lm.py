@@ -25,6 +25,7 @@ from scaling_jax.engine.status import RUNNING, Status
 __all__ = ["LM", "typical_size"]
 
 PATIENCE = 30
+FLAT = 1e-30  # curvature below which a direction has none: its gradient then decides
 
 
 class LMState(NamedTuple):
@@ -97,7 +98,7 @@ class LM:
         def solve(damping: Any) -> Any:
             return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
 
-        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, 64 * eps * largest]))
+        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, jnp.maximum(64 * eps * largest, FLAT)]))
         step = -damped
         step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), tiny))
         trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step * unit), data.lower, data.upper)

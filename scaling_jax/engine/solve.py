@@ -23,6 +23,7 @@ __all__ = ["Solution", "solve"]
 LANES_IN_MEMORY = 2**18
 ROUNDS = ((1, 8), (5, 4), (12, 4))
 POLISH = LM(exact=True, damping=1e-8, tol=1e-14, max_steps=100)
+SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
@@ -96,7 +97,8 @@ def solve(
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
-            final = _polished(problem, final.state.z, final.fit, polisher, device)
+            final = _polished(problem, final.state.z, final.fit, SHARPEN, device)
+        final = _polished(problem, final.state.z, final.fit, polisher, device)
     return _collect(problem, found, final, n_starts, polish, smooth)
 
 
