@@ -23,7 +23,7 @@ from scaling_jax.engine.lm import LM
 from scaling_jax.engine.problem import LaneData, Problem, bucket
 from scaling_jax.engine.solve import POLISH, Solution, solve
 from scaling_jax.engine.starts import default_starts, product_grid
-from scaling_jax.law import Law
+from scaling_jax.law import Law, check_law
 from scaling_jax.objective import Huber, Objective
 from scaling_jax.progress import progress_bar
 from scaling_jax.result import FitResult
@@ -57,7 +57,7 @@ class Spec:
     objective: Objective
     fixed: dict[str, Any]
     tied: list[tuple[str, ...]]
-    starts: Any
+    starts: int | np.ndarray | None
     solver: Any
     screen: bool
     device: Any
@@ -81,11 +81,18 @@ def make_spec(
     if not isinstance(objective, Objective):
         raise TypeError(f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}.")
     if isinstance(device, str):
-        device = jax.devices(device)[0]
+        device = _device_named(device)
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
         solver = SOLVERS[solver](dtype="float32" if (device or jax.devices()[0]).platform == "tpu" else "float64")
+    if not (hasattr(solver, "init") and hasattr(solver, "step")):
+        raise TypeError(f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).")
+    if not isinstance(count or {}, Mapping):
+        raise TypeError(f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}.")
+    if isinstance(tied, str) or any(isinstance(group, str) for group in tied or []):
+        raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
+    check_law(law)
     fixed = dict(fixed or {})
     tied = [tuple(group) for group in tied or []]
     named = [*fixed, *(name for group in tied for name in group)]
@@ -97,7 +104,16 @@ def make_spec(
             raise ValueError(f"tied={group}: tied parameters must be two or more with the same domain.")
     if len(named) != len(set(named)):
         raise ValueError("A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of tied.")
+    starts = _read_starts(law, starts, fixed, tied)
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
+
+
+def _device_named(platform: str) -> Any:
+    try:
+        return jax.devices(platform)[0]
+    except RuntimeError as error:
+        here = sorted({d.platform for d in jax.devices()} | {"cpu"})
+        raise ValueError(f"device={platform!r}: JAX sees {', '.join(here)} here.") from error
 
 
 def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
@@ -108,12 +124,22 @@ def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
     for p in law.parameters:
         if p.name in spec.fixed:
             given = spec.fixed[p.name]
+            if isinstance(given, Mapping) and (absent := [key for key in keys if key not in given]):
+                if absent == [None]:
+                    raise ValueError(f"fixed {p.name} is a mapping, which is for fit_groups: give one number.")
+                more = " and more" if len(absent) > 5 else ""
+                named = ", ".join(map(repr, absent[:5])) + more
+                raise ValueError(f"fixed {p.name} has no value for group {named}: give one for every group.")
             for g, key in enumerate(keys):
-                value = given.get(key, np.nan) if isinstance(given, Mapping) else given
-                value = np.asarray(value, dtype=np.float64)
-                inside = p.domain.contains(value) | np.isnan(value) | (value == p.domain.lower)
+                value = given[key] if isinstance(given, Mapping) else given
+                try:
+                    value = np.asarray(value, dtype=np.float64)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"fixed {p.name}={value!r} is not a number.") from error
+                inside = p.domain.contains(value) | (value == p.domain.lower)
                 if not np.all(inside):
-                    raise ValueError(f"fixed {p.name}={value} is outside its domain: it must be {p.domain.name}.")
+                    group = "" if key is None else f" of group {key!r}"
+                    raise ValueError(f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}.")
                 out[g, at : at + p.size] = np.broadcast_to(value, p.shape).ravel()
         at += p.size
     return out
@@ -121,11 +147,15 @@ def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
 
 def tied_index(spec: Spec) -> np.ndarray:
     """For each number the index of the one it equals: itself, or the first of its tied group."""
-    labels = list(spec.law.labels)
+    return _tied_index(spec.law, spec.tied)
+
+
+def _tied_index(law: Law, tied: list[tuple[str, ...]]) -> np.ndarray:
+    labels = list(law.labels)
     index = np.arange(len(labels))
-    for group in spec.tied:
+    for group in tied:
         for name in group[1:]:
-            for label, leader in zip(_labels_of(spec.law, name), _labels_of(spec.law, group[0]), strict=True):
+            for label, leader in zip(_labels_of(law, name), _labels_of(law, group[0]), strict=True):
                 index[labels.index(label)] = labels.index(leader)
     return index
 
@@ -191,44 +221,59 @@ def build_problem(
     return Problem(law, objective.on == "log", n_fits, data, per_fit), (tie != 0).any(axis=1)
 
 
-def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray) -> np.ndarray:
-    """Start points in natural units, (fits, starts, labels)."""
-    law, given = spec.law, spec.starts
-    many = problem.n_fits > 8
-    leader = tied_index(spec)
+def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tuple[str, ...]]) -> int | np.ndarray | None:
+    """The user's starts, checked: None, a number of them, or points in natural units, (starts, labels)."""
     if given is None:
-        return default_starts(problem, fixed, leader, n=6 if many else 32, nodes=96 if many else 512)
+        return None
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
         if given < 1:
             raise ValueError(f"starts={given}: give a positive number of starts.")
-        return default_starts(problem, fixed, leader, n=int(given), nodes=int(given))
+        return int(given)
     if isinstance(given, str):
         if given != "grid":
             raise ValueError(f"starts={given!r}: the only named starts are 'grid'.")
         if not law.grid:
             raise ValueError(f"Law '{law.name}' has no classical grid: pass starts={{parameter: values}} or a number.")
         given = law.grid
-    free = [label for label, column in zip(law.labels, np.isnan(fixed).all(axis=0), strict=True) if column]
+    free = [label for p in law.parameters for label in p.labels if p.name not in fixed]
+    leader = _tied_index(law, tied)
     if isinstance(given, Mapping):
         if unknown := set(given) - set(law.labels):
             raise ValueError(f"starts names {sorted(unknown)}, law '{law.name}' has {', '.join(law.labels)}.")
         if absent := [label for i, label in enumerate(law.labels) if label in free and label not in given and leader[i] == i]:
             raise ValueError(f"starts lacks values for {', '.join(absent)}.")
-        points = product_grid({label: given.get(label, [1.0]) for label in law.labels}, law.labels)
+        points = product_grid({label: _numbers(given.get(label, [1.0])) for label in law.labels}, law.labels)
     elif isinstance(given, pd.DataFrame):
         if set(law.labels) - set(given.columns):
             raise ValueError(f"starts lacks the columns {sorted(set(law.labels) - set(given.columns))}.")
-        points = given[list(law.labels)].to_numpy(dtype=np.float64)
+        points = _numbers(given[list(law.labels)])
     else:
-        points = np.atleast_2d(np.asarray(given, dtype=np.float64))
-        if points.shape[-1] != len(law.labels):
+        points = np.atleast_2d(_numbers(given))
+        if points.shape[-1] != len(law.labels) or points.ndim != 2:
             raise ValueError(f"starts has shape {points.shape}: each start needs {len(law.labels)} values ({', '.join(law.labels)}).")
+    if not points.size:
+        raise ValueError("starts is empty: give at least one start.")
     for i, (label, domain) in enumerate(zip(law.labels, law.label_domains, strict=True)):
-        outside = ~domain.contains(points[..., i])
+        outside = ~domain.contains(points[:, i])
         if label in free and outside.any():
-            raise ValueError(f"starts for {label} must be {domain.name}, got {points[..., i][outside].flat[0]:g}.")
-    points = points[..., leader]
-    return np.broadcast_to(points, (problem.n_fits, *points.shape[-2:])).copy()
+            raise ValueError(f"starts for {label} must be {domain.name}, got {points[outside, i][0]:g}.")
+    return points[:, leader]
+
+
+def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray) -> np.ndarray:
+    """Start points in natural units, (fits, starts, labels)."""
+    many, given = problem.n_fits > 8, spec.starts
+    if isinstance(given, np.ndarray):
+        return np.broadcast_to(given, (problem.n_fits, *given.shape)).copy()
+    n, nodes = (given, given) if given else (6, 96) if many else (32, 512)
+    return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes)
+
+
+def _numbers(starts: Any) -> np.ndarray:
+    try:
+        return np.asarray(starts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError("starts holds something that is not a number, or rows of different lengths.") from error
 
 
 def search_points(law: Law, points: np.ndarray, free: np.ndarray) -> np.ndarray:

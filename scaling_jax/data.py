@@ -113,7 +113,10 @@ def as_frame(table: Any) -> pd.DataFrame:
             raise DataError(f"The columns have different lengths ({_pairs(lengths)}): give arrays of equal length.")
         frame = pd.DataFrame({name: values if np.ndim(values) else [values] for name, values in table.items()})
     else:
-        raise DataError(f"A table is a pandas or polars DataFrame or a mapping of column names to arrays, not {type(table).__name__}.")
+        hint = ": read the file first, for example with pd.read_csv" if isinstance(table, str) else ""
+        raise DataError(
+            f"A table is a pandas or polars DataFrame or a mapping of column names to arrays, not {type(table).__name__}{hint}."
+        )
     if frame.columns.has_duplicates:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
         raise DataError(f"Column names {twice} occur more than once: rename or drop the copies.")
@@ -236,8 +239,9 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
     else:
         values = source if isinstance(source, np.ndarray) else np.asarray(source)
     if values.ndim != 1 or len(values) != len(frame):
+        whose = "" if what == argument else f" for {what}"
         raise DataError(
-            f"{argument}= for {what} has shape {values.shape}, the table has {len(frame)} rows: give one value per row of the whole table."
+            f"{argument}={whose} has shape {values.shape}, the table has {len(frame)} rows: give one value per row of the whole table."
         )
     return pd.Series(values, index=frame.index)
 

@@ -12,7 +12,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax
@@ -21,7 +21,7 @@ import numpy as np
 
 from scaling_jax.domains import POSITIVE, REAL, Domain, domain_of
 
-__all__ = ["Law", "Parameter", "law"]
+__all__ = ["Law", "Parameter", "check_law", "law"]
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,12 @@ class Law:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = dict(zip(self.inputs, args, strict=False)) | kwargs
         expected = set(self.inputs) | set(self.params)
-        if len(args) > len(self.inputs) or set(names) != expected:
+        if len(args) > len(self.inputs):
+            raise TypeError(
+                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), got {len(args)}: "
+                "name the parameters."
+            )
+        if set(names) != expected:
             missing, unknown = sorted(expected - set(names)), sorted(set(names) - expected)
             raise TypeError(
                 f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing {missing}, unknown {unknown}."
@@ -223,6 +228,30 @@ def law(fn: Callable[..., Any] | None = None, **options: Any) -> Any:
     return Law(fn, **options)
 
 
+@lru_cache(maxsize=256)
+def check_law(law: Law) -> None:
+    """Traces the law for one run, so that a mistake in it is one sentence and not a stack of JAX's frames.
+
+    Raises:
+        TypeError: if JAX cannot trace the function, or if it does not return one real number.
+    """
+    shapes = dict.fromkeys(law.inputs, ()) | {p.name: p.shape for p in law.parameters}
+    with jax.enable_x64(True):
+        one = {name: jax.ShapeDtypeStruct(shape, np.float64) for name, shape in shapes.items()}
+        try:
+            out = jax.eval_shape(lambda named: law.apply(named, named), one)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            raise TypeError(
+                f"Law '{law.name}' cannot be traced by JAX ({reason}). Write it for one run with jax.numpy, and jnp.where in place of if."
+            ) from error
+    if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise TypeError(f"Law '{law.name}' must return one real number for one run; it returns {out}.")
+
+
+_UNREAD = Domain("unread")
+
+
 def _read_signature(
     fn: Callable[..., Any],
     name: str,
@@ -234,6 +263,11 @@ def _read_signature(
         hints = typing.get_type_hints(fn, include_extras=True)
     except NameError:
         hints = dict(getattr(fn, "__annotations__", {}))
+    for word, given in domains.items():
+        if domain_of(given, _UNREAD) is _UNREAD:
+            raise TypeError(
+                f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit or Interval(lo, hi)."
+            )
     inputs: dict[str, Domain] = {}
     params: list[Parameter] = []
     for argument in inspect.signature(fn).parameters.values():
@@ -243,8 +277,10 @@ def _read_signature(
             params.append(Parameter(argument.name, domain, tuple(shapes.get(argument.name, ())), priors.get(argument.name)))
         elif argument.kind is argument.POSITIONAL_OR_KEYWORD:
             inputs[argument.name] = domain_of(annotation, POSITIVE)
-    if unknown := set(domains) - set(inputs) - {p.name for p in params}:
-        raise TypeError(f"Law '{name}': domains names {sorted(unknown)}, which its signature does not have.")
+    known = {*inputs, *(p.name for p in params)}
+    for what, named in (("domains", domains), ("shapes", shapes), ("priors", priors)):
+        if unknown := set(named) - known:
+            raise TypeError(f"Law '{name}': {what} names {sorted(unknown)}, which its signature does not have.")
     return inputs, params
 
 

@@ -230,8 +230,7 @@ def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndar
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
     order = np.lexsort((misfits, vanished | ~np.isfinite(misfits)), axis=-1)
     picked = np.take_along_axis(seeds, order[:, _ranks(seeds.shape[1], n)][..., None], axis=1)
-    positive = np.where(seeds > 0, seeds, np.nan)
-    with np.errstate(all="ignore"):
-        floor = 1e-2 * np.exp(np.nanmean(np.log(positive), axis=1, keepdims=True)) if logs.any() else 0.0
-    floor = np.where(np.isfinite(floor), floor, 1e-6)
+    positive = (seeds > 0).sum(axis=1, keepdims=True)
+    mean_log = np.log(np.where(seeds > 0, seeds, 1.0)).sum(axis=1, keepdims=True) / np.maximum(positive, 1)
+    floor = np.where(positive > 0, 1e-2 * np.exp(mean_log), 1e-6)
     return np.where(logs & (picked <= 0), floor, picked)
