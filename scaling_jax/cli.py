@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,66 +23,80 @@ except ImportError:
 
 import scaling_jax as sj
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Fit neural scaling laws, with a certificate on every optimum.")
-console = Console()
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Fit neural scaling laws, with a certificate on every optimum.",
+)
 
 OBJECTIVES = {"huber": sj.Huber, "squared": sj.SquaredError, "absolute": sj.AbsoluteError, "asymmetric": sj.Asymmetric}
-SWEEP = {"inputs": {"N": "n_params", "D": "tokens"}, "target": "loss", "run": "run", "where": "arm == 'main' and final"}
-
-
-class _Stop(typer.Exit):
-    """Ends the command with one sentence on standard error and exit code 2."""
-
-    def __init__(self, sentence: str):
-        typer.echo(sentence, err=True)
-        super().__init__(2)
+SWEEP = "tiny_sweep"
+SWEEP_INPUTS = {"N": "n_params", "D": "tokens", "C": "flops"}
+SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and final"}
 
 
 @app.command()
 def fit(
-    table: Annotated[Path | None, typer.Argument(help="CSV, Parquet or JSON lines; without one, our own training sweep is fitted.")] = None,
-    law: Annotated[str, typer.Option(help="A law's name (see 'scaling-jax laws'), or path/to/file.py:name.")] = "chinchilla",
+    table: Annotated[
+        Path | None, typer.Argument(help=".csv, .tsv, .parquet or .jsonl; without a table, our own sweep of small transformers is fitted.")
+    ] = None,
+    law: Annotated[
+        str,
+        typer.Option(help="A law's name (see 'scaling-jax laws'), 'power_product(lr, N)' for one made to order, or path/to/file.py:name."),
+    ] = "chinchilla",
     input: Annotated[list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")] = None,
     target: Annotated[str | None, typer.Option(help="Column the law predicts.")] = None,
     run: Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")] = None,
     where: Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')] = None,
     by: Annotated[str | None, typer.Option(help="Column of groups, each fitted on its own.")] = None,
     missing: Annotated[str, typer.Option(help="'raise', or 'drop' rows with missing values.")] = "raise",
+    weights: Annotated[str | None, typer.Option(help="Column multiplying each row's term, or 'runs': every run counts the same.")] = None,
+    target_se: Annotated[str | None, typer.Option(help="Column of known standard errors.")] = None,
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES) + ".")] = "huber",
-    delta: Annotated[float | None, typer.Option(help="Threshold of the Huber loss.")] = None,
+    delta: Annotated[float | None, typer.Option(help="Threshold of the Huber loss, 0.001 by default.")] = None,
     on: Annotated[str, typer.Option(help="Residuals on 'log' or 'raw' values.")] = "log",
     fixed: Annotated[list[str] | None, typer.Option(help="Parameter and value, such as E=1.8; repeat.")] = None,
-    starts: Annotated[str | None, typer.Option(help="'grid', or a number of starts.")] = None,
+    starts: Annotated[str | None, typer.Option(help="'grid' for the law's classical grid, or a number of starts.")] = None,
     solver: Annotated[str, typer.Option(help="'lm' or 'lbfgs'.")] = "lm",
-    dataset: Annotated[str | None, typer.Option(help="A public data set by name (see 'scaling-jax datasets').")] = None,
+    screen: Annotated[bool, typer.Option(help="Drop hopeless starts early, or run every start to its end.")] = True,
+    dataset: Annotated[str | None, typer.Option(help="A data set by name (see 'scaling-jax datasets').")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the fit to this file.")] = None,
 ) -> None:
     """Fit a law to a table of runs and print its summary."""
-    try:
+    with _mistakes_in_one_sentence():
         chosen = _law(law)
-        options: dict[str, Any] = {"inputs": _pairs(input, str), "target": target, "run": run, "where": where, "missing": missing}
-        if table is None:
-            frame = sj.datasets.load(dataset or "tiny_sweep")
-            if dataset in (None, "tiny_sweep") and law == "chinchilla" and not input:
-                options |= {k: v for k, v in SWEEP.items() if not options.get(k)}
-        else:
-            frame = _read(table)
-        options |= {
-            "objective": OBJECTIVES[objective](on=on, **({} if delta is None else {"delta": delta})),
+        if table is not None and dataset is not None:
+            raise ValueError(f"Give either the table {table} or --dataset {dataset}.")
+        if json is not None and by is not None:
+            raise ValueError("--json writes one fit: leave out --by, or use sj.fit_groups in Python.")
+        if json is not None and not json.absolute().parent.is_dir():
+            raise ValueError(f"There is no folder {json.parent} to write {json.name} into.")
+        frame = _read(table) if table is not None else sj.datasets.load(dataset or SWEEP)
+        inputs = _pairs(input, str)
+        columns: dict[str, str | None] = {"target": target, "run": run, "where": where}
+        if table is None and dataset in (None, SWEEP):
+            inputs = {name: column for name, column in SWEEP_INPUTS.items() if name in chosen.inputs} | inputs
+            columns = {name: value or SWEEP_COLUMNS[name] for name, value in columns.items()}
+        if lost := [name for name in chosen.inputs if name not in inputs and name not in frame.columns]:
+            wanted = " ".join(f"--input {name}=COLUMN" for name in lost)
+            raise ValueError(f"Say which columns law '{chosen.name}' takes: {wanted}; the table has {', '.join(map(str, frame.columns))}.")
+        options: dict[str, Any] = {
+            **columns,
+            "inputs": inputs,
+            "missing": missing,
+            "weights": weights,
+            "target_se": target_se,
+            "objective": _objective(objective, on, delta),
             "fixed": _pairs(fixed, float),
             "starts": int(starts) if starts and starts.isdigit() else starts,
             "solver": solver,
+            "screen": screen,
         }
         result = sj.fit(chosen, frame, **options) if by is None else sj.fit_groups(chosen, frame, by=by, **options)
-    except KeyError as error:
-        raise _Stop(f"Unknown objective {error}: use {', '.join(OBJECTIVES)}.") from error
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        raise _Stop(str(error)) from error
-    typer.echo(result.summary())
-    if json is not None:
-        if isinstance(result, sj.FitGroups):
-            raise _Stop("--json writes one fit; leave out --by, or use fit_groups in Python.")
-        json.write_text(result.to_json())
+        typer.echo(result.summary())
+        if json is not None and isinstance(result, sj.FitResult):
+            json.write_text(result.to_json())
 
 
 @app.command()
@@ -88,11 +106,14 @@ def predict(
     law: Annotated[str | None, typer.Option(help="path/to/file.py:name, where the fit used your own law.")] = None,
 ) -> None:
     """Predict from a saved fit."""
-    try:
-        result = sj.FitResult.from_json(saved.read_text(), law=_law(law) if law else None)
-        value = float(result.predict({k: np.array([v]) for k, v in _pairs(at, float).items()})[0])
-    except (ValueError, OSError, ImportError) as error:
-        raise _Stop(str(error)) from error
+    with _mistakes_in_one_sentence():
+        result = _saved_fit(saved, _law(law) if law else None)
+        point = _pairs(at, float)
+        if set(point) != set(result.law.inputs):
+            raise ValueError(f"Law '{result.law.name}' takes {' '.join(f'--at {name}=VALUE' for name in result.law.inputs)}.")
+        value = float(result.predict({name: np.array([number]) for name, number in point.items()})[0])
+    if not result.converged:
+        typer.echo(f"This fit is {result.status}: {' '.join(result.warnings[:1])}", err=True)
     typer.echo(f"{value:.6g}")
 
 
@@ -102,54 +123,112 @@ def laws() -> None:
     shown = Table("law", "formula", "source", box=None, pad_edge=False)
     for name in sj.laws.__all__:
         found = getattr(sj.laws, name)
-        formula = found.formula if isinstance(found, sj.Law) else "(made for the inputs you name)"
-        source = found.cite if isinstance(found, sj.Law) else (found.__doc__ or "").strip().splitlines()[0]
-        shown.add_row(name, formula, source)
-    console.print(shown)
+        if isinstance(found, sj.Law):
+            shown.add_row(f"{name}({', '.join(found.inputs)})", _readable(found.formula), found.cite)
+        else:
+            shown.add_row(f"{name}(...)", "made to order", (found.__doc__ or "").strip().splitlines()[0])
+    Console().print(shown)
 
 
 @app.command()
 def datasets() -> None:
     """List the data sets that can be loaded by name."""
-    typer.echo(sj.datasets.list()[["name", "rows", "licence", "what"]].to_string(index=False))
+    shown = Table("name", "rows", "what", "licence", box=None, pad_edge=False)
+    for _, row in sj.datasets.list().iterrows():
+        shown.add_row(row["name"], str(row["rows"]), row["what"], row["licence"])
+    Console().print(shown)
+
+
+@contextmanager
+def _mistakes_in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        typer.echo(" ".join(str(error).split()), err=True)
+        raise typer.Exit(2) from None
+
+
+def _objective(kind: str, on: Any, delta: float | None) -> Any:
+    if kind not in OBJECTIVES:
+        raise ValueError(f"Unknown objective '{kind}': use {', '.join(OBJECTIVES)}.")
+    if delta is None:
+        return OBJECTIVES[kind](on=on)
+    if kind != "huber":
+        raise ValueError(f"--delta is the threshold of the Huber loss; '{kind}' has none.")
+    return sj.Huber(delta, on=on)
 
 
 def _law(name: str) -> sj.Law:
-    if ":" in name:
-        path, _, attribute = name.rpartition(":")
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-        if spec is None or spec.loader is None or not Path(path).exists():
-            raise ValueError(f"There is no Python file {path}.")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found = getattr(module, attribute, None)
+    path, colon, attribute = name.rpartition(":")
+    if colon:
+        found = getattr(_module(Path(path)), attribute, None)
         if not isinstance(found, sj.Law):
             raise ValueError(f"{path} defines no law called '{attribute}': decorate a function with @sj.law.")
         return found
-    found = getattr(sj.laws, name, None)
-    if not isinstance(found, sj.Law):
+    base, bracket, arguments = name.rstrip(")").partition("(")
+    found = getattr(sj.laws, base, None) if base in sj.laws.__all__ else None
+    if bracket and found is not None and not isinstance(found, sj.Law):
+        words = [word.strip() for word in arguments.split(",")]
+        return found(*(int(word) if word.isdigit() else word for word in words if word))
+    if found is not None and not isinstance(found, sj.Law):
+        raise ValueError(f"'{base}' is made to order: say with what, such as '{base}(...)'; see its page in the documentation.")
+    if found is None:
         raise ValueError(f"There is no law '{name}': see 'scaling-jax laws', or give path/to/file.py:name.")
     return found
 
 
+def _module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise ValueError(f"There is no Python file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    return module
+
+
 def _read(path: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".jsonl": _read_json_lines, ".gz": pd.read_csv, ".tsv": _read_tabs}
+    readers = {".csv": pd.read_csv, ".gz": pd.read_csv, ".tsv": _read_tabs, ".parquet": _read_parquet, ".jsonl": _read_json_lines}
     if path.suffix not in readers:
         raise ValueError(f"{path} is none of {', '.join(readers)}: convert it first.")
-    if not path.exists():
+    if not path.is_file():
         raise ValueError(f"There is no file {path}.")
     try:
-        return readers[path.suffix](path)
-    except (ValueError, UnicodeDecodeError) as error:
+        frame = readers[path.suffix](path)
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read as {path.suffix}: {error}") from error
+    for sign, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(frame.columns) == 1 and sign in str(frame.columns[0]):
+            raise ValueError(f"{path} has its columns separated by {called}: save it with commas.")
+    return frame
+
+
+def _read_tabs(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t")
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:
     return pd.read_json(path, lines=True)
 
 
-def _read_tabs(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t")
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except ImportError as error:
+        raise ImportError("Reading .parquet needs pyarrow: pip install 'scaling-jax[data]'.") from error
+
+
+def _saved_fit(path: Path, law: sj.Law | None) -> sj.FitResult:
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}.")
+    try:
+        return sj.FitResult.from_json(path.read_text(), law=law)
+    except (UnicodeDecodeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is not a fit written by 'scaling-jax fit --json'.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _pairs(entries: list[str] | None, kind: Any) -> dict[str, Any]:
@@ -163,3 +242,29 @@ def _pairs(entries: list[str] | None, kind: Any) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"'{entry}': {value!r} is not a number.") from error
     return out
+
+
+def _readable(latex: str) -> str:
+    r"""A formula for the terminal.
+
+    >>> _readable(r"E + A\,N^{-\alpha} + \frac{B}{D}")
+    'E + A N^(-α) + B/D'
+    """
+    text = re.sub(r"\\(?:left|right|big|Big|[,;!])|\\q?quad", " ", latex)
+    text = re.sub(r"\\([A-Za-z]+)", lambda word: _greek(word[1]), text)
+    while text != (text := re.sub(r"frac\{([^{}]*)\}\{([^{}]*)\}", _fraction, text)):
+        pass
+    text = re.sub(r"\{(\w|[\w.]+)\}", r"\1", text)
+    return " ".join(text.replace("{", "(").replace("}", ")").split())
+
+
+def _greek(word: str) -> str:
+    try:
+        return unicodedata.lookup(f"GREEK {'CAPITAL' if word[0].isupper() else 'SMALL'} LETTER {word.upper()}")
+    except KeyError:
+        return word
+
+
+def _fraction(match: re.Match[str]) -> str:
+    over, under = (part if re.fullmatch(r"\w+", part) else f"({part})" for part in match.groups())
+    return f"{over}/{under}"
