@@ -20,8 +20,9 @@ from scaling_jax.diagnostics import Evidence
 from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
+from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import LaneData, Problem, bucket
-from scaling_jax.engine.solve import POLISH, Solution, solve
+from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts, product_grid
 from scaling_jax.law import Law, check_law
 from scaling_jax.objective import Huber, Objective
@@ -44,7 +45,7 @@ __all__ = [
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
 FITS_IN_MEMORY = 4096
-MEASURE = LM(max_steps=1, exact=True)
+MEASURE = LM(max_steps=1)
 SMALL_WORK = 4_000_000
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
@@ -298,7 +299,7 @@ def solve_members(
     members: list[np.ndarray],
     fixed: np.ndarray,
     keys: list[Any],
-    polisher: LM = POLISH,
+    polish_steps: int = MOST_STEPS,
     starts: np.ndarray | None = None,
 ) -> list[FitResult]:
     """Fits every member set; results in the order given. `starts`, (members, starts, labels), replaces those of the spec."""
@@ -313,17 +314,24 @@ def solve_members(
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
                 problem, free = build_problem(spec, runs, part, fixed[which])
-                for solver in (spec.solver, polisher):
-                    compile_ahead(problem, solver, 1, spec.device)
+                compile_ahead(problem, spec.solver, 1, spec.device)
+                measure_ahead(problem, spec.device)
                 points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
-                solution = _run(spec, problem, free, points, runs, part, polisher, progress)
+                solution = _run(spec, problem, free, points, runs, part, polish_steps, progress)
                 for f, i in enumerate(which):
                     results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
 
 
 def _run(
-    spec: Spec, problem: Problem, free: np.ndarray, points: np.ndarray, runs: Runs, members: list[np.ndarray], polisher: LM, progress: Any
+    spec: Spec,
+    problem: Problem,
+    free: np.ndarray,
+    points: np.ndarray,
+    runs: Runs,
+    members: list[np.ndarray],
+    polish_steps: int,
+    progress: Any,
 ) -> Solution:
     starts = search_points(spec.law, points, free)
     few = problem.n_fits <= 8
@@ -337,7 +345,7 @@ def _run(
         screen=spec.screen,
         keep=32 if few else 8,
         polish=32 if few else 4,
-        polisher=polisher,
+        polish_steps=polish_steps,
         smooth=spec.objective.smooth,
         roughness=None if spec.objective.smooth else _roughness(runs, members, spec.objective.on == "log"),
         device=device,

@@ -171,7 +171,7 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
     table = best.data()
     how = {name: options[name] for name in ("objective", "tied", "device", "count") if name in options}
     spec = make_spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
-    judged = solve_members(spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polisher=MEASURE)[0]
+    judged = solve_members(spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0)[0]
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
     certificate = judged.certificate
     if above > 1e-6:

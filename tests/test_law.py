@@ -77,7 +77,7 @@ def test_rewritten_powers_change_nothing(name: str) -> None:
     np.testing.assert_allclose(fast, plain, rtol=1e-13)
 
 
-@given(p=st.floats(-3, 3, allow_subnormal=False), x=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)))
+@given(p=st.one_of(st.just(0.0), st.floats(1e-3, 3), st.floats(-3, -1e-3)), x=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)))
 @settings(max_examples=60, deadline=None)
 def test_a_power_keeps_its_limits_at_zero(p: float, x: float) -> None:
     with jax.enable_x64(True):

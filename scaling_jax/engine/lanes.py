@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.engine.problem import Problem, evaluate, exact_evaluation
+from scaling_jax.engine.problem import Problem, evaluate
 from scaling_jax.engine.status import RUNNING
 
-__all__ = ["Lanes", "chunk_size", "compile_ahead", "run_lanes"]
+__all__ = ["Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks", "run_lanes"]
 
 CELLS_PER_CHUNK = 2**16
 SMALL_CHUNK = 32
@@ -59,7 +59,7 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
     """The compiled chunk: steps every running lane until all are done or the budget is spent."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
 
-    measure = partial(exact_evaluation if solver.exact else evaluate, law, on_log)
+    measure = partial(evaluate, law, on_log)
 
     def one(state: Any, data: Any) -> Any:
         advanced = solver.step(state, data, measure)
@@ -86,6 +86,11 @@ def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = Non
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
         _COMPILED[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, device, np.zeros(1, dtype=int))
     return _COMPILED[key]
+
+
+def in_background(work: Callable[..., Any], *arguments: Any) -> Future:
+    """Runs work on the threads that compile ahead."""
+    return _COMPILER.submit(work, *arguments)
 
 
 _COMPILER = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")
@@ -137,6 +142,26 @@ def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: i
         if advanced.z.dtype != part.state.z.dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {part.state.z.dtype}")
         return jax.tree.map(np.asarray, advanced)
+
+
+def map_chunks(program: Any, problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Any:
+    """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out."""
+    size = chunk_size(len(z), problem.n_rows)
+
+    def one(first: int) -> Any:
+        which = np.arange(first, min(first + size, len(z)))
+        padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
+        with jax.enable_x64(True):
+            arguments = (np.asarray(z[padded], dtype=np.float64), problem.lane_data(fit[padded]))
+            found = program(*(jax.device_put(arguments, device) if device is not None else arguments))
+            return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
+
+    firsts = range(0, len(z), size)
+    if len(firsts) == 1:
+        return one(0)
+    with ThreadPoolExecutor(_workers(device)) as pool:
+        parts = [one(0), *pool.map(one, firsts[1:])]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 def _workers(device: Any) -> int:

@@ -68,7 +68,6 @@ class LBFGS:
     precondition: bool = True
     dtype: str = "float64"
     name: ClassVar[str] = "lbfgs"
-    exact: ClassVar[bool] = False
 
     def init(self, z: np.ndarray, log_searched: np.ndarray) -> LBFGSState:
         """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start the first trial."""

@@ -4,9 +4,6 @@ The damping is lambda times the identity in search coordinates (logarithms are a
 is measured in its starting magnitude), started at a fixed fraction of the largest curvature, so that scaling the
 objective changes nothing. It follows Nielsen (1999). No trial moves a coordinate by more than `reach`: without that cap
 the early steps throw a term of a sum so far that its gradient underflows, and the lane dies on a plateau.
-
-With `exact=True` the same iteration runs on the exact Hessian: damped Newton, quadratically convergent, used to polish
-what any solver found and to leave the Hessian for the certificate.
 """
 
 from __future__ import annotations
@@ -57,7 +54,6 @@ class LM:
         tol: a lane has converged when an undamped step would gain less than `tol` of its objective.
         damping: starting lambda, relative to the largest curvature at the start.
         reach: longest move of a coordinate in one step (natural-log units; starting magnitudes for real parameters).
-        exact: use the exact Hessian in place of the Gauss-Newton matrix.
         dtype: arithmetic of the search, "float64" or "float32" (for accelerators without native float64; it finds the
             basin only, and the polish that follows is always float64 on a device that has it).
     """
@@ -66,7 +62,6 @@ class LM:
     tol: float = 1e-10
     damping: float = 1e-2
     reach: float = 1.0
-    exact: bool = False
     dtype: str = "float64"
     name: ClassVar[str] = "lm"
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
 from scaling_jax.engine.lm import LM
+from scaling_jax.engine.newton import MOST_STEPS, Polished
+from scaling_jax.engine.newton import polish as polished
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.status import Status
 
@@ -22,7 +24,6 @@ __all__ = ["Solution", "solve"]
 
 LANES_IN_MEMORY = 2**18
 ROUNDS = ((1, 8), (5, 4), (12, 4))
-POLISH = LM(exact=True, damping=1e-8, tol=1e-14, max_steps=100)
 SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
@@ -62,7 +63,7 @@ def solve(
     screen: bool = True,
     keep: int = 32,
     polish: int = 8,
-    polisher: LM = POLISH,
+    polish_steps: int = MOST_STEPS,
     smooth: bool = True,
     roughness: np.ndarray | None = None,
     device: Any = None,
@@ -76,7 +77,7 @@ def solve(
         solver: `LM` or `LBFGS` (or an object like them).
         screen: carry on only the promising starts; False runs every one to convergence.
         keep: lanes per fit that survive screening.
-        polish: best lanes per fit that are polished with the exact Hessian; polisher: the solver that does it.
+        polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton steps.
         smooth: False for objectives with a corner, which are approached through ever sharper Huber thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
         device: a JAX device; None is the default one.
@@ -93,12 +94,12 @@ def solve(
     polish = min(polish, found.value.shape[1])
     top = found.z[:, :polish].reshape(-1, starts.shape[-1])
     device = exact_device(device)
-    final = _polished(problem, top, np.repeat(np.arange(n_fits), polish), polisher, device)
+    fit = np.repeat(np.arange(n_fits), polish)
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
-            final = _polished(problem, final.state.z, final.fit, SHARPEN, device)
-        final = _polished(problem, final.state.z, final.fit, polisher, device)
+            top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
+    final = polished(problem, top, fit, device, polish_steps)
     return _collect(problem, found, final, n_starts, polish, smooth)
 
 
@@ -146,10 +147,6 @@ def _sharpened(problem: Problem, roughness: np.ndarray | None, factor: float) ->
     return np.stack([delta, over, 1.0 / delta], axis=-1)
 
 
-def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray, polisher: LM, device: Any) -> Lanes:
-    return run_lanes(problem, Lanes.start(problem, polisher, z, fit), polisher, None, device)
-
-
 def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     """Which lanes go on: the best half, and a spread over the ranks of the rest; merged lanes rank last."""
     values = np.where(np.isfinite(lanes.state.value), lanes.state.value, np.inf).reshape(n_fits, -1)
@@ -166,13 +163,12 @@ def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
-def _collect(problem: Problem, found: _Finished, final: Lanes, n_starts: int, polish: int, smooth: bool) -> Solution:
+def _collect(problem: Problem, found: _Finished, final: Polished, n_starts: int, polish: int, smooth: bool) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
     n_fits, _, k = found.z.shape
-    state = final.state
-    value, status = state.value.reshape(n_fits, polish), state.status.reshape(n_fits, polish)
+    value, status = final.value.reshape(n_fits, polish), final.status.reshape(n_fits, polish)
     usable = np.isfinite(value) & ((value <= found.value[:, :polish]) | (not smooth))
-    z = np.where(usable[..., None], state.z.reshape(n_fits, polish, k), found.z[:, :polish])
+    z = np.where(usable[..., None], final.z.reshape(n_fits, polish, k), found.z[:, :polish])
     status = np.where(usable, np.where(status == Status.STALLED, Status.CONVERGED, status), found.status[:, :polish])
     best = np.argmin(np.where(usable, value, found.value[:, :polish]), axis=1)
     rows = np.arange(n_fits)
@@ -183,8 +179,8 @@ def _collect(problem: Problem, found: _Finished, final: Lanes, n_starts: int, po
     return Solution(
         z=z[rows, best],
         value=polished.value[rows, best],
-        gradient=state.gradient[of_final],
-        hessian=state.curvature[of_final],
+        gradient=final.gradient[of_final],
+        hessian=final.hessian[of_final],
         status=status[rows, best],
         finished_z=ordered.z,
         finished_value=ordered.value,

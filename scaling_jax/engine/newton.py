@@ -1,0 +1,118 @@
+"""Newton's method on the exact Hessian, for the few lanes that matter: it polishes an optimum and leaves its derivatives.
+
+The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small eigenproblems, are NumPy's.
+Curvature that is negative counts by its size, and directions without any follow the gradient, so a lane cannot mistake a
+saddle or a plateau for a minimum.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from scaling_jax.engine.lanes import in_background, map_chunks
+from scaling_jax.engine.lm import typical_size
+from scaling_jax.engine.problem import Evaluation, Problem, exact_evaluation
+from scaling_jax.engine.status import Status
+
+__all__ = ["Polished", "measure_ahead", "polish"]
+
+TOL = 1e-14
+REACH = 1.0
+FLAT = 1e-12
+MOST_STEPS = 60
+
+
+class Polished(NamedTuple):
+    """Lanes at their optimum: z (lanes, k), value (lanes,), gradient, exact hessian, and status (lanes,)."""
+
+    z: np.ndarray
+    value: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    status: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any) -> Any:
+    axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
+    return jax.jit(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)))
+
+
+def _measure(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Evaluation:
+    program = _program(problem.law, problem.on_log, *problem.sharing)
+    return map_chunks(program, problem, z, fit, device)
+
+
+def measure_ahead(problem: Problem, device: Any = None) -> None:
+    """Begins compiling what polishing will need, in the background; once per program and shape."""
+    key = (problem.law, problem.on_log, *problem.sharing, problem.n_rows, device)
+    if key not in _AHEAD:
+        nowhere = np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int)
+        _AHEAD[key] = in_background(_measure, problem, *nowhere, device)
+
+
+_AHEAD: dict[tuple, Future] = {}
+
+
+def _await_compiled(problem: Problem, device: Any) -> None:
+    key = (problem.law, problem.on_log, *problem.sharing, problem.n_rows, device)
+    if key in _AHEAD:
+        _AHEAD[key].result()
+
+
+def polish(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS) -> Polished:
+    """Damped Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
+    _await_compiled(problem, device)
+    log_searched = np.array([d.log for d in problem.law.label_domains])
+    lower, upper = problem.data.lower, problem.data.upper
+    unit = typical_size(z, log_searched)
+    z = np.clip(z, lower, upper)
+    value, gradient, hessian = (np.array(part) for part in _measure(problem, z, fit, device))
+    finite = np.isfinite(value) & np.isfinite(gradient).all(-1) & np.isfinite(hessian).all((-1, -2))
+    status = np.where(finite, Status.RUNNING, Status.NONFINITE)
+    damping = np.zeros(len(z))
+    floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
+    for _ in range(most_steps):
+        running = np.flatnonzero(status == Status.RUNNING)
+        step, decrement = _step(z[running], gradient[running], hessian[running], unit[running], damping[running], lower, upper)
+        done = (decrement <= 2 * TOL * value[running]) | (value[running] <= floor[running])
+        status[running[done]] = Status.CONVERGED
+        running, step, decrement = running[~done], step[~done], decrement[~done]
+        if not len(running):
+            break
+        trial = np.clip(z[running] + step, lower, upper)
+        new = [np.asarray(part) for part in _measure(problem, trial, fit[running], device)]
+        with np.errstate(invalid="ignore"):
+            better = np.isfinite(new[0]) & (new[0] < value[running]) & np.isfinite(new[2]).all((-1, -2))
+        went = running[better]
+        z[went], value[went], gradient[went], hessian[went] = trial[better], new[0][better], new[1][better], new[2][better]
+        damping[went] = damping[went] / 10
+        stayed = running[~better]
+        damping[stayed] = np.maximum(10 * damping[stayed], 1e-3)
+        exhausted = (damping[stayed] > 1e12) | (decrement[~better] <= 64 * np.finfo(float).eps * value[stayed])
+        status[stayed[exhausted]] = Status.STALLED
+    status[status == Status.RUNNING] = Status.MAX_STEPS
+    return Polished(z, value, gradient, hessian, status)
+
+
+def _step(
+    z: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, unit: np.ndarray, damping: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The damped step of each lane, and the undamped decrement g'|H|^-1 g; coordinates held by a bound stay."""
+    held = ((z <= lower) & (gradient > 0)) | ((z >= upper) & (gradient < 0))
+    unit = np.where(held, 0.0, unit)
+    slope = gradient * unit
+    values, vectors = np.linalg.eigh(hessian * unit[:, :, None] * unit[:, None, :])
+    size = np.abs(values)
+    largest = np.maximum(size.max(axis=-1, keepdims=True), np.finfo(float).tiny)
+    along = np.einsum("lij,li->lj", vectors, slope)
+    size = np.maximum(np.maximum(size, FLAT**2 * largest), FLAT**2)
+    decrement = np.sum(along**2 / size, axis=-1)
+    step = -np.einsum("lij,lj->li", vectors, along / (size + damping[:, None] * largest))
+    longest = np.max(np.abs(step), axis=-1, keepdims=True)
+    return step * np.minimum(1.0, REACH / np.maximum(longest, np.finfo(float).tiny)) * unit, decrement
