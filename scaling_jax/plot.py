@@ -21,7 +21,9 @@ MOST_CURVES = 12
 
 
 def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
-    """The runs and the fitted curves against one input, one curve per value of the other inputs.
+    """The runs and the fitted law against one input, one curve per value of the other inputs.
+
+    Where the other inputs take more than 12 values, 12 of them get a curve and every run goes with the nearest.
 
     Args:
         fit: a fit with its data attached.
@@ -29,25 +31,33 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
 
     Returns:
         Columns: x, value, curve (label of the other inputs' values), kind ("run" or "fit").
+
+    Raises:
+        ValueError: x is not an input of the law.
+
+    >>> import scaling_jax as sj
+    >>> table = curve_data(sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}))
+    >>> table["kind"].value_counts().to_dict()
+    {'fit': 100, 'run': 3}
     """
     runs = fit.data()
     x = x or fit.law.inputs[-1]
     if x not in runs.inputs:
         raise ValueError(f"x={x!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}.")
     others = [name for name in fit.law.inputs if name != x]
-    points = pd.DataFrame({name: runs.inputs[name] for name in others})
-    levels = points.drop_duplicates().sort_values(others) if others else pd.DataFrame(index=[0])
-    if len(levels) > MOST_CURVES:
-        levels = levels.iloc[np.linspace(0, len(levels) - 1, MOST_CURVES).astype(int)]
+    points = pd.DataFrame({name: runs.inputs[name] for name in others}, index=range(len(runs)))
+    distinct = points.drop_duplicates().sort_values(others).index.to_numpy() if others else np.array([0])
+    shown = distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_CURVES)).astype(int)]
+    sign = "=" if len(shown) == len(distinct) else "near"
+    places = np.stack([_place(runs.inputs[name]) for name in others] or [np.zeros(len(runs))], axis=-1)
+    nearest = np.argmin(((places[:, None] - places[shown]) ** 2).sum(-1), axis=1)
+    column = runs.inputs[x]
+    grid = np.geomspace(column[column > 0].min(), column.max(), POINTS)
     parts = []
-    for _, level in levels.iterrows():
-        inside = np.all([runs.inputs[name] == level[name] for name in others], axis=0) if others else np.ones(len(runs), bool)
-        label = ", ".join(f"{name} = {level[name]:.3g}" for name in others) or fit.law.name
-        column = runs.inputs[x]
-        low = column[column > 0].min()
-        grid = np.geomspace(low, column.max(), POINTS)
-        curve = predict(fit.law, fit.numbers, {x: grid, **{name: np.full(POINTS, level[name]) for name in others}})[0]
-        parts.append(pd.DataFrame({"x": column[inside], "value": runs.target[inside], "curve": label, "kind": "run"}))
+    for k, row in enumerate(shown):
+        label = ", ".join(f"{name} {sign} {points.loc[row, name]:.3g}" for name in others) or fit.law.name
+        curve = predict(fit.law, fit.numbers, {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}})[0]
+        parts.append(pd.DataFrame({"x": column[nearest == k], "value": runs.target[nearest == k], "curve": label, "kind": "run"}))
         parts.append(pd.DataFrame({"x": grid, "value": curve, "curve": label, "kind": "fit"}))
     return pd.concat(parts, ignore_index=True)
 
@@ -72,6 +82,8 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
         ax.plot(line["x"], line["value"], color=colour, lw=1.2)
         ax.plot(dots["x"], dots["value"], "o", color=colour, ms=4, label=label)
     ax.set(xscale="log", yscale="log", xlabel=fit.sources.get(x or fit.law.inputs[-1], ""), ylabel=fit.sources.get("target", ""))
+    if table["value"].max() < 10 * table["value"].min():
+        _plain_ticks(ax)
     ax.legend(fontsize="small", frameon=False)
     return ax
 
@@ -94,6 +106,20 @@ def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
     kind = "log(prediction) - log(target)" if fit.objective.on == "log" else "prediction - target"
     ax.set(xlabel="prediction", ylabel=kind)
     return ax
+
+
+def _place(column: np.ndarray) -> np.ndarray:
+    """Where a run lies along an input: sizes and amounts are compared by ratio, inputs that may be zero by difference."""
+    return np.log(column) if column.min() > 0 else column / max(float(np.ptp(column)), 1e-300)
+
+
+def _plain_ticks(ax: Any) -> None:
+    """Within a decade, ticks such as 1.5 and 2.5 rather than 2 x 10^0."""
+    from matplotlib import ticker
+
+    ax.yaxis.set_major_locator(ticker.MaxNLocator(6))
+    ax.yaxis.set_major_formatter(ticker.ScalarFormatter())
+    ax.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _axes(ax: Any) -> Any:

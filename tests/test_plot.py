@@ -35,3 +35,13 @@ def test_residuals_are_the_fits_own(fit: sj.FitResult) -> None:
 def test_an_unknown_axis_is_named(fit: sj.FitResult) -> None:
     with pytest.raises(ValueError, match="has the inputs N, D"):
         sj.plot.curves(fit, "C")
+
+
+def test_every_run_is_shown_where_sizes_never_repeat() -> None:
+    N = np.geomspace(1e6, 1e9, 40)
+    D = np.geomspace(1e8, 1e10, 40)[np.random.default_rng(0).permutation(40)]
+    fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, E=1.7, A=400, B=400, alpha=0.34, beta=0.28)})
+    table = sj.plot.curve_data(fit)
+    assert (table["kind"] == "run").sum() == 40
+    assert table["curve"].nunique() == 12 and table["curve"].iloc[0] == "N near 1e+06"
+    np.testing.assert_allclose(sorted(table.loc[table["kind"] == "run", "x"]), sorted(D))
