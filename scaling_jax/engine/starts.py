@@ -134,15 +134,14 @@ def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], sig
     held, gram, right, total, size = equations
     m = len(linear)
     best, misfit = np.zeros(right.shape), np.full(right.shape[:-1], np.inf)
+    finite = np.isfinite(gram).all(axis=(-2, -1), keepdims=True) & np.isfinite(right).all(axis=-1)[..., None, None]
     for mask in itertools.product([0.0, 1.0], repeat=m):
         active = np.array(mask)
         if not active[~signed].all():
             continue
-        system = gram * np.outer(active, active) + np.diag(1.0 - active + 1e-13)
+        system = np.where(finite, gram, 0.0) * np.outer(active, active) + np.diag(1.0 - active + 1e-13)
+        solution = np.linalg.solve(system, np.where(finite, right[..., None] * active[:, None], 0.0))[..., 0]
         with np.errstate(all="ignore"):
-            solution = np.linalg.solve(
-                np.nan_to_num(system, nan=1.0, posinf=1.0, neginf=1.0) + 1e-300 * np.eye(m), (right * active)[..., None]
-            )[..., 0]
             left = total - 2 * np.sum(solution * right, axis=-1) + np.einsum("...i,...ij,...j->...", solution, gram, solution)
             better = np.all((solution >= 0) | ~signed, axis=-1) & (left < misfit)
         best[better], misfit[better] = solution[better], left[better]
