@@ -179,21 +179,27 @@ def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, 
         return 0.0, bool(len(moving) == 0), 1.0, covariance
     hessian = evidence.hessian[np.ix_(moving, moving)]
     gradient = evidence.gradient[moving]
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    largest = max(float(values[-1]), np.finfo(float).tiny)
-    usable = values > 64 * EPS * len(moving) * largest
-    along = vectors.T @ gradient
+    with np.errstate(divide="ignore"):
+        condition = _condition(hessian)
+        steep = np.diag(hessian)
+        scale_of = np.where(steep > 0, 1.0 / np.sqrt(np.where(steep > 0, steep, 1.0)), 1.0)
+    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T) * np.outer(scale_of, scale_of))
+    usable = values > 64 * EPS * len(moving)
+    along = vectors.T @ (gradient * scale_of)
     gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
     floor = max(evidence.value, 64 * EPS * scale, np.finfo(float).tiny)
-    with np.errstate(divide="ignore"):
-        inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
-        condition = float(largest / values[0]) if values[0] > 0 else np.inf
+    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
     noise = 2 * max(evidence.value, EPS * EPS * scale) / max(n_rows, 1)
     with np.errstate(invalid="ignore"):
-        variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise
+        variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise * scale_of**2
     covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
-    curvature_ok = bool(values[0] > -1e-8 * largest)
-    return gain / floor, curvature_ok, condition, covariance
+    return gain / floor, bool(values[0] > -1e-8), condition, covariance
+
+
+def _condition(hessian: np.ndarray) -> float:
+    """Largest over smallest curvature in search coordinates; infinite where one is missing."""
+    values = np.linalg.eigvalsh(0.5 * (hessian + hessian.T))
+    return float(values[-1] / values[0]) if values[0] > 0 else np.inf
 
 
 def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float:

@@ -17,7 +17,9 @@ import pandas as pd
 
 from scaling_jax.batch import Spec, build_problem, natural_numbers, respec, search_points, tied_index
 from scaling_jax.diagnostics import agreement, target_scale
+from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.lm import LM
+from scaling_jax.engine.newton import measure_ahead
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import Solution, solve
@@ -31,7 +33,7 @@ __all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 BASINS = 4
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
-QUICK = LM(tol=1e-7)
+QUICK = LM(tol=1e-5, damping=1e-6)  # half the steps of a cold start's settings; every best lane is polished afterwards
 METHODS = {
     "run": "training runs resampled with replacement",
     "row": "rows resampled with replacement",
@@ -249,6 +251,8 @@ def refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words
         padded = np.repeat(problem.data.target[None], len(targets), axis=0)
         padded[:, : targets.shape[1]] = targets
         problem = replace(problem, data=problem.data._replace(target=padded), per_fit=problem.per_fit._replace(target=True))
+    compile_ahead(problem, QUICK, problem.n_fits)
+    measure_ahead(problem)
     solution = _solve_from(problem, _basins(fit, spec, fixed, runs, free), fit)
     scale = np.sum(weights * fit.objective.rho(target_scale(runs, fit.objective)), axis=-1)
     moved = solution.home_value > agreement(solution.best.value, scale)
@@ -265,7 +269,7 @@ class _Refits:
 def _basins(fit: FitResult, spec: Spec, fixed: np.ndarray, runs: Any, free: np.ndarray) -> np.ndarray:
     """Where refits start, (starts, k): the optimum, both ends of its longest valley, then other basins and fresh seeds."""
     whole, _ = build_problem(spec, runs, [np.arange(len(runs))], fixed)
-    seeds = default_starts(whole, fixed, tied_index(spec), n=BASINS, nodes=128)
+    seeds = default_starts(whole, fixed, tied_index(spec), n=BASINS, nodes=512)
     seeds = search_points(fit.law, seeds, free[:1])[0]
     ends = np.clip(fit.evidence.z + np.outer([1, -1], _valley(fit)), fit.evidence.lower, fit.evidence.upper)
     return np.concatenate([fit.evidence.z[None], ends, fit.evidence.basins[1:], seeds])[:BASINS]

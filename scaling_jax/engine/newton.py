@@ -21,10 +21,11 @@ from scaling_jax.engine.status import Status
 
 __all__ = ["Polished", "measure_ahead", "polish"]
 
-TOL = 1e-14
+TOL = 1e-18  # of the objective still to gain; far below its rounding, which the gradient does not share
 REACH = 1.0
 FLAT = 1e-12
 MOST_STEPS = 60
+ROUNDING = 1e-13
 
 
 class Polished(NamedTuple):
@@ -87,15 +88,20 @@ def polish(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None,
             break
         trial = np.clip(z[running] + step, lower, upper)
         new = [np.asarray(part) for part in _measure(problem, trial, fit[running], device)]
-        with np.errstate(invalid="ignore"):
-            better = np.isfinite(new[0]) & (new[0] < value[running]) & np.isfinite(new[2]).all((-1, -2))
+        usable = np.isfinite(new[0]) & np.isfinite(new[1]).all(-1) & np.isfinite(new[2]).all((-1, -2))
+        new = [np.where(usable.reshape(-1, *(1,) * (part.ndim - 1)), part, 0.0) for part in new]
+        # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
+        level = new[0] <= value[running] * (1 + ROUNDING)
+        _, left = _step(trial, new[1], new[2], unit[running], damping[running], lower, upper)
+        better = usable & ((new[0] < value[running]) | (level & (left < 0.5 * decrement)))
         went = running[better]
         z[went], value[went], gradient[went], hessian[went] = trial[better], new[0][better], new[1][better], new[2][better]
         damping[went] = damping[went] / 10
         stayed = running[~better]
         damping[stayed] = np.maximum(10 * damping[stayed], 1e-3)
-        exhausted = (damping[stayed] > 1e12) | (decrement[~better] <= 64 * np.finfo(float).eps * value[stayed])
-        status[stayed[exhausted]] = Status.STALLED
+        at_rounding = decrement[~better] <= 64 * np.finfo(float).eps * value[stayed]
+        status[stayed[at_rounding]] = Status.CONVERGED
+        status[stayed[~at_rounding & (damping[stayed] > 1e12)]] = Status.STALLED
     status[status == Status.RUNNING] = Status.MAX_STEPS
     return Polished(z, value, gradient, hessian, status)
 
