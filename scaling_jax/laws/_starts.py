@@ -1,0 +1,55 @@
+"""Start proposals that several laws share, in plain NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["grid", "line", "logit", "scale_of_power"]
+
+
+def grid(**axes: Any) -> dict[str, np.ndarray]:
+    """All combinations of the values per name, as equally long arrays.
+
+    >>> {name: values.tolist() for name, values in grid(a=[1, 2], b=[3, 4]).items()}
+    {'a': [1, 1, 2, 2], 'b': [3, 4, 3, 4]}
+    """
+    mesh = np.meshgrid(*(np.atleast_1d(values) for values in axes.values()), indexing="ij")
+    return {name: values.ravel() for name, values in zip(axes, mesh, strict=True)}
+
+
+def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of the least-squares line; slope 0 where x does not vary.
+
+    >>> line(np.array([0.0, 1.0]), np.array([1.0, 3.0]))
+    (1.0, 2.0)
+    """
+    centred = x - x.mean()
+    spread = float(centred @ centred)
+    slope = float(centred @ y) / spread if spread > 0 else 0.0
+    return float(y.mean() - slope * x.mean()), slope
+
+
+def logit(share: Any) -> np.ndarray:
+    """Log-odds of a share, kept finite.
+
+    >>> logit([0.5]).tolist()
+    [0.0]
+    """
+    inside = np.clip(share, 1e-3, 1 - 1e-3)
+    return np.log(inside / (1 - inside))
+
+
+def scale_of_power(x: str, scale: str, exponent: str) -> Callable[..., dict[str, np.ndarray]]:
+    """Starts for (scale / x) ** exponent: exponents around the log-log slope, scales so that the median row is met."""
+
+    def starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
+        logs, values = np.log(inputs[x]), np.log(np.maximum(target, 1e-300))
+        slope = line(logs, values)[1]
+        exponents = max(-slope, 1e-3) * np.geomspace(0.5, 2.0, 9)
+        scales = np.exp(np.clip(np.median(logs) + np.median(values) / exponents, -600, 600))
+        return {scale: scales, exponent: exponents}
+
+    return starts
