@@ -16,10 +16,11 @@ from scaling_jax.engine.lm import LM
 from scaling_jax.fit import UnderdeterminedError, certify, fit, fit_groups
 from scaling_jax.law import Law, Parameter, law
 from scaling_jax.objective import AbsoluteError, Asymmetric, Huber, SquaredError
+from scaling_jax.published import published
 from scaling_jax.result import FitGroups, FitResult
 
 if TYPE_CHECKING:
-    from scaling_jax import datasets, plot
+    from scaling_jax import datasets, evaluate, plot
     from scaling_jax.chains import chain
     from scaling_jax.wandb import read_wandb
 
@@ -47,11 +48,13 @@ __all__ = [
     "certify",
     "chain",
     "datasets",
+    "evaluate",
     "fit",
     "fit_groups",
     "law",
     "laws",
     "plot",
+    "published",
     "read_runs",
     "read_wandb",
 ]
@@ -61,6 +64,7 @@ _LAZY = {
     "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
+    "evaluate": ("scaling_jax.evaluate", None),
 }
 
 

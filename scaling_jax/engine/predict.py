@@ -12,7 +12,7 @@ import numpy as np
 from scaling_jax.engine.problem import bucket
 from scaling_jax.law import Law
 
-__all__ = ["predict", "predict_paired"]
+__all__ = ["predict", "predict_paired", "predict_rows"]
 
 
 @lru_cache(maxsize=256)
@@ -37,6 +37,27 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
             size = per_call if len(numbers) > per_call else most
             found = np.asarray(_program(law)(jnp.asarray(_pad(part, size)), padded))
             parts.append(found[: len(part), :rows])
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=64)
+def _rows_program(law: Law) -> Any:
+    return jax.jit(jax.vmap(lambda numbers, row: law.apply(law.unflatten(numbers), row)))
+
+
+def predict_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Predictions (rows,) where every row has its own parameter vector, (rows, numbers) in natural units."""
+    rows = len(numbers)
+    if not rows:
+        return np.zeros(0)
+    per_call = min(bucket(rows), 2**16)
+    parts = []
+    with jax.enable_x64(True):
+        for first in range(0, rows, per_call):
+            part = slice(first, min(first + per_call, rows))
+            columns = {name: _pad(np.asarray(inputs[name], dtype=np.float64)[part], per_call) for name in law.inputs}
+            found = _rows_program(law)(_pad(np.asarray(numbers, dtype=np.float64)[part], per_call), columns)
+            parts.append(np.asarray(found)[: part.stop - first])
     return np.concatenate(parts)
 
 
