@@ -15,8 +15,8 @@ import jax
 import numpy as np
 import pandas as pd
 
-from scaling_jax.data import Runs
-from scaling_jax.diagnostics import Evidence
+from scaling_jax.data import Part, Runs
+from scaling_jax.diagnostics import EPS, Evidence, target_scale
 from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
@@ -183,24 +183,31 @@ def _buckets(sizes: np.ndarray) -> list[int]:
 def build_problem(
     spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[Problem, np.ndarray]:
-    """One batch: arrays (fits, rows) padded to a bucket, shared where there is one fit; and the moving coordinates.
+    """One batch of fits padded to a bucket of rows, and the moving coordinates.
 
-    `weights`, (fits, rows), replaces the runs' own, and then all fits share the rows of the first member.
+    Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding. One fit, or
+    many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves.
     """
     law, objective = spec.law, spec.objective
     width = bucket(max(len(m) for m in members))
-    shared = len(members) == 1 or weights is not None
-    rows = np.stack([np.concatenate([m, np.full(width - len(m), m[0])]) for m in (members[:1] if shared else members)])
-    inside = np.stack([np.arange(width) < len(m) for m in (members[:1] if shared else members)])
-    own = runs.weight[rows] * inside
+    apart = len(members) > 1 and weights is None
+    positions = None
+    if apart:
+        positions = np.full((len(members), width), len(runs), dtype=np.int32)
+        for row, m in zip(positions, members, strict=True):
+            row[: len(m)] = m
+        table, padding = np.append(np.arange(len(runs)), members[0][0]), 1
+    else:
+        table, padding = np.append(members[0], np.full(width - len(members[0]), members[0][0])), width - len(members[0])
+    own = np.where(np.arange(len(table)) < len(table) - padding, runs.weight[table], 0.0)
     if weights is not None:
         own = np.zeros((len(weights), width))
         own[:, : weights.shape[1]] = weights
-    scale = np.ones(rows.shape) if runs.target_se is None else runs.target_se[rows]
-    target = np.log(runs.target[rows]) if objective.on == "log" else runs.target[rows]
+    scale = np.ones(width) if runs.target_se is None else runs.target_se[table]
+    target = np.log(runs.target[table]) if objective.on == "log" else runs.target[table]
     leader = tied_index(spec)
     moving = np.isnan(fixed)
-    n_fits = len(own)
+    n_fits = len(members) if apart else len(np.atleast_2d(own))
     fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
     k = len(leader)
     tie = np.zeros((n_fits, k, k))
@@ -210,16 +217,24 @@ def build_problem(
     for i, domain in enumerate(law.label_domains):
         held = ~np.isnan(fixed[:, i])
         offset[held, i] = domain.to_search(fixed[held, i])
-    size = np.where(inside, 1.0 if objective.on == "log" else np.abs(runs.target[rows]), 0.0) / scale
-    floor = np.sum(own * objective.rho(16 * np.finfo(float).eps * size), axis=-1)
+    perfect = objective.rho(16 * EPS * target_scale(runs, objective))
+    if weights is None:
+        floor = np.array([np.sum(runs.weight[m] * perfect[m]) for m in members])
+    else:
+        floor = weights @ perfect[members[0]]
     data = LaneData(
-        inputs={name: column[rows] for name, column in runs.inputs.items()},
-        target=target, weight=own, scale=scale, numbers=np.array([objective.numbers]), tie=tie, offset=offset,
-        lower=bounds[None, :, 0], upper=bounds[None, :, 1], floor=np.broadcast_to(floor, (n_fits,)),
+        inputs={name: column[table] for name, column in runs.inputs.items()},
+        target=target, weight=own, scale=scale, numbers=np.array(objective.numbers), tie=tie, offset=offset,
+        lower=bounds[:, 0], upper=bounds[:, 1], floor=floor,
     )  # fmt: skip
-    per_fit = jax.tree.map(lambda leaf: len(leaf) > 1, data)
-    data = jax.tree.map(lambda leaf, own_axis: leaf if own_axis else leaf[0], data, per_fit)
-    return Problem(law, objective.on == "log", n_fits, data, per_fit), (tie != 0).any(axis=1)
+    many = n_fits > 1
+    per_fit = LaneData(
+        inputs=dict.fromkeys(data.inputs, apart), target=apart, weight=many, scale=apart and runs.target_se is not None,
+        numbers=False, tie=many, offset=many, lower=False, upper=False, floor=many,
+    )  # fmt: skip
+    if not many:
+        data = data._replace(weight=np.atleast_2d(own)[0], tie=tie[0], offset=offset[0], floor=floor[0])
+    return Problem(law, objective.on == "log", n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
 
 
 def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tuple[str, ...]]) -> int | np.ndarray | None:
@@ -319,7 +334,7 @@ def solve_members(
                 points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
                 solution = _run(spec, problem, free, points, runs, part, polish_steps, progress)
                 for f, i in enumerate(which):
-                    results[i] = _result(spec, runs.take(members[i]), problem, solution, free, f, keys[i], fixed[i])
+                    results[i] = _result(spec, Part(runs, members[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
 
 
@@ -354,8 +369,9 @@ def _run(
 
 
 def _result(
-    spec: Spec, runs: Runs, problem: Problem, solution: Solution, free: np.ndarray, f: int, key: Any, fixed: np.ndarray
+    spec: Spec, part: Part, problem: Problem, solution: Solution, free: np.ndarray, f: int, key: Any, fixed: np.ndarray
 ) -> FitResult:
+    runs = part.read()
     law, data, per_fit = spec.law, problem.data, problem.per_fit
     tie, offset = (leaf[f] if own else leaf for leaf, own in ((data.tie, per_fit.tie), (data.offset, per_fit.offset)))
     evidence = Evidence(
@@ -378,7 +394,7 @@ def _result(
         objective_value=evidence.value if not failed else np.nan,
         solver=spec.solver.name,
         evidence=evidence,
-        runs=runs,
+        runs=part,
         sources=runs.sources,
         record=record,
         fingerprint=runs.fingerprint,

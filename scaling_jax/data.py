@@ -15,7 +15,7 @@ import pandas as pd
 
 from scaling_jax.law import Law
 
-__all__ = ["DataError", "Runs", "as_frame", "input_columns", "read_runs"]
+__all__ = ["DataError", "Part", "Runs", "as_frame", "input_columns", "read_runs"]
 
 MOST_ROWS_NAMED = 5
 
@@ -93,6 +93,22 @@ class Runs:
         for part in (self.target, self.weight, self.target_se, self.run):
             digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table, copied out only when asked for, so that thousands of fits can share one table.
+
+    Args:
+        whole: the table.
+        rows: positions in it.
+    """
+
+    whole: Runs
+    rows: np.ndarray
+
+    def read(self) -> Runs:
+        return self.whole if len(self.rows) == len(self.whole) else self.whole.take(self.rows)
 
 
 def as_frame(table: Any) -> pd.DataFrame:

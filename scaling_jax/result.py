@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pandas as pd
 
-from scaling_jax.data import DataError, Runs, as_frame, input_columns
+from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns
 from scaling_jax.diagnostics import Certificate, Evidence, certify
 from scaling_jax.engine.predict import predict
 from scaling_jax.law import Law
@@ -40,7 +40,7 @@ class FitResult:
         objective_value: the weighted sum over rows at the optimum, in the objective's own units.
         solver: name of the solver.
         evidence: what the engine left behind.
-        runs: the rows that were fitted; None after `from_json` until `with_data`.
+        runs: the rows that were fitted (a `Part` where fits share a table); None after `from_json` until `with_data`.
         sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
         count: how sizes and compute were counted, as the user said.
         fixed, tied: parameters that were not free; shared: those that took one value for all groups (listed in fixed too).
@@ -55,7 +55,7 @@ class FitResult:
     objective_value: float
     solver: str
     evidence: Evidence
-    runs: Runs | None
+    runs: Runs | Part | None
     sources: dict[str, str]
     record: dict[str, Any]
     fingerprint: str
@@ -83,7 +83,7 @@ class FitResult:
             reason = self.reason or "The data are not attached."
             return Certificate("failed", np.nan, False, 0, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
         return certify(
-            self.law, self.objective, self.numbers, self.evidence, self.runs, self.residuals, self.fixed, self.tied
+            self.law, self.objective, self.numbers, self.evidence, self.data(), self.residuals, self.fixed, self.tied
         )  # fmt: skip
 
     @property
@@ -319,7 +319,7 @@ class FitResult:
         """
         if self.runs is None:
             raise DataError("This result was read from JSON, which holds no data: attach them with .with_data(runs).")
-        return self.runs
+        return self.runs.read() if isinstance(self.runs, Part) else self.runs
 
     def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
         """The law's inputs out of another table, checked, as `predict` reads them."""

@@ -46,16 +46,23 @@ class LaneData(NamedTuple):
     floor: Any
 
 
+OF_ROWS = ("inputs", "target", "weight", "scale")
+
+
 @dataclass(frozen=True)
 class Problem:
     """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits share one.
+
+    Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given, the leaves
+    inputs, target and weight (and scale, where it is per fit) are the table's columns, and a lane gathers its own.
 
     Args:
         law: the law.
         on_log: whether residuals are differences of logarithms.
         n_fits: how many fits.
         data: the arrays (NumPy); rows are padded to a bucket.
-        per_fit: LaneData of booleans, true where the leaf has the fit axis.
+        per_fit: LaneData of booleans, true where the leaf differs from fit to fit.
+        rows: (fits, rows) positions into the table's columns, or None where the leaves hold every fit's rows.
     """
 
     law: Law
@@ -63,10 +70,11 @@ class Problem:
     n_fits: int
     data: LaneData
     per_fit: LaneData
+    rows: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:
-        return self.data.weight.shape[-1]
+        return self.data.weight.shape[-1] if self.rows is None else self.rows.shape[-1]
 
     @property
     def n_coordinates(self) -> int:
@@ -74,7 +82,13 @@ class Problem:
 
     def lane_data(self, fits: Any) -> LaneData:
         """The data of the given fits (an index or an array of them, one per lane); shared leaves pass through."""
-        return jax.tree.map(lambda leaf, own: leaf[fits] if own else leaf, self.data, self.per_fit)
+        rows = fits if self.rows is None else self.rows[fits]
+
+        def of_lanes(name: str) -> Any:
+            at = rows if name in OF_ROWS else fits
+            return jax.tree.map(lambda leaf, own: leaf[at] if own else leaf, getattr(self.data, name), getattr(self.per_fit, name))
+
+        return LaneData(*map(of_lanes, LaneData._fields))
 
     @property
     def sharing(self) -> tuple[tuple[bool, ...], Any]:
