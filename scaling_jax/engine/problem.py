@@ -54,7 +54,7 @@ class Problem:
     """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits share one.
 
     Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given, the leaves
-    inputs, target and weight (and scale, where it is per fit) are the table's columns, and a lane gathers its own.
+    inputs, target, weight and scale may be the table's columns, and a lane gathers its own.
 
     Args:
         law: the law.
@@ -85,8 +85,10 @@ class Problem:
         rows = fits if self.rows is None else self.rows[fits]
 
         def of_lanes(name: str) -> Any:
-            at = rows if name in OF_ROWS else fits
-            return jax.tree.map(lambda leaf, own: leaf[at] if own else leaf, getattr(self.data, name), getattr(self.per_fit, name))
+            def take(leaf: Any, own: bool) -> Any:
+                return (leaf[rows] if name in OF_ROWS and leaf.ndim == 1 else leaf[fits]) if own else leaf
+
+            return jax.tree.map(take, getattr(self.data, name), getattr(self.per_fit, name))
 
         return LaneData(*map(of_lanes, LaneData._fields))
 
@@ -136,31 +138,30 @@ def residuals(law: Law, on_log: bool, x: Any, data: LaneData) -> Any:
     return ((jnp.log(prediction) if on_log else prediction) - data.target) / data.scale
 
 
-def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any, Any]:
-    """rho, its first and second derivative, and the squared slope of sqrt(2 rho), at residuals r."""
+def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any]:
+    """rho and its first and second derivative at residuals r."""
     delta, over, scale = numbers
     side = scale * jnp.where(r > 0, over, 1.0)
     size = jnp.abs(r)
     inner = jnp.minimum(size, delta)
-    root_slope = jnp.where(size <= delta, 1.0, inner / (2 * size - inner))
-    return (
-        side * inner * (size - 0.5 * inner),
-        side * jnp.clip(r, -delta, delta),
-        jnp.where(size <= delta, side, 0.0),
-        side * root_slope,
-    )
+    return side * inner * (size - 0.5 * inner), side * jnp.clip(r, -delta, delta), jnp.where(size <= delta, side, 0.0)
 
 
-def _assemble(law: Law, on_log: bool, z: Any, data: LaneData) -> tuple[Any, ...]:
+def _root(r: Any, numbers: Any) -> tuple[Any, Any]:
+    """The square-root residual, sqrt(2 rho) with the sign of r, and its slope: rho is half its square."""
+    delta, over, scale = numbers
+    side = scale * jnp.where(r > 0, over, 1.0)
+    size = jnp.abs(r)
+    inner = jnp.minimum(size, delta)
+    slope = jnp.where(size <= delta, side, side * inner / (2 * size - inner))
+    return jnp.sign(r) * jnp.sqrt(side * inner * (2 * size - inner)), jnp.sqrt(slope)
+
+
+def _linearized(law: Law, on_log: bool, z: Any, data: LaneData) -> tuple[Any, Any, Any]:
+    """The law's own coordinates, the residuals (rows,) and their Jacobian (k, rows) there."""
     x = data.tie @ z + data.offset
     r, push = jax.linearize(lambda coordinates: residuals(law, on_log, coordinates, data), x)
-    jacobian = jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
-    rho, slope, bend, root = _charge(r, data.numbers)
-    value = jnp.sum(jnp.where(data.weight > 0, data.weight * rho, 0.0))
-    keep = data.weight > 0
-    jacobian = jnp.where(keep, jacobian, 0.0)
-    gradient = jacobian @ jnp.where(keep, data.weight * slope, 0.0)
-    return x, jacobian, value, gradient, jnp.where(keep, data.weight * bend, 0.0), jnp.where(keep, data.weight * root, 0.0), slope
+    return x, r, jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
 
 
 def _pull_back(data: LaneData, value: Any, gradient: Any, curvature: Any) -> Evaluation:
@@ -168,19 +169,26 @@ def _pull_back(data: LaneData, value: Any, gradient: Any, curvature: Any) -> Eva
 
 
 def evaluate(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
-    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual sqrt(2 rho)."""
-    _, jacobian, value, gradient, _, root, _ = _assemble(law, on_log, z, data)
-    return _pull_back(data, value, gradient, (jacobian * root) @ jacobian.T)
+    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual: one product of one matrix with itself."""
+    x, r, jacobian = _linearized(law, on_log, z, data)
+    k = x.shape[0]
+    root, slope = _root(r, data.numbers)
+    weight = jnp.sqrt(data.weight)
+    tall = jnp.where(data.weight > 0, weight * jnp.concatenate([jacobian * slope, root[None]]), 0.0)
+    square = tall @ tall.T
+    return _pull_back(data, 0.5 * square[k, k], square[:k, k], square[:k, :k])
 
 
 def exact_evaluation(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
     """Objective, gradient, and the exact Hessian (that of the law included)."""
-    x, jacobian, value, gradient, bend, _, slope = _assemble(law, on_log, z, data)
-    push = jax.lax.stop_gradient(jnp.where(data.weight > 0, data.weight * slope, 0.0))
+    x, r, jacobian = _linearized(law, on_log, z, data)
+    keep = data.weight > 0
+    rho, slope, bend = (jnp.where(keep, data.weight * part, 0.0) for part in _charge(r, data.numbers))
+    jacobian = jnp.where(keep, jacobian, 0.0)
+    push = jax.lax.stop_gradient(slope)
 
     def weighted(coordinates: Any) -> Any:
-        r = residuals(law, on_log, coordinates, data)
-        return jnp.sum(jnp.where(data.weight > 0, push * r, 0.0))
+        return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
 
     curved = jax.jacfwd(jax.jacfwd(weighted))(x)
-    return _pull_back(data, value, gradient, (jacobian * bend) @ jacobian.T + curved)
+    return _pull_back(data, jnp.sum(rho), jacobian @ slope, (jacobian * bend) @ jacobian.T + curved)
