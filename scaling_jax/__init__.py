@@ -22,6 +22,8 @@ from scaling_jax.result import FitGroups, FitResult
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.chains import chain
+    from scaling_jax.plan import allocation_exponents, compute_optimal
+    from scaling_jax.selection import select
     from scaling_jax.wandb import read_wandb
 
 __version__ = "0.1.0"
@@ -45,8 +47,10 @@ __all__ = [
     "SquaredError",
     "UnderdeterminedError",
     "Unit",
+    "allocation_exponents",
     "certify",
     "chain",
+    "compute_optimal",
     "datasets",
     "evaluate",
     "fit",
@@ -57,6 +61,7 @@ __all__ = [
     "published",
     "read_runs",
     "read_wandb",
+    "select",
 ]
 
 _LAZY = {
@@ -64,7 +69,10 @@ _LAZY = {
     "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
+    "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
+    "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
     "evaluate": ("scaling_jax.evaluate", None),
+    "select": ("scaling_jax.selection", "select"),
 }
 
 
