@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from scaling_jax import laws
+from scaling_jax.components import components
 from scaling_jax.data import DataError, read_runs
 from scaling_jax.domains import Domain, Interval, NonNegative, Positive, Real, Unit
 from scaling_jax.engine.lbfgs import LBFGS
@@ -22,6 +23,7 @@ from scaling_jax.result import FitGroups, FitResult
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.chains import chain
+    from scaling_jax.design import v_optimal
     from scaling_jax.plan import allocation_exponents, compute_optimal
     from scaling_jax.selection import select
     from scaling_jax.wandb import read_wandb
@@ -50,6 +52,7 @@ __all__ = [
     "allocation_exponents",
     "certify",
     "chain",
+    "components",
     "compute_optimal",
     "datasets",
     "evaluate",
@@ -62,6 +65,7 @@ __all__ = [
     "read_runs",
     "read_wandb",
     "select",
+    "v_optimal",
 ]
 
 _LAZY = {
@@ -69,6 +73,7 @@ _LAZY = {
     "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
+    "v_optimal": ("scaling_jax.design", "v_optimal"),
     "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
     "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
     "evaluate": ("scaling_jax.evaluate", None),
