@@ -8,32 +8,21 @@ intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_jax.batch import Spec, build_problem, natural_numbers, respec, search_points, tied_index
-from scaling_jax.diagnostics import agreement, target_scale
-from scaling_jax.engine.lanes import compile_ahead
-from scaling_jax.engine.lm import LM
-from scaling_jax.engine.newton import measure_ahead
 from scaling_jax.engine.predict import predict
-from scaling_jax.engine.problem import Problem
-from scaling_jax.engine.solve import Solution, solve
-from scaling_jax.engine.starts import default_starts
+from scaling_jax.refit import refit_fits
 
 if TYPE_CHECKING:
     from scaling_jax.result import FitResult
 
 __all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 
-BASINS = 4
-VALLEY_SIGMAS = 8.0
-VALLEY_REACH = 4.0
-QUICK = LM(tol=1e-5, damping=1e-6)  # half the steps of a cold start's settings; every best lane is polished afterwards
 METHODS = {
     "run": "training runs resampled with replacement",
     "row": "rows resampled with replacement",
@@ -149,23 +138,51 @@ def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None =
     if indices is not None:
         weights = counts(np.asarray(indices), len(runs)) * runs.weight
         return refit(fit, weights, None, "rows as given by indices")
-    method = method or ("run" if runs.run is not None else "row")
+    method = _method_of(fit, n, method)
+    return refit(fit, *_resampled(fit, n, method, scale, np.random.default_rng(seed)), METHODS[method])
+
+
+def bootstrap_groups(fits: Mapping[Any, FitResult], n: int, seed: int, method: str | None, scale: Any) -> dict[Any, Draws]:
+    """The same for many groups, all replicates of all groups in one batch; each group draws from a generator of its own."""
+    fitted = {key: fit for key, fit in fits.items() if not fit.reason}
+    if not fitted:
+        return {}
+    methods = [_method_of(fit, n, method) for fit in fitted.values()]
+    drawn = [
+        _resampled(fit, n, chosen, scale, np.random.default_rng([seed, i]))
+        for i, (fit, chosen) in enumerate(zip(fitted.values(), methods, strict=True))
+    ]
+    targets = None if drawn[0][1] is None else [np.asarray(part[1]) for part in drawn]
+    found = refit_fits(list(fitted.values()), [part[0] for part in drawn], targets)
+    return {
+        key: Draws(fit, one.numbers, one.values, METHODS[chosen], one.moved)
+        for (key, fit), one, chosen in zip(fitted.items(), found, methods, strict=True)
+    }
+
+
+def _method_of(fit: FitResult, n: int, method: str | None) -> str:
+    method = method or ("run" if fit.data().run is not None else "row")
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
     if n < 1:
         raise ValueError(f"bootstrap({n}): ask for a positive number of replicates.")
-    rng = np.random.default_rng(seed)
+    return method
+
+
+def _resampled(fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+    """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
+    runs = fit.data()
     if method == "residual":
-        return refit(fit, np.broadcast_to(runs.weight, (n, len(runs))), _resampled_targets(fit, n, rng), METHODS[method])
+        return np.broadcast_to(runs.weight, (n, len(runs))), _resampled_targets(fit, n, rng)
     cluster = np.arange(len(runs)) if method == "row" or runs.run is None else runs.run
+    present, cluster = np.unique(cluster, return_inverse=True)
     if method == "bayesian":
-        shares = rng.dirichlet(np.ones(cluster.max() + 1), n) * (cluster.max() + 1)
+        shares = rng.dirichlet(np.ones(len(present)), n) * len(present)
     elif method == "hierarchical":
         shares = _hierarchical(fit, cluster, scale, n, rng)
     else:
-        present = np.unique(cluster)
-        shares = counts(present[rng.integers(len(present), size=(n, len(present)))], cluster.max() + 1)
-    return refit(fit, shares[:, cluster] * runs.weight, None, METHODS[method])
+        shares = counts(rng.integers(len(present), size=(n, len(present))), len(present))
+    return shares[:, cluster] * runs.weight, None
 
 
 def jackknife(fit: FitResult) -> pd.DataFrame:
@@ -242,65 +259,5 @@ def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> n
 
 def refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:
     """One batch of refits under the given weights (draws, rows) or targets, from several basins each."""
-    spec, runs = respec(fit), fit.data()
-    fixed = np.full((1, len(fit.law.labels)), np.nan)
-    for i, label in enumerate(fit.law.labels):
-        fixed[0, i] = fit.fixed.get(label, np.nan)
-    problem, free = build_problem(spec, runs, [np.arange(len(runs))], fixed, weights)
-    if targets is not None:
-        padded = np.repeat(problem.data.target[None], len(targets), axis=0)
-        padded[:, : targets.shape[1]] = targets
-        problem = replace(problem, data=problem.data._replace(target=padded), per_fit=problem.per_fit._replace(target=True))
-    compile_ahead(problem, QUICK, problem.n_fits)
-    measure_ahead(problem)
-    solution = _solve_from(problem, _basins(fit, spec, fixed, runs, free), fit)
-    scale = np.sum(weights * fit.objective.rho(target_scale(runs, fit.objective)), axis=-1)
-    moved = solution.home_value > agreement(solution.best.value, scale)
-    numbers = natural_numbers(fit.law, problem, solution.best.z)
-    return Draws(fit, numbers, solution.best.value, words, float(np.mean(moved)))
-
-
-@dataclass(frozen=True)
-class _Refits:
-    best: Solution
-    home_value: np.ndarray
-
-
-def _basins(fit: FitResult, spec: Spec, fixed: np.ndarray, runs: Any, free: np.ndarray) -> np.ndarray:
-    """Where refits start, (starts, k): the optimum, both ends of its longest valley, then other basins and fresh seeds."""
-    whole, _ = build_problem(spec, runs, [np.arange(len(runs))], fixed)
-    seeds = default_starts(whole, fixed, tied_index(spec), n=BASINS, nodes=512)
-    seeds = search_points(fit.law, seeds, free[:1])[0]
-    ends = np.clip(fit.evidence.z + np.outer([1, -1], _valley(fit)), fit.evidence.lower, fit.evidence.upper)
-    return np.concatenate([fit.evidence.z[None], ends, fit.evidence.basins[1:], seeds])[:BASINS]
-
-
-def _valley(fit: FitResult) -> np.ndarray:
-    """The direction in which the objective rises slowest, as long as a few of its standard deviations."""
-    moving = np.flatnonzero(fit.evidence.free)
-    hessian = fit.evidence.hessian[np.ix_(moving, moving)]
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    out = np.zeros(len(fit.evidence.z))
-    if len(moving) and values[0] > 0 and fit.evidence.value > 0:
-        length = VALLEY_SIGMAS * np.sqrt(2 * fit.evidence.value / (len(fit.data()) * values[0]))
-        out[moving] = vectors[:, 0] * min(length, VALLEY_REACH / np.max(np.abs(vectors[:, 0])))
-    return out
-
-
-def _solve_from(problem: Problem, starts: np.ndarray, fit: FitResult) -> _Refits:
-    everywhere = np.broadcast_to(starts, (problem.n_fits, *starts.shape)).copy()
-    roughness = None
-    if not fit.objective.smooth:
-        roughness = np.full(problem.n_fits, max(float(np.median(np.abs(fit.residuals))), 1e-9))
-    settings: dict[str, Any] = {"screen": False, "smooth": fit.objective.smooth, "roughness": roughness}
-    home = solve(problem, everywhere[:, :1], QUICK, polish=1, **settings)
-    if len(starts) == 1:
-        return _Refits(home, home.value)
-    away = solve(problem, everywhere[:, 1:], QUICK, polish=1, **settings)
-    better = away.value < home.value
-    best = replace(
-        home,
-        z=np.where(better[:, None], away.z, home.z),
-        value=np.where(better, away.value, home.value),
-    )
-    return _Refits(best, home.value)
+    found = refit_fits([fit], [weights], None if targets is None else [targets])[0]
+    return Draws(fit, found.numbers, found.values, words, found.moved)
