@@ -29,7 +29,7 @@ class Components:
         centre: (benchmarks,) means of the training models' scores, gaps filled.
         directions: (components, benchmarks), unit length; the sign makes the loadings' sum positive.
         ratios: (benchmarks,) share of the variance along every direction, also those not kept.
-        location, spread: (benchmarks,) means and population standard deviations that standardise scores before gaps are filled.
+        location, spread: (benchmarks,) where and how wide scores are where gaps are filled (means after filling, population deviation).
         factor: (benchmarks,) the direction, in standardised scores, that fills gaps.
         clip: the range of a score.
     """
@@ -100,7 +100,7 @@ def components(table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float
     location, spread = np.nanmean(scores, axis=0), np.nanstd(scores, axis=0)
     if (spread == 0).any():
         raise DataError(f"Benchmark '{names[int((spread == 0).argmax())]}' never varies: leave it out of columns=.")
-    z, factor = _rank_one(np.where(missing, 0.0, (scores - location) / spread), missing)
+    z, middle, factor = _rank_one(np.where(missing, 0.0, (scores - location) / spread), missing)
     filled = z * spread + location
     filled = np.where(missing, filled if clip is None else np.clip(filled, *clip), scores)
     centre = filled.mean(axis=0)
@@ -108,11 +108,11 @@ def components(table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float
     directions = directions * np.where(directions.sum(axis=1) < 0, -1.0, 1.0)[:, None]
     ratios = np.zeros(len(names))
     ratios[: len(singular)] = singular**2 / np.sum(singular**2)
-    return Components(names, centre, directions[:n], ratios, location, spread, factor, clip)
+    return Components(names, centre, directions[:n], ratios, location + middle * spread, spread, factor, clip)
 
 
-def _rank_one(z: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps replaced by the rank-one reconstruction (with its column means) until they rest; and its direction."""
+def _rank_one(z: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gaps replaced by the rank-one reconstruction until they rest; its column means and its direction."""
     for _ in range(SWEEPS):
         mean = z.mean(axis=0)
         u, s, v = np.linalg.svd(z - mean, full_matrices=False)
@@ -121,7 +121,7 @@ def _rank_one(z: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarra
         z = new
         if moved < TOLERANCE:
             break
-    return z, v[0]
+    return z, mean, v[0]
 
 
 def _scores(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
