@@ -1,7 +1,9 @@
 """Sphinx configuration."""
 
 import re
+import sys
 from importlib.metadata import version as _version
+from pathlib import Path
 
 project = "scaling_jax"
 author = "the scaling_jax maintainers"
@@ -9,7 +11,7 @@ release = _version("scaling-jax")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 nb_execution_mode = "off"
-exclude_patterns = ["_build", "make_picture.py", "jupyter_execute"]
+exclude_patterns = ["_build", "make_picture.py", "make_gallery.py", "jupyter_execute"]
 html_theme = "furo"
 html_title = "scaling_jax"
 html_static_path = ["_static"]
@@ -28,5 +30,15 @@ def _math_blocks(app, what, name, obj, options, lines):
     lines[:] = text.splitlines()
 
 
+def _gallery(app):
+    """One page per law, made anew for every build."""
+    here = Path(app.srcdir)
+    sys.path[:0] = [str(here), str(here.parent)]
+    import make_gallery
+
+    make_gallery.make(here / "gallery")
+
+
 def setup(app):
+    app.connect("builder-inited", _gallery)
     app.connect("autodoc-process-docstring", _math_blocks)

@@ -1,0 +1,188 @@
+"""The gallery: one page per law, made from the law itself when the docs are built (`python docs/make_gallery.py FOLDER`)."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+import scaling_jax as sj
+
+LINES = {
+    "One input": ["power_law", "power_law_floor", "compute_frontier", "compute_only", "kaplan_compute", "kaplan_min_compute"],
+    "Kaplan et al. and Su et al.": [
+        "kaplan", "kaplan_size", "kaplan_data", "kaplan_steps", "kaplan_critical_batch", "trajectory",
+    ],
+    "Size and data": ["chinchilla", "chinchilla_tied", "chinchilla_gamma", "multiplicative", "nonembedding", "bracket", "dynamical"],
+    "Shape, and any set of resources": ["width_depth", "width_depth_size", "power_sum", "power_product"],
+    "Repeated data and precision": [
+        "data_constrained", "data_constrained_geometric", "precision", "precision_ptq", "precision_unified",
+    ],
+    "Over-training and downstream": [
+        "overtraining", "error_from_loss", "ladder_loss", "ladder_accuracy", "chance_sigmoid", "capability_sigmoid",
+    ],
+    "Fine-tuning and transfer": [
+        "rectified", "finetuning_line", "hernandez_transfer", "hernandez_loss", "zhang_multiplicative", "zhang_additive",
+        "mikami", "barnett",
+    ],
+    "Learning curves": ["shifted_power_law", "ceiling_power_law", "bnsl"],
+}  # fmt: skip
+MADE = {
+    "power_sum": sj.laws.power_sum("N", "D"),
+    "power_product": sj.laws.power_product("N", "D"),
+    "capability_sigmoid": sj.laws.capability_sigmoid(2),
+    "bnsl": sj.laws.bnsl(1),
+}
+SWEEP = {
+    "N": "n_params", "D": "tokens", "C": "flops", "U": "unique_tokens", "width": "width", "depth": "depth",
+    "M": lambda table: table["tokens"] / table["n_params"],
+}  # fmt: skip
+FITTED = {  # law -> which runs of our sweep it is fitted to
+    "chinchilla": "arm == 'main' and final", "chinchilla_tied": "arm == 'main' and final", "multiplicative": "arm == 'main' and final",
+    "kaplan": "arm == 'main' and final", "overtraining": "arm == 'main' and final",
+    "data_constrained_geometric": "(arm == 'main' and final) or (arm == 'repeat' and final)",
+}  # fmt: skip
+CURVES = 4
+WIDE = {"loss": (1.5, 5.0), "L": (2.0, 6.0), "P": (3.5, 16.0), "S": (-2.0, 3.0)}
+
+
+def law_of(name: str) -> sj.Law:
+    return MADE.get(name) or getattr(sj.laws, name)
+
+
+def constants(name: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Parameters and ranges to draw: the first published set, else the example in the law's docstring."""
+    law = law_of(name)
+    if known := sj.published.of(law):
+        return dict(known[0].params), dict(known[0].range)
+    from benchmarks.recovery import CASES
+
+    case = next(case for case in CASES.values() if case.law == law)
+    return case.truth, {
+        key: (float(np.min(v[v > 0])) if np.min(v) >= 0 else float(np.min(v)), float(np.max(v))) for key, v in case.design.items()
+    }
+
+
+def picture(name: str, path: Path) -> None:
+    """The law against its first input, one line per value of the second, the others in the middle."""
+    law = law_of(name)
+    params, ranges = constants(name)
+    logs = {key: low > 0 and high / low > 10 for key, (low, high) in ranges.items()}
+
+    def along(key: str, n: int) -> np.ndarray:
+        return (np.geomspace if logs[key] else np.linspace)(*ranges[key], n)
+
+    first, *others = law.inputs
+    x = along(first, 100)
+    fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    second = others[0] if others else None
+    for i, value in enumerate(along(second, CURVES) if second else [None]):
+        at = {key: float(np.median(along(key, 3))) for key in others}
+        label = f"{second} = {value:.3g}" if second else None
+        y = law(**({first: x} | at | ({second: value} if second else {})), **params)
+        ax.plot(x, y, color=plt.get_cmap("viridis")(0.85 * i / CURVES), label=label)
+    ax.set(xlabel=f"{first} [{law.units[first]}]" if first in law.units else first, ylabel=law.units.get("target", law.target))
+    ax.set_xscale("log" if logs[first] else "linear")
+    if second:
+        ax.legend(fontsize="small", frameon=False)
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
+
+
+def parameters(law: sj.Law) -> str:
+    rows = [("input", name, domain.name, law.units.get(name, "")) for name, domain in law.input_domains.items()]
+    rows += [("parameter", p.name, p.domain.name, law.units.get(p.name, "")) for p in law.parameters]
+    rows += [("target", law.target, "", law.units.get("target", ""))]
+    return table(("", "name", "domain", "unit"), [(kind, f"`{name}`", domain, unit) for kind, name, domain, unit in rows])
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def known_constants(law: sj.Law) -> str:
+    found = sj.published.of(law)
+    if not found:
+        return "No printed constants in `sj.published`."
+    rows = [
+        (f"`{e.key}`", ", ".join(f"{name} {value:.5g}" for name, value in e.params.items()), e.units["target"], literal(e.remark))
+        for e in found
+    ]
+    return table(("key", "constants", "target", "remark"), rows)
+
+
+def literal(text: str) -> str:
+    """Text in which Markdown finds no emphasis, formula or link."""
+    return re.sub(r"([*_$<>\[\]])", r"\\\1", text)
+
+
+def fit_to_our_sweep(name: str, runs: Any, path: Path) -> str:
+    """A fit to the sweep that ships with the package, as text and picture."""
+    law = law_of(name)
+    inputs = {key: SWEEP[key] for key in law.inputs}
+    fit = sj.fit(law, runs, inputs=inputs, where=FITTED[name], run="run")
+    fig, ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")
+    sj.plot.curves(fit, ax=ax)
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
+    shown = ", ".join(f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params" for key in law.inputs)
+    return (
+        f"## On our own sweep\n\nByte-level transformers of 5 thousand to half a million parameters, `tiny_sweep` ({shown}; "
+        f'`where="{FITTED[name]}"`).\n\n```text\n{fit.summary()}\n```\n\n![fit]({path.name})\n'
+    )
+
+
+def trouble(law: sj.Law, name: str) -> str:
+    doc = inspect.getdoc(getattr(sj.laws, name)) or ""
+    found = re.search(r"Known to go wrong: (.*?)\n\n", doc, re.S)
+    return " ".join(found.group(1).split()) if found else "Nothing that we know of."
+
+
+def page(name: str, folder: Path, runs: Any) -> None:
+    law = law_of(name)
+    picture(name, folder / f"{name}.png")
+    first = (inspect.getdoc(getattr(sj.laws, name)) or "").split("\n\n")[0].replace("\n", " ")
+    made = f"Made by `sj.laws.{name}(...)`; shown is `{law!r}`.\n\n" if name in MADE else ""
+    parts = [
+        f"# {name}", first, made + f"```{{math}}\n{law.formula}\n```", f"![shape]({name}.png)", parameters(law),
+        f"**Known to go wrong.** {trouble(law, name)}", f"**Source.** {law.cite}",
+        f"## Printed constants\n\n{known_constants(law)}",
+    ]  # fmt: skip
+    if name in FITTED:
+        parts.append(fit_to_our_sweep(name, runs, folder / f"{name}_fit.png"))
+    (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n")
+
+
+def check_complete() -> None:
+    listed = {name for names in LINES.values() for name in names}
+    laws = {name for name in sj.laws.__all__ if isinstance(getattr(sj.laws, name), sj.Law)} | set(MADE)
+    if listed != laws:
+        raise ValueError(
+            f"The gallery's LINES lack {sorted(laws - listed)} and have {sorted(listed - laws)} too many: add each law to its line."
+        )
+
+
+def make(folder: Path) -> None:
+    """Writes all pages, their pictures and the index."""
+    check_complete()
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = sj.datasets.load("tiny_sweep")
+    index = ["# Gallery of laws", "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md)."]
+    for line, names in LINES.items():
+        index.append(f"## {line}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```")
+        for name in names:
+            page(name, folder, runs)
+    (folder / "index.md").write_text("\n\n".join(index) + "\n")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "gallery"))
