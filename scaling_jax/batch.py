@@ -14,9 +14,11 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
+from jax.sharding import Mesh
 
 from scaling_jax.data import Part, Runs
 from scaling_jax.diagnostics import EPS, Evidence, target_scale
+from scaling_jax.engine.devices import default_device, platform
 from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
@@ -45,8 +47,8 @@ __all__ = [
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
 FITS_IN_MEMORY = 4096
+FEW_FITS = 8
 MEASURE = LM(max_steps=1)
-SMALL_WORK = 4_000_000
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
 
@@ -75,6 +77,7 @@ def make_spec(
     screen: bool = True,
     device: Any = None,
     count: Any = None,
+    mesh: Any = None,
 ) -> Spec:
     if not isinstance(law, Law):
         raise TypeError(f"The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not {type(law).__name__}.")
@@ -83,10 +86,12 @@ def make_spec(
         raise TypeError(f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}.")
     if isinstance(device, str):
         device = _device_named(device)
+    if mesh is not None:
+        device = _checked_mesh(mesh, device)
     if isinstance(solver, str):
         if solver not in SOLVERS:
             raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
-        solver = SOLVERS[solver](dtype="float32" if (device or jax.devices()[0]).platform == "tpu" else "float64")
+        solver = SOLVERS[solver](dtype="float32" if platform(device) == "tpu" else "float64")
     if not (hasattr(solver, "init") and hasattr(solver, "step")):
         raise TypeError(f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).")
     if not isinstance(count or {}, Mapping):
@@ -109,12 +114,23 @@ def make_spec(
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
 
 
-def _device_named(platform: str) -> Any:
+def _device_named(name: str) -> Any:
     try:
-        return jax.devices(platform)[0]
+        return jax.local_devices(backend=name)[0]
     except RuntimeError as error:
         here = sorted({d.platform for d in jax.devices()} | {"cpu"})
-        raise ValueError(f"device={platform!r}: JAX sees {', '.join(here)} here.") from error
+        raise ValueError(f"device={name!r}: JAX sees {', '.join(here)} here.") from error
+
+
+def _checked_mesh(mesh: Any, device: Any) -> Mesh:
+    if not isinstance(mesh, Mesh):
+        raise TypeError(f"mesh={mesh!r}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), ('lanes',)).")
+    if device is not None:
+        raise ValueError("Give device= or mesh=, not both.")
+    hosts = {d.process_index for d in mesh.devices.flat}
+    if hosts not in ({jax.process_index()}, set(range(jax.process_count()))):
+        raise ValueError(f"mesh= has devices of processes {sorted(hosts)}: it must span this process only, or all of them.")
+    return mesh
 
 
 def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
@@ -278,11 +294,16 @@ def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tupl
 
 def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray) -> np.ndarray:
     """Start points in natural units, (fits, starts, labels)."""
-    many, given = problem.n_fits > 8, spec.starts
-    if isinstance(given, np.ndarray):
-        return np.broadcast_to(given, (problem.n_fits, *given.shape)).copy()
-    n, nodes = (given, given) if given else (6, 96) if many else (32, 512)
-    return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes)
+    if isinstance(spec.starts, np.ndarray):
+        return np.broadcast_to(spec.starts, (problem.n_fits, *spec.starts.shape)).copy()
+    nodes = spec.starts or (96 if problem.n_fits > FEW_FITS else 512)
+    return default_starts(problem, fixed, tied_index(spec), n=_n_starts(spec, problem.n_fits), nodes=nodes)
+
+
+def _n_starts(spec: Spec, n_fits: int) -> int:
+    if spec.starts is None:
+        return 6 if n_fits > FEW_FITS else 32
+    return len(spec.starts) if isinstance(spec.starts, np.ndarray) else spec.starts
 
 
 def _numbers(starts: Any) -> np.ndarray:
@@ -329,10 +350,11 @@ def solve_members(
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
                 problem, free = build_problem(spec, runs, part, fixed[which])
-                compile_ahead(problem, spec.solver, 1, spec.device)
-                measure_ahead(problem, spec.device)
+                device = spec.device or default_device(len(part) * _n_starts(spec, len(part)) * problem.n_rows)
+                compile_ahead(problem, spec.solver, 1, device)
+                measure_ahead(problem, device)
                 points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
-                solution = _run(spec, problem, free, points, runs, part, polish_steps, progress)
+                solution = _run(spec, problem, free, points, runs, part, polish_steps, device, progress)
                 for f, i in enumerate(which):
                     results[i] = _result(spec, Part(runs, members[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
@@ -346,13 +368,11 @@ def _run(
     runs: Runs,
     members: list[np.ndarray],
     polish_steps: int,
+    device: Any,
     progress: Any,
 ) -> Solution:
     starts = search_points(spec.law, points, free)
-    few = problem.n_fits <= 8
-    device = spec.device
-    if device is None and jax.default_backend() != "cpu" and starts.shape[0] * starts.shape[1] * problem.n_rows < SMALL_WORK:
-        device = jax.devices("cpu")[0]
+    few = problem.n_fits <= FEW_FITS
     return solve(
         problem,
         starts,

@@ -41,6 +41,7 @@ def fit(
     solver: Any = "lm",
     screen: bool = True,
     device: Any = None,
+    mesh: Any = None,
     strict: bool = False,
 ) -> FitResult:
     r"""Fits a law to a table of runs and certifies the optimum.
@@ -65,7 +66,9 @@ def fit(
             space-filling starts, or an array or frame of start points; natural units.
         solver: "lm", "lbfgs", or a solver object such as `sj.LM(max_steps=1000)`.
         screen: False runs every start to convergence.
-        device: a JAX device; None picks by size of the work.
+        device: a JAX device; None picks by size of the work, and uses every local accelerator where that pays.
+        mesh: a `jax.sharding.Mesh` over whose devices the starts are spread, those of other hosts included; each of them calls
+            `fit` with the same table and returns the whole result.
         strict: raise instead of warning when the table cannot determine the parameters.
 
     Returns:
@@ -84,7 +87,7 @@ def fit(
     >>> round(fitted.params["E"], 6), fitted.status
     (2.0, 'converged')
     """
-    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count)
+    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
     on_log = spec.objective.on == "log"
     table = read_runs(
         law, runs, inputs=inputs, target=target, run=run, where=where, missing=missing, weights=weights,
@@ -126,7 +129,7 @@ def fit_groups(
     """
     reading = {k: options.pop(k) for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se") if k in options}
     strict = options.pop("strict", False)
-    unknown = set(options) - {"objective", "tied", "starts", "solver", "screen", "device", "count"}
+    unknown = set(options) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
     if unknown:
         raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
     spec = make_spec(law, fixed=dict.fromkeys(fixed or {}), **options)
@@ -169,7 +172,7 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
     best = fit(law, runs, **options)
     numbers = law.flatten(params)
     table = best.data()
-    how = {name: options[name] for name in ("objective", "tied", "device", "count") if name in options}
+    how = {name: options[name] for name in ("objective", "tied", "device", "mesh", "count") if name in options}
     spec = make_spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
     judged = solve_members(spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0)[0]
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.devices import across_hosts, lane_program, n_parts, platform, span_hosts
 from scaling_jax.engine.problem import Problem, evaluate
 from scaling_jax.engine.status import RUNNING
 
@@ -24,6 +25,7 @@ __all__ = ["Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks"
 CELLS_PER_CHUNK = 2**16
 SMALL_CHUNK = 32
 STEPS_PER_DISPATCH = 24
+CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
 Progress = Callable[[int, int], None] | None
 
 
@@ -54,8 +56,14 @@ def chunk_size(n_lanes: int, n_rows: int) -> int:
     return large if n_lanes > 2 * SMALL_CHUNK else SMALL_CHUNK
 
 
+def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
+    """Lanes per chunk on a device, or on all devices of a mesh together."""
+    parts = n_parts(device)
+    return parts * chunk_size(-(-n_lanes // parts), n_rows)
+
+
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any) -> Any:
+def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any) -> Any:
     """The compiled chunk: steps every running lane until all are done or the budget is spent."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
 
@@ -73,18 +81,18 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
 
         return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[1]
 
-    return jax.jit(run)
+    return lane_program(run, (0, axes, None), device)
 
 
 def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
     """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
     flags, structure = problem.sharing
-    program = _program(problem.law, problem.on_log, solver, flags, structure)
-    size = chunk_size(n_lanes, problem.n_rows)
+    program = _program(problem.law, problem.on_log, solver, flags, structure, device)
+    size = _size_on(device, n_lanes, problem.n_rows)
     key = (program, size, problem.n_rows, device)
     if key not in _COMPILED:
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
-        _COMPILED[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, device, np.zeros(1, dtype=int))
+        _COMPILED[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
     return _COMPILED[key]
 
 
@@ -106,8 +114,20 @@ def run_lanes(
     progress: Progress = None,
 ) -> Lanes:
     """Advances every running lane by at most `steps` trials (None: until it stops)."""
+    if not span_hosts(device):
+        return _run_here(problem, lanes, solver, steps, device, progress)
+
+    def advance(mine: np.ndarray) -> Any:
+        return _run_here(problem, lanes.take(mine), solver, steps, device, progress).state
+
+    everyone = np.arange(len(lanes.fit))
+    lanes.put(everyone, across_hosts(device, len(everyone), advance))
+    return lanes
+
+
+def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, device: Any, progress: Progress) -> Lanes:
     flags, structure = problem.sharing
-    program = _program(problem.law, problem.on_log, solver, flags, structure)
+    program = _program(problem.law, problem.on_log, solver, flags, structure, device)
     left = np.full(len(lanes.fit), steps if steps is not None else np.iinfo(np.int32).max, dtype=np.int64)
     pool = ThreadPoolExecutor(_workers(device))
     try:
@@ -118,10 +138,11 @@ def run_lanes(
             if not len(running):
                 return lanes
             compile_ahead(problem, solver, len(running), device).result()
-            size = chunk_size(len(running), problem.n_rows)
-            budget = int(min(STEPS_PER_DISPATCH, left[running].min()))
+            size = _size_on(device, len(running), problem.n_rows)
+            affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
+            budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]
-            advance = partial(_dispatch, program, problem, lanes, size, budget, device)
+            advance = partial(_dispatch, program, problem, lanes, size, budget)
             for which, state in zip(chunks, pool.map(advance, chunks), strict=True):
                 lanes.put(which, state)
             left[running] -= budget
@@ -129,16 +150,13 @@ def run_lanes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: int, device: Any, which: np.ndarray) -> Any:
+def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: int, which: np.ndarray) -> Any:
     padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
     part = lanes.take(padded)
     part.state.status[len(which) :] = RUNNING + 1
     with jax.enable_x64(True):
         data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=part.state.z.dtype), problem.lane_data(part.fit))
-        arguments = (part.state, data, np.int32(budget))
-        if device is not None:
-            arguments = jax.device_put(arguments, device)
-        advanced = program(*arguments)
+        advanced = program(part.state, data, np.int32(budget))
         if advanced.z.dtype != part.state.z.dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {part.state.z.dtype}")
         return jax.tree.map(np.asarray, advanced)
@@ -146,14 +164,13 @@ def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: i
 
 def map_chunks(program: Any, problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Any:
     """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out."""
-    size = chunk_size(len(z), problem.n_rows)
+    size = _size_on(device, len(z), problem.n_rows)
 
     def one(first: int) -> Any:
         which = np.arange(first, min(first + size, len(z)))
         padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
         with jax.enable_x64(True):
-            arguments = (np.asarray(z[padded], dtype=np.float64), problem.lane_data(fit[padded]))
-            found = program(*(jax.device_put(arguments, device) if device is not None else arguments))
+            found = program(np.asarray(z[padded], dtype=np.float64), problem.lane_data(fit[padded]))
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
 
     firsts = range(0, len(z), size)
@@ -165,5 +182,4 @@ def map_chunks(program: Any, problem: Problem, z: np.ndarray, fit: np.ndarray, d
 
 
 def _workers(device: Any) -> int:
-    on_cpu = (device or jax.devices()[0]).platform == "cpu"
-    return max(1, min(4, os.cpu_count() or 1)) if on_cpu else 1
+    return max(1, min(4, os.cpu_count() or 1)) if platform(device) == "cpu" and n_parts(device) == 1 else 1

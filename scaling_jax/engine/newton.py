@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from scaling_jax.engine.devices import across_hosts, lane_program
 from scaling_jax.engine.lanes import in_background, map_chunks
 from scaling_jax.engine.lm import typical_size
 from scaling_jax.engine.problem import Evaluation, Problem, exact_evaluation
@@ -39,13 +40,13 @@ class Polished(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any) -> Any:
+def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any) -> Any:
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
-    return jax.jit(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)))
+    return lane_program(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)), (0, axes), device)
 
 
 def _measure(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Evaluation:
-    program = _program(problem.law, problem.on_log, *problem.sharing)
+    program = _program(problem.law, problem.on_log, *problem.sharing, device)
     return map_chunks(program, problem, z, fit, device)
 
 
@@ -68,6 +69,10 @@ def _await_compiled(problem: Problem, device: Any) -> None:
 
 def polish(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS) -> Polished:
     """Damped Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
+    return across_hosts(device, len(z), lambda mine: _polish_here(problem, z[mine], fit[mine], device, most_steps))
+
+
+def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int) -> Polished:
     _await_compiled(problem, device)
     log_searched = np.array([d.log for d in problem.law.label_domains])
     lower, upper = problem.data.lower, problem.data.upper

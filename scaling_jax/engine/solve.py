@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
+from scaling_jax.engine.devices import exact_device
 from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, Polished
@@ -80,7 +80,7 @@ def solve(
         polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton steps.
         smooth: False for objectives with a corner, which are approached through ever sharper Huber thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
-        device: a JAX device; None is the default one.
+        device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
     n_fits, n_starts, _ = starts.shape
@@ -101,12 +101,6 @@ def solve(
             top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
     final = polished(problem, top, fit, device, polish_steps)
     return _collect(problem, found, final, n_starts, polish, smooth)
-
-
-def exact_device(device: Any) -> Any:
-    """Where float64 is native: the device itself, or the host's processor for a TPU."""
-    platform = (device or jax.devices()[0]).platform
-    return jax.devices("cpu")[0] if platform == "tpu" else device
 
 
 class _Finished(NamedTuple):
