@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -15,11 +15,13 @@ import pandas as pd
 from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns
 from scaling_jax.diagnostics import Certificate, Evidence, certify
 from scaling_jax.engine.predict import predict
+from scaling_jax.examine import Examined
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective, objective_from_dict
 from scaling_jax.summary import groups_text, summary_html, summary_text
 
 if TYPE_CHECKING:
+    from scaling_jax.posterior import Posterior, PosteriorGroups
     from scaling_jax.uncertainty import Draws
 
 __all__ = ["FitGroups", "FitResult"]
@@ -28,7 +30,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class FitResult:
+class FitResult(Examined):
     """One fitted law, with the certificate of its optimum.
 
     Made by `sj.fit`. Refitting gives a new object; nothing here changes.
@@ -191,6 +193,36 @@ class FitResult:
         from scaling_jax.uncertainty import bootstrap
 
         return bootstrap(self, n, seed, method, indices, scale)
+
+    def posterior(self, **options: Any) -> Posterior:
+        r"""The Bayesian posterior of the law's parameters, sampled by NUTS from the fitted optimum.
+
+        $$\log y_i = \log L_\theta(x_i) + b_{r(i)} + \varepsilon_i, \qquad \varepsilon_i \sim t_\nu(0, \sigma)$$
+
+        Args:
+            priors: name -> NumPyro distribution on natural units (a positive parameter takes `LogNormal`, say), or a number that
+                holds it; names are the law's parameters, and sigma, nu, run_sd. Others keep the law's own, or, where a law
+                carries none, a wide one around the fit (positive: log-normal, three natural logs; real: normal).
+            observation: "student" (default; degrees of freedom inferred, on the scale of the fit's residuals), "lognormal",
+                or "normal" (raw values). Known `target_se` join sigma in square.
+            run_effects: whether each run has an offset of its own; by default where `run=` is known and runs have several rows.
+            method: "nuts", or "laplace" (seconds; the summary says how far it may be trusted).
+            chains, draws, warmup: how many chains of how many draws, after how many of adaptation (4, 1000, 500).
+            target_accept: NUTS's acceptance (0.9); raise it where draws diverge.
+            seed: of the sampler.
+
+        Returns:
+            A `Posterior`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive`, `.summary()`,
+            `.prior_sensitivity()`, `.to_arviz()`. Wherever a bootstrap is taken, so is this.
+
+        Raises:
+            ImportError: without NumPyro, with the remedy.
+            ValueError: for unknown names or options, or a prior outside a parameter's domain.
+            DataError: where the target cannot be observed as asked.
+        """
+        from scaling_jax.posterior import sample_fit
+
+        return sample_fit(self, **options)
 
     def jackknife(self) -> pd.DataFrame:
         """Parameters refitted without each run in turn (each row where runs are unknown): one row per run left out."""
@@ -373,7 +405,9 @@ class FitGroups(Mapping):
     def params(self) -> pd.DataFrame:
         """One row per group, one column per parameter, natural units."""
         labels = next(iter(self._fits.values())).law.labels
-        return pd.DataFrame([f.numbers for f in self._fits.values()], index=pd.Index(list(self._fits), name="group"), columns=list(labels))
+        index = pd.Index(list(self._fits))
+        index.names = ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
+        return pd.DataFrame([f.numbers for f in self._fits.values()], index=index, columns=list(labels))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -389,6 +423,29 @@ class FitGroups(Mapping):
             for f in self._fits.values()
         ]
         return self.params.join(pd.DataFrame(rows, index=self.params.index))
+
+    def posterior(self, pool: Sequence[str] = (), **options: Any) -> PosteriorGroups:
+        r"""The joint posterior of all groups, in which the groups of a pooled parameter are draws from one population.
+
+        $$\theta_g \sim N(\mu, \tau), \quad \mu \sim \text{the law's prior}, \quad \tau \sim \text{half-normal, as wide as that prior}$$
+
+        on the logarithm for positive parameters. A group with few runs borrows from the others as far as they agree.
+
+        Args:
+            pool: parameters whose groups lend each other strength, usually the exponents.
+            **options: as in `FitResult.posterior`; priors may also name `alpha_mean` (on the log for positive parameters) and
+                `alpha_sd`. nu and run_sd are common to all groups, sigma is each group's own.
+
+        Returns:
+            A `PosteriorGroups`: a mapping from group to `Posterior`, with `.population`, `.params`, `.summary()`,
+            `.to_arviz()`. Groups that could not be fitted are left out, and said so.
+
+        Raises:
+            ValueError: for unknown parameters or options.
+        """
+        from scaling_jax.posterior import sample_groups
+
+        return sample_groups(self, pool, **options)
 
     def predict(self, other: Any) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""

@@ -1,0 +1,164 @@
+"""The NumPyro model of a law: priors, the law's curve, runs that sit off it, and the scatter of their rows.
+
+The model is written as one would read it: every site is a natural quantity. How it is sampled is the business of
+`geometry`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from scaling_jax.engine.pow import rewrite_powers
+from scaling_jax.law import Law, Parameter
+from scaling_jax.posterior.priors import bijection
+
+__all__ = ["OFFSET", "TARGET", "Design", "Table", "location", "model"]
+
+TARGET, OFFSET = "target", "run_offset"
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is sampled, and how rows are observed; hashable, so that equal designs share a compiled program.
+
+    Args:
+        law: the law.
+        on_log: whether residuals are differences of logarithms.
+        student: Student-t residuals, else normal.
+        held: names that are not sampled (their values are data); tied: (name, name it equals).
+        pooled: parameters whose groups are drawn from a population; shared: those with one value for all groups.
+        known_se: whether rows carry standard errors.
+        run_effects: whether each block of rows is a run with an offset of its own.
+        n_groups, n_blocks: groups, and blocks of rows.
+    """
+
+    law: Law
+    on_log: bool
+    student: bool
+    held: tuple[str, ...]
+    tied: tuple[tuple[str, str], ...]
+    pooled: tuple[str, ...]
+    shared: tuple[str, ...]
+    known_se: bool
+    run_effects: bool
+    n_groups: int
+    n_blocks: int
+
+    @property
+    def free(self) -> tuple[Parameter, ...]:
+        """The law's parameters that are sampled."""
+        still = {*self.held, *(name for name, _ in self.tied)}
+        return tuple(p for p in self.law.parameters if p.name not in still)
+
+    @property
+    def noise(self) -> tuple[str, ...]:
+        """sigma, nu and run_sd, as far as this model has and samples them."""
+        there = {"sigma": True, "nu": self.student, "run_sd": self.run_effects}
+        return tuple(name for name, here in there.items() if here and name not in self.held)
+
+    @property
+    def common(self) -> dict[str, tuple[int, ...]]:
+        """Sites with one value for all groups, and their shapes: populations, shared parameters, and noise of several groups."""
+        found = {f"{p.name}_{what}": p.shape for p in self.free if p.name in self.pooled for what in ("mean", "sd")}
+        found = {name: shape for name, shape in found.items() if name not in self.held}
+        found |= {p.name: p.shape for p in self.free if p.name in self.shared}
+        return found | {name: () for name in self.noise if name != "sigma" and self.n_groups > 1}
+
+    @property
+    def own(self) -> dict[str, tuple[int, ...]]:
+        """Sites with a value per group, and the shape of one group's."""
+        found = {p.name: p.shape for p in self.free if p.name not in self.shared}
+        return found | {name: () for name in self.noise if name not in self.common}
+
+
+class Table(NamedTuple):
+    """The data of a model, (blocks, width), padded with rows of weight 0; a block is a run, or a group where runs are unknown.
+
+    target is a logarithm where residuals are; group (blocks,) says which group a block belongs to; held maps names to values
+    that are not sampled; priors maps names to distributions.
+    """
+
+    inputs: dict[str, Any]
+    target: Any
+    weight: Any
+    se: Any
+    group: Any
+    held: dict[str, Any]
+    priors: dict[str, Any]
+
+
+def model(design: Design, table: Table) -> None:
+    """The NumPyro model; sites are natural quantities, with a leading axis of groups where each group has its own."""
+    import numpyro
+    import numpyro.distributions as dist
+
+    def one(name: str, shape: tuple[int, ...]) -> Any:
+        if name in design.held:
+            return jnp.broadcast_to(table.held[name], shape)
+        return numpyro.sample(name, table.priors[name].expand(shape).to_event(len(shape)))
+
+    values = {}
+    groups = design.n_groups
+    for p in design.free:
+        if p.name in design.shared:
+            values[p.name] = one(p.name, p.shape)
+        elif p.name in design.pooled:
+            centre, spread = one(f"{p.name}_mean", p.shape), one(f"{p.name}_sd", p.shape)
+            population = dist.TransformedDistribution(dist.Normal(centre, spread).expand((groups, *p.shape)), bijection(p.domain))
+            values[p.name] = numpyro.sample(p.name, population.to_event(1 + len(p.shape)))
+        else:
+            values[p.name] = one(p.name, (groups, *p.shape))
+    for name in ("sigma", *(("nu",) if design.student else ()), *(("run_sd",) if design.run_effects else ())):
+        values[name] = one(name, () if name in design.common else (groups,))
+    centre = location(design, table, values)
+    if design.run_effects:
+        spread = per_block(design, table, values["run_sd"])
+        centre = centre + numpyro.sample(OFFSET, dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1))[:, None]
+    scatter = scatter_of(design, table, values)
+    if design.student:
+        observed = dist.StudentT(per_block(design, table, values["nu"])[:, None], centre, scatter)
+    else:
+        observed = dist.Normal(centre, scatter)
+    rows = numpyro.plate("block", table.target.shape[0], dim=-2), numpyro.plate("row", table.target.shape[1], dim=-1)
+    with rows[0], rows[1], numpyro.handlers.scale(scale=table.weight):
+        numpyro.sample(TARGET, observed, obs=table.target)
+
+
+def per_block(design: Design, table: Table, value: Any) -> Any:
+    """A group's quantity for each of its blocks, or the common one."""
+    if value.ndim == 0 or design.n_groups == 1:
+        return jnp.broadcast_to(value.reshape(()), (design.n_blocks,))
+    return value if design.n_blocks == design.n_groups else value[table.group]
+
+
+def scatter_of(design: Design, table: Table, values: dict[str, Any]) -> Any:
+    """(blocks, width) scale of a row's scatter: sigma, joined in square by the known standard error."""
+    sigma = per_block(design, table, values["sigma"])[:, None]
+    return jnp.sqrt(sigma**2 + table.se**2) if design.known_se else jnp.broadcast_to(sigma, table.target.shape)
+
+
+def location(design: Design, table: Table, values: dict[str, Any]) -> Any:
+    """(blocks, width) the law on the residual's scale, before any offset of the runs."""
+    named = dict(values)
+    for p in design.law.parameters:
+        if p.name in design.held:
+            named[p.name] = table.held[p.name]
+    for name, leader in design.tied:
+        named[name] = named[leader]
+    axes, params = {}, {}
+    for p in design.law.parameters:
+        value = jnp.asarray(named[p.name])
+        grouped = value.ndim > len(p.shape)
+        if grouped and design.n_groups == 1:
+            value, grouped = value[0], False
+        if grouped and design.n_blocks != design.n_groups:
+            value = value[table.group]
+        params[p.name], axes[p.name] = value, 0 if grouped else None
+    predict = rewrite_powers(design.law.apply)
+    by_row = jax.vmap(predict, (None, 0))
+    mean = jax.vmap(by_row, (axes, 0))(params, table.inputs)
+    return jnp.log(mean) if design.on_log else mean

@@ -1,0 +1,341 @@
+"""What a posterior is to its user: draws that predict as a bootstrap's do, the chains behind them, and a container for ArviZ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from scaling_jax.engine.predict import predict
+from scaling_jax.posterior.build import OBSERVATIONS
+from scaling_jax.posterior.diagnostics import chain_table, verdict
+from scaling_jax.posterior.model import OFFSET, Design, Table, model
+from scaling_jax.posterior.sampler import Chains, Settings
+from scaling_jax.result import FitResult
+from scaling_jax.uncertainty import Draws, extrapolation, tail_of
+
+__all__ = ["Posterior", "PosteriorGroups", "Sampled"]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One run of the sampler: the model, its data, its chains, and where each row of each fit lies in the blocks."""
+
+    fits: tuple[FitResult, ...]
+    design: Design
+    table: Table
+    chains: Chains
+    places: np.ndarray
+    settings: Settings
+    observation: str
+    how: str
+
+    @property
+    def model(self) -> Callable[[], None]:
+        """The NumPyro model with its data, for rendering, tracing, or NumPyro's own tools."""
+        return partial(model, self.design, self.table)
+
+    def flat(self, quantities: Mapping[str, np.ndarray], keys: Sequence[Any] | None) -> dict[str, np.ndarray]:
+        """Every sampled number but the runs' offsets by its printed name, (chains, draws)."""
+        out = {}
+        for name, values in quantities.items():
+            if name == OFFSET:
+                continue
+            axes = list(values.shape[2:])
+            for index in np.ndindex(*axes):
+                named = list(map(str, index))
+                if keys is not None and name in self.design.own:
+                    named[0] = str(keys[index[0]])
+                out[f"{name}[{','.join(named)}]" if named else name] = values[(slice(None), slice(None), *index)]
+        return out
+
+    @property
+    def words(self) -> str:
+        """Model and sampler in one line."""
+        runs = ", runs with offsets of their own" if self.design.run_effects else ""
+        known = ", known standard errors" if self.design.known_se else ""
+        return f"{OBSERVATIONS[self.observation]}{known}{runs}; {self.how}"
+
+
+@dataclass(frozen=True)
+class Posterior(Draws):
+    """The posterior of one fit: plausible parameter vectors, with everything that `Draws` offers.
+
+    Made by `fit.posterior()`. `conf_int`, `derive` and `predict` report medians and equal-tailed intervals.
+
+    Args:
+        sampled: the chains and the model.
+        group: which group of the model this fit is.
+    """
+
+    sampled: Sampled
+    group: int = 0
+
+    @classmethod
+    def of(cls, sampled: Sampled, group: int) -> Posterior:
+        fit, chains = sampled.fits[group], sampled.chains
+        design = sampled.design
+        draws = chains.energy.size
+        named: dict[str, np.ndarray] = {}
+        for p in design.free:
+            value = chains.sites[p.name]
+            value = value if p.name in design.shared else value[:, :, group]
+            named[p.name] = value.reshape(draws, -1)
+        for p in fit.law.parameters:
+            if p.name in design.held:
+                named[p.name] = np.broadcast_to(np.ravel(np.asarray(sampled.table.held[p.name])[group]), (draws, p.size))
+        for name, leader in design.tied:
+            named[name] = named[leader]
+        numbers = np.concatenate([named[p.name] for p in fit.law.parameters], axis=1)
+        return cls(fit, numbers, chains.energy.ravel(), f"posterior, {sampled.words}", 0.0, sampled, group)
+
+    @cached_property
+    def sites(self) -> dict[str, np.ndarray]:
+        """Every quantity of the model, (chains, draws, ...), natural units: parameters, sigma, nu, run_sd, run_offset."""
+        design, found = self.sampled.design, {}
+        for name, values in self.sampled.chains.sites.items():
+            if name == OFFSET:
+                found[name] = values[:, :, np.asarray(self.sampled.table.group) == self.group]
+            else:
+                found[name] = values if name in design.common else values[:, :, self.group]
+        return found
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """R-hat and bulk and tail effective sample size per sampled number."""
+        return pd.DataFrame(chain_table(self.sampled.flat(self.sites, None))).T
+
+    @property
+    def n_divergent(self) -> int:
+        """Draws whose trajectory left the posterior."""
+        return int(self.sampled.chains.diverging.sum())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before quoting an interval; empty when there is nothing."""
+        found = _verdict(self.sampled, self.diagnostics)
+        return [] if found[0].startswith((GOOD, APPROXIMATE)) else found
+
+    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
+        """Equal-tailed credible intervals of the parameters.
+
+        Args:
+            level: probability between the two ends.
+
+        Returns:
+            One row per parameter: estimate (posterior median), lower, upper, se (posterior standard deviation).
+        """
+        return self.derive(lambda p: p, level)
+
+    def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
+        """Any function of the parameters, with its posterior median and interval; arguments as in `Draws.derive`."""
+        tail = tail_of(level)
+        found = quantity(dict(zip(self.fit.law.labels, self.numbers.T, strict=True)))
+        named = dict(found) if isinstance(found, Mapping) else {"quantity": found}
+        rows = {}
+        for name, values in named.items():
+            lower, middle, upper = np.nanquantile(values, [tail, 0.5, 1 - tail])
+            rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
+        return pd.DataFrame(rows).T
+
+    def predict(self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0) -> pd.DataFrame:
+        """Predictions with a band; arguments as in `Draws.predict`.
+
+        "confidence" is the band of the law's curve; "prediction" adds what the observation model says of a row of a new run:
+        the run's own offset, and scatter with its tails (rows with known standard errors: their median).
+        """
+        if interval not in ("confidence", "prediction"):
+            raise ValueError(f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run.")
+        tail = tail_of(level)
+        inputs = self.fit.inputs_of(other)
+        curve = predict(self.fit.law, self.numbers, inputs)
+        draws = curve if interval == "confidence" else self.scattered(curve, np.random.default_rng(seed))
+        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
+        return pd.DataFrame({
+            "prediction": np.nanmedian(curve, axis=0), "lower": lower, "upper": upper, "extrapolation": extrapolation(self.fit, inputs),
+        })  # fmt: skip
+
+    def scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The curve (draws, rows) as new runs would show it: each row a run of its own."""
+        design, se = self.sampled.design, self.fit.data().target_se
+        sigma = self._noise("sigma")[:, None]
+        if se is not None:
+            sigma = np.sqrt(sigma**2 + np.median(se) ** 2)
+        size = curve.shape
+        noise = rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size)) if design.student else rng.standard_normal(size)
+        noise = sigma * noise
+        if design.run_effects:
+            noise = noise + self._noise("run_sd")[:, None] * rng.standard_normal(size)
+        with np.errstate(over="ignore"):
+            return curve * np.exp(noise) if design.on_log else curve + noise
+
+    def _noise(self, name: str) -> np.ndarray:
+        if name in self.sites:
+            return self.sites[name].ravel()
+        return np.full(len(self.numbers), float(self.sampled.table.held[name]))
+
+    def prior_sensitivity(self, factor: float = 2.0) -> pd.DataFrame:
+        r"""How far each parameter's mean moves when all priors of the law's parameters are raised to a power.
+
+        $$p_\lambda(\theta \mid y) \propto p(\theta)^{\lambda}\, p(y \mid \theta), \qquad \lambda \in \{1/f, f\}$$
+
+        by reweighting the draws, without sampling again.
+
+        Args:
+            factor: f: 2 makes every prior half and twice as informative.
+
+        Returns:
+            One row per parameter: weaker, stronger (shift of the mean in posterior standard deviations), and worth (share of
+            the draws that the weights leave effective; below about 0.1 the shift is only a sign that priors matter).
+
+        Source: Kallioinen, Paananen, Bürkner and Vehtari 2024 (arXiv:2107.14054).
+        """
+        log_prior = np.zeros(len(self.numbers))
+        for p in self.sampled.design.free:
+            if p.name not in self.sampled.design.pooled:
+                value = self.params[p.labels].to_numpy()
+                with jax.enable_x64(True):
+                    log_prior += np.asarray(self.sampled.table.priors[p.name].log_prob(value)).sum(axis=1)
+        out: dict[str, Any] = {}
+        for word, power in (("weaker", 1 / factor - 1), ("stronger", factor - 1)):
+            weight = np.exp(power * (log_prior - log_prior.mean()))
+            weight = weight / weight.sum()
+            shift = weight @ self.numbers - self.numbers.mean(axis=0)
+            spread = self.numbers.std(axis=0)
+            out[word] = np.divide(shift, spread, out=np.zeros_like(shift), where=spread > 0)
+            out["worth"] = min(out.get("worth", 1.0), 1.0 / float(np.sum(weight**2)) / len(weight))
+        return pd.DataFrame(out, index=list(self.fit.law.labels))[["weaker", "stronger", "worth"]]
+
+    def summary(self, level: float = 0.9) -> str:
+        """Parameters with their intervals, chains in plain words."""
+        quantities = {name: x.ravel() for name, x in self.sampled.flat(self.sites, None).items()}
+        table = self.derive(lambda _: quantities, level).rename(columns={"estimate": "median", "se": "sd"})
+        rows = len(self.fit.data())
+        title = f"Posterior of {self.fit.law.name}: {rows} rows, {self.sampled.words}"
+        return _report(title, self.sampled, table.join(self.diagnostics))
+
+    def to_arviz(self) -> Any:
+        """Posterior, posterior predictive, log likelihood, observed and constant data as ArviZ holds them.
+
+        An `InferenceData` under ArviZ 0.x and a `DataTree` from 1.0 on; attributes name the law, the fingerprint of the data,
+        versions and seed. The log likelihood is per row, so `arviz.loo` works.
+        """
+        from scaling_jax.posterior._arviz import to_arviz
+
+        return to_arviz(self.sampled, [self.group], None)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+class PosteriorGroups(Mapping):
+    """The joint posterior of many groups: a mapping from the group's key to its `Posterior`.
+
+    Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard deviation are in
+    `population` (on the log for positive parameters).
+
+    Args:
+        sampled: the chains and the model.
+        skipped: key -> why a group is not in the model.
+    """
+
+    def __init__(self, sampled: Sampled, skipped: Mapping[Any, str] | None = None):
+        self.sampled = sampled
+        self.skipped = dict(skipped or {})
+        self.keys_of = [fit.key for fit in sampled.fits]
+        self._members = {fit.key: Posterior.of(sampled, g) for g, fit in enumerate(sampled.fits)}
+
+    def __getitem__(self, key: Any) -> Posterior:
+        return self._members[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @cached_property
+    def population(self) -> pd.DataFrame:
+        """One row per draw: mean and standard deviation of each population, shared parameters, common noise."""
+        found = {name: self.sampled.chains.sites[name] for name in self.sampled.design.common}
+        return pd.DataFrame({name: values.ravel() for name, values in self.sampled.flat(found, None).items()})
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """Posterior medians, one row per group, one column per parameter."""
+        labels = list(self.sampled.design.law.labels)
+        medians = [np.median(member.numbers, axis=0) for member in self.values()]
+        return pd.DataFrame(medians, index=pd.Index(self.keys_of, name="group"), columns=labels)
+
+    @cached_property
+    def diagnostics(self) -> pd.DataFrame:
+        """R-hat and effective sample sizes of every sampled number of every group."""
+        return pd.DataFrame(chain_table(self.sampled.flat(self.sampled.chains.sites, self.keys_of))).T
+
+    @property
+    def n_divergent(self) -> int:
+        """Draws whose trajectory left the posterior."""
+        return int(self.sampled.chains.diverging.sum())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know, most serious first."""
+        found = _verdict(self.sampled, self.diagnostics)
+        return [
+            *([] if found[0].startswith((GOOD, APPROXIMATE)) else found),
+            *(f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()),
+        ]
+
+    def summary(self, level: float = 0.9) -> str:
+        """The populations with their intervals, the groups' medians, chains in plain words."""
+        design, tail = self.sampled.design, tail_of(level)
+        low, middle, high = np.quantile(self.population, [tail, 0.5, 1 - tail], axis=0) if len(self.population.columns) else ([], [], [])
+        table = pd.DataFrame({"median": middle, "lower": low, "upper": high}, index=self.population.columns)
+        pooled = f"{', '.join(design.pooled)} pooled" if design.pooled else "nothing pooled"
+        title = f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
+        text = _report(title, self.sampled, table.join(self.diagnostics), self.diagnostics)
+        left_out = [f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()]
+        return "\n".join([text, *left_out, "", self.params.to_string(float_format=lambda x: f"{x:.4g}")])
+
+    def to_arviz(self) -> Any:
+        """The joint posterior as ArviZ holds it, with a dimension of groups; see `Posterior.to_arviz`."""
+        from scaling_jax.posterior._arviz import to_arviz
+
+        return to_arviz(self.sampled, list(range(len(self))), self.keys_of)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<PosteriorGroups of {len(self)} groups: {self.sampled.words}>"
+
+
+GOOD, APPROXIMATE = "The chains agree", "Approximate"
+
+
+def _verdict(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
+    chains = sampled.chains
+    if chains.log_weight is not None:
+        worth = importance_worth(chains.log_weight)
+        trust = "close to the posterior" if worth > 0.5 else "rough" if worth > 0.1 else "not to be trusted here: use method='nuts'"
+        word = APPROXIMATE if worth > 0.5 else "Mind"
+        return [f"{word}: the Laplace approximation is {trust} (importance weights leave {worth:.0%} of the draws)."]
+    return verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
+
+
+def importance_worth(log_weight: np.ndarray) -> float:
+    """Share of draws that importance weights leave effective."""
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.sum() ** 2 / np.sum(weight**2) / weight.size)
+
+
+def _report(title: str, sampled: Sampled, table: pd.DataFrame, diagnostics: pd.DataFrame | None = None) -> str:
+    shown = {"r_hat": "{:.3f}".format, "ess_bulk": "{:,.0f}".format, "ess_tail": "{:,.0f}".format}
+    body = table.to_string(float_format=lambda x: f"{x:.4g}", formatters=shown) if len(table) else ""
+    found = _verdict(sampled, table if diagnostics is None else diagnostics)
+    return "\n".join([title, "", body, "", *found])
