@@ -25,7 +25,7 @@ GRID = {
     "alpha": [0.0, 0.5, 1.0, 1.5, 2.0],
     "beta": [0.0, 0.5, 1.0, 1.5, 2.0],
 }
-UNITS = {"N": "parameters", "D": "tokens", "E": "nats/token", "A": "nats/token", "B": "nats/token"}
+UNITS = {"N": "parameters", "D": "tokens", "E": "nats/token", "A": "nats/token", "B": "nats/token", "target": "nats/token"}
 FLOOR = ("normal", 0.5, 0.5)
 SCALE = ("normal", 6.0, 3.0)
 SLOPE = ("normal", 0.35, 0.15)
@@ -106,7 +106,7 @@ def chinchilla_tied(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real)
 @law(
     cite="Choshen et al. 2024 (arXiv:2410.11840), appendix; Hestness et al. 2017 (arXiv:1712.00409)",
     ranges={"alpha": (0.01, 0.6), "beta": (0.01, 0.6)},
-    units={"N": "parameters", "D": "tokens", "A": "nats/token"},
+    units={"N": "parameters", "D": "tokens", "A": "nats/token", "target": "nats/token"},
     priors={"A": ("normal", 4.0, 3.0), "alpha": ("normal", 0.07, 0.05), "beta": ("normal", 0.07, 0.05)},
 )
 def multiplicative(N, D, *, A: Positive, alpha: Real, beta: Real):
@@ -194,7 +194,7 @@ def chinchilla_gamma(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real
 @law(
     cite="McLeish et al. 2025 (arXiv:2502.06857), Gemstones",
     ranges={"alpha": EXPONENT, "beta": EXPONENT, "gamma": EXPONENT},
-    units={"width": "model width", "depth": "layers", "D": "tokens", "E": "nats/token"},
+    units={"width": "model width", "depth": "layers", "D": "tokens", "E": "nats/token", "target": "nats/token"},
     priors={"E": FLOOR, "A": SCALE, "B": SCALE, "G": SCALE, "alpha": ("normal", 0.6, 0.4), "beta": ("normal", 0.6, 0.4), "gamma": SLOPE},
 )
 def width_depth(width, depth, D, *, E: Positive, A: Positive, alpha: Real, B: Positive, beta: Real, G: Positive, gamma: Real):
@@ -226,7 +226,7 @@ def width_depth(width, depth, D, *, E: Positive, A: Positive, alpha: Real, B: Po
 @law(
     cite="McLeish et al. 2025 (arXiv:2502.06857), Gemstones",
     ranges={"alpha": EXPONENT, "beta": EXPONENT, "gamma": EXPONENT, "delta": EXPONENT},
-    units={"width": "model width", "depth": "layers", "N": "parameters", "D": "tokens", "E": "nats/token"},
+    units={"width": "model width", "depth": "layers", "N": "parameters", "D": "tokens", "E": "nats/token", "target": "nats/token"},
     priors={
         "E": FLOOR,
         "A": SCALE,

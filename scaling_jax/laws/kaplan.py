@@ -161,7 +161,7 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
     cite=f"{CITE}, eq. 1.5",
     starts=_starts,
     ranges={"alpha_N": EXPONENT, "alpha_D": EXPONENT, "N_c": SCALE, "D_c": SCALE},
-    units={"N": "non-embedding parameters", "D": "tokens", "N_c": "parameters", "D_c": "tokens"},
+    units={"N": "non-embedding parameters", "D": "tokens", "N_c": "parameters", "D_c": "tokens", "target": "nats/token"},
     priors={
         "N_c": ("normal", 32.0, 5.0),
         "D_c": ("normal", 31.0, 5.0),
@@ -210,7 +210,7 @@ def _starts_steps(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     cite=f"{CITE}, eq. 1.6",
     starts=_starts_steps,
     ranges={"N_c": SCALE, "alpha_N": EXPONENT, "S_c": (1.0, 1e6), "alpha_S": (0.2, 1.5)},
-    units={"N": "non-embedding parameters", "S_min": "updates", "N_c": "parameters", "S_c": "updates"},
+    units={"N": "non-embedding parameters", "S_min": "updates", "N_c": "parameters", "S_c": "updates", "target": "nats/token"},
     priors={
         "N_c": ("normal", 32.0, 5.0),
         "alpha_N": ("normal", -2.5, 0.7),
