@@ -23,6 +23,7 @@ from scaling_jax.result import FitGroups, FitResult
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.chains import chain
+    from scaling_jax.compare import compare_laws
     from scaling_jax.design import v_optimal
     from scaling_jax.plan import allocation_exponents, compute_optimal
     from scaling_jax.selection import select
@@ -52,6 +53,7 @@ __all__ = [
     "allocation_exponents",
     "certify",
     "chain",
+    "compare_laws",
     "components",
     "compute_optimal",
     "datasets",
@@ -73,6 +75,7 @@ _LAZY = {
     "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
+    "compare_laws": ("scaling_jax.compare", "compare_laws"),
     "v_optimal": ("scaling_jax.design", "v_optimal"),
     "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
     "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),

@@ -296,7 +296,7 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
     >>> fits[3].params["A"].__round__(6)
     8.0
     """
-    return _fit(law, *_read(law, runs, splits, options), options)
+    return solve_splits(law, *read_splits(law, runs, splits, options), options)
 
 
 def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[str] = tuple(MEASURES), **options: Any) -> pd.DataFrame:
@@ -318,10 +318,10 @@ def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[st
     >>> score(sj.laws.power_law, table, by_size(table["x"]))["are"].round(6).tolist()
     [0.0, 0.0]
     """
-    table, members = _read(law, runs, splits, options)
-    fits = _fit(law, table, members, options)
-    inside = _predicted(law, table, fits, {label: train for label, (train, _) in members.items()})
-    beyond = _predicted(law, table, fits, {label: test for label, (_, test) in members.items()})
+    table, members = read_splits(law, runs, splits, options)
+    fits = solve_splits(law, table, members, options)
+    inside = predictions(fits, table, {label: train for label, (train, _) in members.items()})
+    beyond = predictions(fits, table, {label: test for label, (_, test) in members.items()})
     rows = []
     for split in splits:
         train, test = members[split.label]
@@ -338,7 +338,7 @@ def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[st
 Members = dict[Any, tuple[np.ndarray, np.ndarray]]
 
 
-def _read(law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]) -> tuple[Runs, Members]:
+def read_splits(law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]) -> tuple[Runs, Members]:
     """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if "where" in options:
         raise TypeError("where= and splits both choose rows: leave where= out, or filter the table before splitting it.")
@@ -360,7 +360,8 @@ def _read(law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any])
     return table, {s.label: tuple(p[p >= 0] for p in (place[s.train], place[s.test])) for s in splits}
 
 
-def _fit(law: Law, table: Runs, members: Members, options: dict[str, Any]) -> FitGroups:
+def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any]) -> FitGroups:
+    """The fits of all splits that have a row to fit, in one batch."""
     how = {k: v for k, v in options.items() if k not in ("inputs", "target", "run", "missing", "target_se", "weights")}
     spec = make_spec(law, **how)
     keys = [label for label, (train, _) in members.items() if len(train)]
@@ -384,13 +385,14 @@ def _each_run_alike(table: Runs, rows: list[np.ndarray]) -> tuple[Runs, list[np.
     return copies, np.split(np.arange(ends[-1]), ends[:-1])
 
 
-def _predicted(law: Law, table: Runs, fits: FitGroups, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
-    """Predictions of every fit for its own rows, in one pass."""
+def predictions(fits: FitGroups, table: Runs, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+    """Predictions of every fit for its own rows (positions in `table`), in one pass."""
     keys = [key for key in rows if key in fits]
     if not keys:
         return {}
     which = np.concatenate([rows[key] for key in keys])
     owner = np.repeat(np.arange(len(keys)), [len(rows[key]) for key in keys])
+    law = fits[keys[0]].law
     numbers = np.stack([fits[key].numbers for key in keys])
     found = predict_rows(law, numbers[owner], {name: column[which] for name, column in table.inputs.items()})
     return dict(zip(keys, np.split(found, np.cumsum([len(rows[key]) for key in keys])[:-1]), strict=True))

@@ -44,7 +44,7 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
         charge: mean of rho over rows, any shape.
 
     Returns:
-        Mean log-density of the residuals on the objective's scale, same shape.
+        Mean log-density of the residuals on the objective's scale, same shape; infinite for a perfect fit.
 
     >>> from scaling_jax import SquaredError
     >>> round(float(mean_log_density(SquaredError(), 1.0)) + 0.5 * (1 + math.log(2 * math.pi)), 9)
@@ -52,8 +52,9 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
     """
     delta, over, scale = objective.numbers
     charge = np.asarray(charge, dtype=float)
+    perfect, charge = charge <= 0, np.where(charge > 0, charge, 1.0)
     if delta == 0:  # corners: two exponentials, t rho = 1 exactly
-        return -1 - np.log(charge * (1 + 1 / over))
+        return np.where(perfect, np.inf, -1 - np.log(charge * (1 + 1 / over)))
 
     def centre_and_tail(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Integrals of exp(-t rho) where it is quadratic and where it is linear, both sides of zero."""
@@ -67,7 +68,7 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
         return (0.5 * centre + tail) / (centre + tail) - u  # the expected t rho, less u = t times the mean charge
 
     u = _bisect(short_of, np.full(charge.shape, 0.5), np.ones(charge.shape))
-    return -u - np.log(sum(centre_and_tail(u / charge)))
+    return np.where(perfect, np.inf, -u - np.log(sum(centre_and_tail(u / charge))))
 
 
 def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
@@ -125,8 +126,7 @@ def log_likelihood(fit: FitResult, of: str = "target") -> float:
     runs = fit.data()
     used = runs.weight > 0
     weight = runs.weight[used] * used.sum() / runs.weight.sum()
-    with np.errstate(divide="ignore"):
-        total = used.sum() * float(mean_log_density(fit.objective, fit.objective_value / runs.weight.sum()))
+    total = used.sum() * float(mean_log_density(fit.objective, fit.objective_value / runs.weight.sum()))
     if of == "target":
         if fit.objective.on == "log":
             total -= float(weight @ np.log(runs.target[used]))
