@@ -6,7 +6,6 @@ of them share a handful of programs. Fixing and tying parameters is data here (a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,6 +45,7 @@ __all__ = [
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
+WORTH_A_PROGRAM = 50_000  # padded rows, over all fits, whose time compiling one more program costs
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
 MEASURE = LM(max_steps=1)
@@ -182,48 +182,47 @@ def _labels_of(law: Law, name: str) -> list[str]:
 
 
 def _buckets(sizes: np.ndarray) -> list[int]:
-    """At most three padded lengths that cover all sizes with the fewest padded rows."""
-    choices = sorted({bucket(int(s)) for s in np.unique(sizes)})
-    if len(choices) <= MOST_BUCKETS:
-        return choices
-    largest, counts = choices[-1], np.bincount(sizes)
+    """Padded lengths that cover all sizes: few, for each is a program to compile, and more where much padding would be saved."""
+    counts = np.bincount([bucket(int(s)) for s in sizes])
+    choices = np.flatnonzero(counts).tolist()
+    edges = choices[-1:]
 
-    def padded(chosen: Iterable[int]) -> int:
-        edges = sorted(chosen)
-        return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in np.flatnonzero(counts))
+    def cells(edges: list[int]) -> int:
+        return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in choices)
 
-    options: list[tuple[int, ...]] = [(*c, largest) for c in itertools.combinations(choices[:-1], MOST_BUCKETS - 1)]
-    return sorted(min(options, key=padded))
+    while len(edges) < len(choices):
+        best = min((sorted([*edges, c]) for c in choices if c not in edges), key=cells)
+        if len(edges) >= MOST_BUCKETS and cells(edges) - cells(best) < WORTH_A_PROGRAM:
+            break
+        edges = best
+    return edges
 
 
 def build_problem(
-    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | None = None
+    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | list[np.ndarray] | None = None
 ) -> tuple[Problem, np.ndarray]:
     """One batch of fits padded to a bucket of rows, and the moving coordinates.
 
     Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding. One fit, or
-    many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves.
+    many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves. A list of `weights` has one
+    vector per member.
     """
     law, objective = spec.law, spec.objective
     width = bucket(max(len(m) for m in members))
-    apart = len(members) > 1 and weights is None
-    positions = None
-    if apart:
-        positions = np.full((len(members), width), len(runs), dtype=np.int32)
-        for row, m in zip(positions, members, strict=True):
-            row[: len(m)] = m
-        table, padding = np.append(np.arange(len(runs)), members[0][0]), 1
-    else:
-        table, padding = np.append(members[0], np.full(width - len(members[0]), members[0][0])), width - len(members[0])
-    own = np.where(np.arange(len(table)) < len(table) - padding, runs.weight[table], 0.0)
+    apart = len(members) > 1 and not isinstance(weights, np.ndarray)
+    positions = _padded(members, width, len(runs), np.int32) if apart else None
+    table = np.append(np.arange(len(runs)), 0) if apart else np.append(members[0], np.full(width - len(members[0]), members[0][0]))
     if weights is not None:
-        own = np.zeros((len(weights), width))
-        own[:, : weights.shape[1]] = weights
+        own = _padded(weights, width, 0.0, np.float64)
+    elif apart:
+        own = np.append(runs.weight, 0.0)
+    else:
+        own = _padded([runs.weight[members[0]]], width, 0.0, np.float64)
     scale = np.ones(width) if runs.target_se is None else runs.target_se[table]
     target = np.log(runs.target[table]) if objective.on == "log" else runs.target[table]
     leader = tied_index(spec)
     moving = np.isnan(fixed)
-    n_fits = len(members) if apart else len(np.atleast_2d(own))
+    n_fits = len(members) if apart else len(own)
     fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
     k = len(leader)
     tie = np.zeros((n_fits, k, k))
@@ -234,10 +233,10 @@ def build_problem(
         held = ~np.isnan(fixed[:, i])
         offset[held, i] = domain.to_search(fixed[held, i])
     perfect = objective.rho(16 * EPS * target_scale(runs, objective))
-    if weights is None:
-        floor = np.array([np.sum(runs.weight[m] * perfect[m]) for m in members])
-    else:
+    if isinstance(weights, np.ndarray):
         floor = weights @ perfect[members[0]]
+    else:
+        floor = np.array([w @ perfect[m] for w, m in zip(weights or (runs.weight[m] for m in members), members, strict=True)])
     data = LaneData(
         inputs={name: column[table] for name, column in runs.inputs.items()},
         target=target, weight=own, scale=scale, numbers=np.array(objective.numbers), tie=tie, offset=offset,
@@ -249,8 +248,16 @@ def build_problem(
         numbers=False, tie=many, offset=many, lower=False, upper=False, floor=many,
     )  # fmt: skip
     if not many:
-        data = data._replace(weight=np.atleast_2d(own)[0], tie=tie[0], offset=offset[0], floor=floor[0])
+        data = data._replace(weight=own[0], tie=tie[0], offset=offset[0], floor=floor[0])
     return Problem(law, objective.on == "log", n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
+
+
+def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: Any) -> np.ndarray:
+    parts = list(parts)
+    out = np.full((len(parts), width), fill, dtype=dtype)
+    for row, part in zip(out, parts, strict=True):
+        row[: len(part)] = part
+    return out
 
 
 def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tuple[str, ...]]) -> int | np.ndarray | None:
@@ -337,9 +344,14 @@ def solve_members(
     keys: list[Any],
     polish_steps: int = MOST_STEPS,
     starts: np.ndarray | None = None,
+    weights: list[np.ndarray] | None = None,
 ) -> list[FitResult]:
-    """Fits every member set; results in the order given. `starts`, (members, starts, labels), replaces those of the spec."""
+    """Fits every member set; results in the order given.
+
+    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs.
+    """
     results: list[FitResult | None] = [None] * len(members)
+    own: list[Any] = weights or [None] * len(members)
     sizes = np.array([len(m) for m in members])
     edges = _buckets(sizes)
     assigned = np.searchsorted(edges, sizes)
@@ -349,14 +361,14 @@ def solve_members(
             for first in range(0, len(in_bucket), FITS_IN_MEMORY):
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
-                problem, free = build_problem(spec, runs, part, fixed[which])
+                problem, free = build_problem(spec, runs, part, fixed[which], weights and [weights[i] for i in which])
                 device = spec.device or default_device(len(part) * _n_starts(spec, len(part)) * problem.n_rows)
                 compile_ahead(problem, spec.solver, 1, device)
                 measure_ahead(problem, device)
                 points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
                 solution = _run(spec, problem, free, points, runs, part, polish_steps, device, progress)
                 for f, i in enumerate(which):
-                    results[i] = _result(spec, Part(runs, members[i]), problem, solution, free, f, keys[i], fixed[i])
+                    results[i] = _result(spec, Part(runs, members[i], own[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
 
 
@@ -379,7 +391,7 @@ def _run(
         spec.solver,
         screen=spec.screen,
         keep=32 if few else 8,
-        polish=32 if few else 4,
+        polish=32 if few else 2,
         polish_steps=polish_steps,
         smooth=spec.objective.smooth,
         roughness=None if spec.objective.smooth else _roughness(runs, members, spec.objective.on == "log"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from scaling_jax.law import Law
 
-__all__ = ["DataError", "Part", "Runs", "as_frame", "input_columns", "read_runs"]
+__all__ = ["DataError", "Part", "Runs", "as_frame", "input_columns", "read_runs", "run_weights"]
 
 MOST_ROWS_NAMED = 5
 
@@ -102,13 +102,22 @@ class Part:
     Args:
         whole: the table.
         rows: positions in it.
+        weight: (rows,) in place of the table's own weights.
     """
 
     whole: Runs
     rows: np.ndarray
+    weight: np.ndarray | None = None
 
     def read(self) -> Runs:
-        return self.whole if len(self.rows) == len(self.whole) else self.whole.take(self.rows)
+        runs = self.whole if len(self.rows) == len(self.whole) else self.whole.take(self.rows)
+        return runs if self.weight is None else replace(runs, weight=self.weight)
+
+
+def run_weights(run: np.ndarray) -> np.ndarray:
+    """Weights (rows,) under which every run counts the same and the mean is one."""
+    sizes = np.bincount(run)
+    return len(run) / (np.count_nonzero(sizes) * sizes[run])
 
 
 def as_frame(table: Any) -> pd.DataFrame:
@@ -205,8 +214,7 @@ def read_runs(
     if isinstance(weights, str) and weights == "runs":
         if run_codes is None:
             raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
-        sizes = np.bincount(run_codes)[run_codes]
-        weight = len(rows) / (len(run_labels) * sizes)
+        weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
     runs = Runs(
         inputs={name: numbers[name] for name in law.inputs},
@@ -240,11 +248,15 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Any] | Non
 
 
 def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.Series:
-    """A column by name, an array of the table's length, or a function of the table."""
+    """A column by name (for runs and groups also several), an array of the table's length, or a function of the table."""
     if isinstance(source, str):
         if source not in frame.columns:
             raise DataError(f"There is no column '{source}' for {what}: the table has {_columns(frame)}.")
         return frame[source]
+    if argument in ("run", "by") and names_columns(source):
+        parts = [_resolve(frame, name, what, argument) for name in source]
+        together = pd.Series(list(zip(*parts, strict=True)), index=frame.index, dtype=object)
+        return together.mask(pd.concat(parts, axis=1).isna().any(axis=1))
     if callable(source):
         try:
             source = source(_in_floats(frame))
@@ -260,6 +272,11 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
             f"{argument}={whose} has shape {values.shape}, the table has {len(frame)} rows: give one value per row of the whole table."
         )
     return pd.Series(values, index=frame.index)
+
+
+def names_columns(source: Any) -> bool:
+    """Whether this is a short list of names, columns that together tell groups or runs apart."""
+    return isinstance(source, list | tuple) and 0 < len(source) < 8 and all(isinstance(name, str) for name in source)
 
 
 def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, Any]]:

@@ -304,7 +304,7 @@ def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray
     """The warnings, in the words of somebody who has to decide."""
     out = []
     if short:
-        which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0]
+        which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
         out.append(
             f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not identified; "
             "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."

@@ -54,7 +54,7 @@ class Problem:
     """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits share one.
 
     Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given, the leaves
-    inputs, target, weight and scale may be the table's columns, and a lane gathers its own.
+    inputs, target, weight and scale may be the table's columns (the last row of which is padding), and a lane gathers its own.
 
     Args:
         law: the law.
@@ -91,6 +91,16 @@ class Problem:
             return jax.tree.map(take, getattr(self.data, name), getattr(self.per_fit, name))
 
         return LaneData(*map(of_lanes, LaneData._fields))
+
+    def thinned(self, most: int) -> Problem:
+        """The same fits on about `most` of their rows, evenly spaced, which is enough to choose starts by."""
+        if self.rows is None or self.n_rows <= most:
+            return self
+        used = np.sum(self.rows < len(self.data.target) - 1, axis=1, keepdims=True)
+        at = np.arange(most) * used // most
+        weight = self.data.weight if self.data.weight.ndim == 1 else np.take_along_axis(self.data.weight, at, axis=1)
+        scale = self.data.scale if self.per_fit.scale else self.data.scale[:most]
+        return replace(self, rows=np.take_along_axis(self.rows, at, axis=1), data=self.data._replace(weight=weight, scale=scale))
 
     @property
     def sharing(self) -> tuple[tuple[bool, ...], Any]:

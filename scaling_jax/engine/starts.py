@@ -23,6 +23,7 @@ from scaling_jax.law import Law
 __all__ = ["default_starts", "linear_parameters", "product_grid", "spread"]
 
 NODES = 512
+ROWS = 256
 MOST_LINEAR = 5
 
 
@@ -126,7 +127,7 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[boo
         gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
         return held, gram, right, jnp.sum(weight * gap**2), size
 
-    return jax.jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, None, axes)))
+    return jax.jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, axes)))
 
 
 def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,12 +162,13 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
         nodes: how many points are tried per fit.
     """
     law = problem.law
+    problem = problem.thinned(ROWS)
     candidates = _candidates(problem, nodes, seed)[:, :, tied]
     candidates = np.where(np.isnan(fixed)[:, None, :], candidates, fixed[:, None, :])
     linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
     if not linear:
         return candidates[:, _ranks(candidates.shape[1], n)]
-    free = np.isnan(fixed[:, list(linear)]).all(axis=0).astype(float)
+    free = np.broadcast_to(np.isnan(fixed[:, list(linear)]), (problem.n_fits, len(linear))).astype(float)
     signed = np.array([np.isfinite(law.label_domains[i].lower) for i in linear])
     flags, structure = problem.sharing
     program = _projector(law, problem.on_log, linear, flags, structure)
@@ -176,7 +178,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
-            equations = program(jnp.asarray(candidates[fits]), jnp.asarray(free), problem.lane_data(fits))
+            equations = program(jnp.asarray(candidates[fits]), jnp.asarray(free[fits]), problem.lane_data(fits))
         found, misfit = _best_linear(tuple(np.asarray(part) for part in equations), linear, signed)
         count = min(per_call, problem.n_fits - first)
         seeds.append(found[:count])

@@ -1,0 +1,96 @@
+"""Runs the study: `python -m benchmarks.thousand_laws --data FOLDER [--laws FILE] [--save]`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report import machine, peak_megabytes, save
+from benchmarks.thousand_laws import compare, protocol
+from benchmarks.thousand_laws.laws import ONE_RUN, OURS, THEIRS, baselines, fit_cells
+
+
+def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.DataFrame:
+    """All laws: those with five free parameters in one batch, those of a single run, with a and alpha borrowed, in another."""
+    free = [s for s in splits if s.info["experiment"] != "one_model"]
+    single = [s for s in splits if s.info["experiment"] == "one_model"]
+    batches = [(part, fixed) for part, fixed in ((free, None), (single, ONE_RUN)) if part]
+    return pd.concat([fit_cells(table, part, how, fixed) for part, fixed in batches], ignore_index=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="folder with checkpoints.csv.gz, and the study's tables to compare with; default: download")
+    parser.add_argument("--laws", help="where to write the table of laws (.csv or .parquet)")
+    parser.add_argument("--experiments", nargs="*", default=list(protocol.EXPERIMENTS))
+    parser.add_argument("--every-cell", action="store_true", help="also the cells the reference fits leave out (windows of Chinchilla)")
+    parser.add_argument("--ours", action="store_true", help="also log-Huber with runs weighted alike")
+    parser.add_argument("--save", action="store_true")
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    table = protocol.read(options.data)
+    splits = [s for e in options.experiments for s in protocol.cells(table, e) if len(s.train)]
+    theirs = compare.reference(options.data) if options.data else None
+    if theirs is not None and not options.every_cell:
+        known = set(theirs[compare.KEYS].astype(object).where(theirs[compare.KEYS].notna(), None).itertuples(index=False, name=None))
+        splits = [s for s in splits if s.label in known]
+    seconds = []
+    for _ in range(2):
+        laws = study(table, splits, THEIRS)
+        seconds.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+    lines = [
+        f"{len(laws):,} laws; cold {seconds[0]:.1f} s with reading, filtering and compiling, warm {seconds[1]:.1f} s; "
+        f"peak {peak_megabytes():.0f} MB",
+        f"status: {laws['status'].value_counts().to_dict()}; fewer rows than parameters: {int(laws['few_rows'].sum())}",
+        str(machine()),
+    ]
+    found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "warm": seconds[1], "peak_mb": peak_megabytes()}
+    hist = laws[laws["experiment"] == "hist"]
+    if len(hist):
+        lines += ["", "macro map, last checkpoint, percent (exact families)", compare.macro_map(hist).round(2).to_string()]
+        whole = hist[hist["pct"] == 1.0].sort_values("n_models").groupby("family").tail(1)
+        lines += ["", whole[["family", "n_models", "n_rows", "are_last30", "are_last1", "status", "unidentified"]].to_string(index=False)]
+        found["pca"] = compare.pca_share(laws)
+        lines.append(f"three components hold {100 * found['pca']:.2f} % of the variance of the laws")
+        found["median ARE, 3 sizes and more"] = float(100 * hist.loc[hist["n_sizes"] >= 3, "are_last30"].median())
+    base = baselines(table, [s for s in splits if s.info["experiment"] == "hist"])
+    if theirs is not None:
+        joined = compare.beside(table, splits, laws, theirs)
+        found |= compare.record(joined)
+        lines += ["", "beside the study's own fits", compare.summary(joined).to_string(index=False)]
+        at_theirs = joined.assign(are_last30=joined["are_last30_theirs"], are_last1=joined["are_last1_theirs"])
+        for who, cells in (("theirs", at_theirs), ("ours", laws)):
+            maps = compare.printed_maps(options.data, pd.concat([cells, base]))
+            share = maps.groupby("map")["gap"].agg(within=lambda g: int((g <= 0.16).sum()), cells="size")
+            lines += ["", f"printed heat maps within 0.16 points, at parameters of {who}", share.to_string()]
+            found[f"maps at {who}"] = share.reset_index().to_dict("records")
+    if options.ours:
+        ours = study(table, splits, OURS)
+        keys = ["experiment", "family", "pct", "n_models", "window"]
+        both = laws.merge(ours, on=keys, suffixes=("", "_ours"))
+        both = both[both["n_sizes"].ge(3) | both["experiment"].eq("one_model")]
+        gain = both.groupby("experiment").apply(_practice, include_groups=False)
+        lines += ["", "median ARE in percent, their objective beside log-Huber with runs weighted alike", gain.to_string()]
+        found["practice"] = gain.reset_index().to_dict("records")
+    print("\n".join(lines))
+    if options.laws:
+        laws.to_parquet(options.laws) if options.laws.endswith("parquet") else laws.to_csv(options.laws, index=False)
+    if options.save:
+        save("thousand_laws", "\n".join(lines), found)
+
+
+def _practice(part: pd.DataFrame) -> pd.Series:
+    theirs, ours = 100 * part["are_last30"], 100 * part["are_last30_ours"]
+    return pd.Series({
+        "cells": len(part), "theirs": np.median(theirs), "ours": np.median(ours), "ours better in": float(np.mean(ours < theirs)),
+        "theirs below 10 %": float(np.mean(theirs < 10)), "ours below 10 %": float(np.mean(ours < 10)),
+    }).round(3)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

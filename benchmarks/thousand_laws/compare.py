@@ -1,0 +1,105 @@
+"""The laws beside the study's: its refitted parameters cell by cell, and the heat maps it printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.thousand_laws.laws import errors
+from scaling_jax.evaluate import Split
+
+KEYS = ["experiment", "family", "pct", "n_models", "window"]
+POINT = 5e-4
+PRINTED = {"hist": "hist", "hist_test1": "hist", "hist_no_cut": "hist_no_cut", "one_model": "one_model", "baseline_best": "base_best",
+           "closer_3": "closer3", "closer_4": "closer4", "scale_down": "scale_down"}  # fmt: skip
+NOT_AVERAGED = ("interv", "5sh", "v0")
+
+
+def reference(folder: str | Path) -> pd.DataFrame:
+    """The study's fits on exact data, as refitted with its own code."""
+    found = pd.read_csv(Path(folder) / "reference_fits.csv.gz")
+    return found[~found["approx"] & found["fitted"]]
+
+
+def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell that both fitted: both objectives on the same rows, and both errors."""
+    joined = laws.merge(theirs[[*KEYS, "a", "b", "e", "alpha", "beta", "are_last30", "are_last1"]], on=KEYS, suffixes=("", "_theirs"))
+    by_label = {s.label: s for s in splits}
+    windows = [None if np.isnan(w) else int(w) for w in joined["window"]]
+    cells = [by_label[key] for key in zip(*(joined[k] for k in KEYS[:-1]), windows, strict=True)]
+    with np.errstate(over="ignore"):
+        numbers = np.column_stack([np.exp(joined[["e", "a", "b"]]), joined[["alpha_theirs", "beta_theirs"]]])
+    at_theirs = errors(table, cells, numbers)
+    joined["squares_theirs"] = at_theirs["squares"]
+    rounding = 64 * np.finfo(float).eps * joined["size"]
+    joined["worse"] = joined["squares"] > joined["squares_theirs"] * (1 + 1e-6) + rounding
+    joined["better"] = joined["squares_theirs"] > joined["squares"] * (1 + 1e-6) + rounding
+    joined["better_1pct"] = joined["squares_theirs"] > joined["squares"] * 1.01 + rounding
+    joined["same"] = ~joined["worse"] & ~joined["better"]
+    joined["identified"] = (joined["status"] == "converged") & (joined["unidentified"] == "")
+    joined["are_gap"] = np.abs(joined["are_last30"] - joined["are_last30_theirs"])
+    return joined
+
+
+def summary(joined: pd.DataFrame) -> pd.DataFrame:
+    """Per experiment: cells, where our objective is better or worse, and the largest gap in ARE where it should be none."""
+    rows = []
+    for name, part in [*joined.groupby("experiment"), ("all", joined)]:
+        level = part[part["same"] & part["identified"]]
+        rows.append({
+            "experiment": name, "cells": len(part), "same": int(part["same"].sum()), "better": int(part["better"].sum()),
+            "better by 1 %": int(part["better_1pct"].sum()), "worse": int(part["worse"].sum()), "identified and same": len(level),
+            "ARE apart > .05": int((level["are_gap"] > POINT).sum()), "underdetermined": int((part["status"] == "underdetermined").sum()),
+            "fewer rows than parameters": int(part["few_rows"].sum()),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def macro_map(laws: pd.DataFrame, column: str = "are_last1") -> pd.DataFrame:
+    """The study's aggregated map in percent: mean within a family, then over families, by number of sizes and p."""
+    part = laws[~laws["family"].str.contains("|".join(NOT_AVERAGED))]
+    part = part.drop_duplicates(["family", "n_sizes", "pct"])
+    sizes = part["n_sizes"].clip(upper=8).astype(int)
+    within = part.assign(sizes=sizes).groupby(["sizes", "pct", "family"])[column].mean()
+    return 100 * within.groupby(["sizes", "pct"]).mean().reset_index().pivot_table(index="sizes", columns="pct", values=column).loc[2:]
+
+
+def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of family heat maps with at least 3 sizes beside the errors of `cells`, matched by label and p."""
+    maps = pd.read_csv(Path(folder) / "published_heatmaps.csv.gz")
+    maps = maps[(maps["level"] == "family") & (maps["metric"] == "are") & maps["experiment"].isin(PRINTED) & ~maps["clipped"]]
+    found = []
+    for name, part in maps.groupby("experiment"):
+        mine = cells[cells["experiment"] == PRINTED[name]].drop(columns="target")
+        if name in ("hist", "hist_test1", "hist_no_cut", "baseline_best", "scale_down"):
+            mine["label"] = mine["n_sizes"]
+            part = part.assign(label=part["row_label"].astype(str).str.extract(r"(\d+)\s*$")[0].astype(float))
+            mine = mine[mine["label"] >= 3].drop_duplicates(["family", "label", "pct"])
+        else:
+            continue
+        part, mine = part.assign(pct=part["x"].astype(float).round(3)), mine.assign(group=mine["family"], pct=mine["pct"].round(3))
+        both = part.merge(mine, on=["group", "label", "pct"])
+        value = np.where(both["target"] == "last_checkpoint", both["are_last1"], both["are_last30"]) * 100
+        found.append(pd.DataFrame({"map": name, "family": both["group"], "gap": np.abs(value - both["value_percent"])}))
+    return pd.concat(found, ignore_index=True)
+
+
+def pca_share(laws: pd.DataFrame) -> float:
+    """Share of the variance of (a, b, e, alpha, beta) that three components hold, over families at their largest law, p = 1."""
+    full = laws[(laws["experiment"] == "hist") & (laws["pct"] == 1.0)].sort_values("n_models").groupby("family").tail(1)
+    points = np.column_stack([np.log(full[["A", "B", "E"]]), full[["alpha", "beta"]]])
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
+    return float(spread[:3].sum() / spread.sum())
+
+
+def record(joined: pd.DataFrame) -> dict[str, Any]:
+    listed = joined[joined["same"] & (joined["are_gap"] > POINT)]
+    columns = [*KEYS, "squares", "squares_theirs", "are_last30", "are_last30_theirs", "status", "unidentified"]
+    return {
+        "by experiment": summary(joined).to_dict("records"),
+        "worse": joined.loc[joined["worse"], columns].to_dict("records"),
+        "same objective, other ARE": listed[columns].to_dict("records"),
+    }
