@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from scaling_jax.result import FitGroups, FitResult
 
-__all__ = ["groups_text", "summary_html", "summary_text"]
+__all__ = ["groups_text", "objective_words", "rows_words", "summary_html", "summary_text"]
 
 WIDTH = 96
 VERDICTS = {
@@ -22,7 +22,8 @@ VERDICTS = {
 }
 
 
-def _objective_words(fit: FitResult) -> str:
+def objective_words(fit: FitResult) -> str:
+    """What was minimised."""
     fields = {k: v for k, v in fit.objective.to_dict().items() if k not in ("kind", "on")}
     inside = "".join(f", {k} {v:g}" for k, v in fields.items() if v)
     scale = "log residuals" if fit.objective.on == "log" else "raw residuals"
@@ -38,14 +39,14 @@ def _facts(fit: FitResult) -> list[tuple[str, str]]:
     facts.append(("Columns", columns))
     if fit.count:
         facts.append(("Counted", ", ".join(f"{k}: {v}" for k, v in fit.count.items())))
-    facts.append(("Rows", _rows_words(fit.record)))
-    facts.append(("Objective", f"{fit.objective_value:.10g}  ({_objective_words(fit)})"))
+    facts.append(("Rows", rows_words(fit.record)))
+    facts.append(("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"))
     facts.append(("Verdict", VERDICTS[c.status]))
     if not fit.reason:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
         facts.append(("Starts", f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
-    return facts
+    return facts + fit.examination
 
 
 def _optimum_words(c: Any) -> str:
@@ -57,7 +58,8 @@ def _optimum_words(c: Any) -> str:
     return f"{gain}; {other}; condition number {c.condition:.1e}"
 
 
-def _rows_words(record: dict[str, Any]) -> str:
+def rows_words(record: dict[str, Any]) -> str:
+    """How many rows were fitted, and why the others were not."""
     words = f"{record.get('rows_used', 0)} fitted"
     if record.get("rows_in_table") not in (None, record.get("rows_used")):
         words += f" of {record['rows_in_table']}"
