@@ -28,7 +28,7 @@ EPS = np.finfo(np.float64).eps
 MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
-OF_ROWS = LaneData(inputs=0, target=0, weight=0, scale=0, numbers=None, tie=None, offset=None, lower=None, upper=None, floor=None)
+OF_ROWS: Any = LaneData(0, 0, 0, 0, None, None, None, None, None, None)  # type: ignore[arg-type]  # axes for vmap, not data
 Given = dict[str, dict[str, Any]]
 
 
@@ -275,7 +275,8 @@ def _inverse(hessian: Any, moving: Any, unit: Any) -> Any:
 def _solved(matrix: Any, right: Any) -> tuple[Any, Any]:
     """matrix^-1 right for a positive definite matrix, and whether it is; Gauss-Jordan, whose plain arithmetic compiles anywhere."""
     k = matrix.shape[0]
-    table, definite = jnp.concatenate([matrix, right], axis=1), True
+    table: Any = jnp.concatenate([matrix, right], axis=1)
+    definite: Any = True
     for j in range(k):
         pivot = table[j, j]
         definite = definite & (pivot > 0)

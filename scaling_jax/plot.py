@@ -12,9 +12,11 @@ from scaling_jax.engine.predict import predict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from scaling_jax.profile import Profile
     from scaling_jax.result import FitResult
+    from scaling_jax.sensitivity import Sensitivity
 
-__all__ = ["curve_data", "curves", "residual_data", "residuals"]
+__all__ = ["curve_data", "curves", "profile", "residual_data", "residuals", "sensitivity"]
 
 POINTS = 100
 MOST_CURVES = 12
@@ -105,6 +107,42 @@ def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
         ax.annotate(str(row), (table.loc[row, "prediction"], table.loc[row, "residual"]), fontsize="small")
     kind = "log(prediction) - log(target)" if fit.objective.on == "log" else "prediction - target"
     ax.set(xlabel="prediction", ylabel=kind)
+    return ax
+
+
+def profile(result: Profile, ax: Axes | None = None) -> Axes:
+    """A profile: the fall in log-likelihood against the parameter's value, with the cut-off and the interval; numbers in `.table`."""
+    ax = _axes(ax)
+    table = result.table[result.table["drop"] <= 4 * result.cutoff]
+    ax.plot(table["value"], table["drop"], "-o", ms=3, lw=1.2)
+    ax.axhline(result.cutoff, color="0.5", lw=0.8, ls="--", label=f"{100 * result.level:g} % cut-off")
+    ax.axvline(result.estimate, color="0.7", lw=0.8)
+    for end, opened in ((result.lower, result.open_below), (result.upper, result.open_above)):
+        if not opened:
+            ax.axvline(end, color="C1", lw=0.8)
+    if table["value"].min() > 0 and table["value"].max() > 10 * table["value"].min():
+        ax.set_xscale("log")
+    ax.set(xlabel=result.name, ylabel="fall in log-likelihood", title=str(result))
+    ax.title.set_fontsize("small")
+    ax.legend(fontsize="small", frameon=False)
+    return ax
+
+
+def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
+    """The answer under every choice, beside the interval of the fit as it stands; numbers in `.table`."""
+    ax = _axes(ax)
+    answer = result.answer[np.isfinite(result.answer)].iloc[::-1]
+    at = np.arange(len(answer))
+    if result.interval is not None:
+        ax.axvspan(*result.interval, color="C0", alpha=0.15, lw=0, label=f"{100 * result.level:g} % interval as fitted")
+        ax.legend(fontsize="small", frameon=False)
+    ax.axvline(answer["as fitted"], color="0.6", lw=0.8)
+    ax.plot(answer, at, "o", ms=5)
+    ax.set_yticks(at, list(answer.index), fontsize="small")
+    if answer.min() > 0 and answer.max() > 10 * answer.min():
+        ax.set_xscale("log")
+    where = ", ".join(f"{name} = {value:.3g}" for name, value in result.at.items())
+    ax.set_xlabel(f"prediction at {where}" if result.flops is None else f"tokens per parameter at {result.flops:.3g} FLOP")
     return ax
 
 
