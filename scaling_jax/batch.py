@@ -351,7 +351,7 @@ def solve_members(
     `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs.
     """
     results: list[FitResult | None] = [None] * len(members)
-    own: list[Any] = weights or [None] * len(members)
+    own: list[Any] = [None] * len(members) if weights is None else list(weights)
     sizes = np.array([len(m) for m in members])
     edges = _buckets(sizes)
     assigned = np.searchsorted(edges, sizes)

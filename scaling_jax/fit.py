@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scaling_jax.batch import MEASURE, fixed_numbers, make_spec, solve_members
-from scaling_jax.data import DataError, as_frame, read_runs
+from scaling_jax.data import DataError, as_frame, names_columns, read_runs
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective
 from scaling_jax.result import FitGroups, FitResult
@@ -108,7 +108,7 @@ def fit_groups(
     Args:
         law: the law.
         runs: the table, as in `fit`.
-        by: column (or array, or function) naming the group of each row.
+        by: column (or several, or an array, or a function) naming the group of each row; several give tuples as keys.
         fixed: parameter -> value, or per group a mapping key -> value, or the name of a column constant within groups.
         shared: parameters that take one value for all groups, fitted jointly (Zhang et al. 2024, arXiv:2402.17193, fit theirs
             this way); the others stay free in each group.
@@ -192,7 +192,7 @@ def _column_per_group(runs: Any, by: Any, column: str, name: str) -> dict[Any, f
     table = as_frame(runs)
     if column not in table.columns:
         raise DataError(f"There is no column '{column}' for fixed parameter '{name}'.")
-    keys = by if isinstance(by, str) else np.asarray(by(table) if callable(by) else by)
+    keys = by if isinstance(by, str) else list(by) if names_columns(by) else np.asarray(by(table) if callable(by) else by)
     values = table.groupby(keys)[column].agg(["min", "max"])
     if len(varying := values.index[values["min"] != values["max"]]):
         raise DataError(f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there.")

@@ -53,7 +53,7 @@ def compute_optimal(source: Any, flops: Any, *, level: float | None = None, give
     >>> printed = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
     >>> plan = sj.compute_optimal((sj.laws.chinchilla, printed), flops=[5.76e23])
     >>> [f"{value:.3g}" for value in plan.iloc[0, :5]]
-    ['5.76e+23', '3.22e+10', '2.98e+12', '1.93', '92.7']
+    ['5.76e+23', '3.22e+10', '2.98e+12', '1.93', '92.6']
     """
     budgets = budgets_of(flops)
     if hasattr(source, "optimal"):
@@ -230,7 +230,7 @@ def _quantile(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def _fitted_compute(fit: Any) -> tuple[float, float] | None:
-    runs = getattr(fit, "runs", None)
+    runs = fit.data() if getattr(fit, "runs", None) is not None else None
     if runs is None or not {"N", "D"} <= set(runs.inputs):
         return None
     flops = TOKENS_FLOP * runs.inputs["N"] * runs.inputs["D"]

@@ -147,7 +147,8 @@ class FitResult(Examined):
         Args:
             other: a table, or a mapping of inputs to numbers or arrays; columns are found by the law's input names or by
                 the columns the fit was given.
-            interval: None, "confidence" (band of the mean curve) or "prediction" (of a new run), from the bootstrap.
+            interval: None, "confidence" (band of the mean curve) or "prediction" (of a new run, widened beyond the data by
+                what laws were measured to err there), from 1,000 bootstrap refits (cached); see `Draws.predict`.
             level: probability between the two ends of the band.
 
         Returns:
@@ -450,6 +451,29 @@ class FitGroups(Mapping):
     def predict(self, other: Any) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""
         return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
+
+    def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None) -> dict[Any, Draws]:
+        """Bootstrap replicates of every group that was fitted, all in one batch; see `FitResult.bootstrap`.
+
+        Parameters that all groups share are held at their joint value. Each group is resampled independently.
+
+        Args:
+            n: replicates per group.
+            seed: of the resampling.
+            method, scale: as in `FitResult.bootstrap`.
+
+        Returns:
+            A dict from the group's key to its `Draws`.
+
+        >>> import scaling_jax as sj
+        >>> table = {"x": [1, 2, 4, 8] * 2, "loss": [4, 3, 2.1, 1.5, 9, 6, 4.5, 3], "family": list("aaaabbbb")}
+        >>> draws = sj.fit_groups(sj.laws.power_law, table, by="family").bootstrap(50)
+        >>> [len(d.params) for d in draws.values()]
+        [50, 50]
+        """
+        from scaling_jax.uncertainty import bootstrap_groups
+
+        return bootstrap_groups(self, n, seed, method, scale)
 
     def summary(self) -> str:
         """One line per group, and how many need a second look."""

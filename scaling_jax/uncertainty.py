@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 
+WIDENING = 4.1  # residual scales per decade beyond the data, at 90 %: the smallest that covers in benchmarks/coverage_real.py
 METHODS = {
     "run": "training runs resampled with replacement",
     "row": "rows resampled with replacement",
@@ -104,12 +106,15 @@ class Draws:
 
         Args:
             other: a table or mapping of inputs, as in `FitResult.predict`.
-            interval: "confidence" for the mean curve, "prediction" for a new run (its scatter included).
+            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show: its
+                scatter included, and widened by 4.1 residual scales per decade beyond the data, because laws are wrong
+                there (docs/uncertainty.md; benchmarks/coverage_real.py).
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
 
         Returns:
-            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the inputs).
+            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the inputs);
+            `.attrs["method"]` says in words how the band was made.
 
         Raises:
             ValueError: for another kind of interval or level.
@@ -119,14 +124,23 @@ class Draws:
         tail = tail_of(level)
         inputs = self.fit.inputs_of(other)
         draws = predict(self.fit.law, self.numbers, inputs)
+        beyond = extrapolation(self.fit, inputs)
+        words = self.method
+        widening = np.zeros(len(beyond))
         if interval == "prediction":
             draws = _scattered(self.fit, draws, np.random.default_rng(seed))
-        return pd.DataFrame({
+            widening = _widening(self.fit, beyond, level)
+            words += ", a run's own scatter added, widened with the distance beyond the data"
+        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
+        on_log = self.fit.objective.on == "log"
+        table = pd.DataFrame({
             "prediction": predict(self.fit.law, self.fit.numbers, inputs)[0],
-            "lower": np.nanquantile(draws, tail, axis=0),
-            "upper": np.nanquantile(draws, 1 - tail, axis=0),
-            "extrapolation": extrapolation(self.fit, inputs),
+            "lower": lower * np.exp(-widening) if on_log else lower - widening,
+            "upper": upper * np.exp(widening) if on_log else upper + widening,
+            "extrapolation": beyond,
         })  # fmt: skip
+        table.attrs["method"] = f"{len(self.numbers):,} replicates: {words}"
+        return table
 
     def __repr__(self) -> str:
         return f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {100 * self.moved:.1f} % in another basin>"
@@ -251,10 +265,27 @@ def _resampled_targets(fit: FitResult, n: int, rng: np.random.Generator) -> np.n
 
 def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Adds a new run's scatter to each draw: a residual of the fit, drawn whole."""
-    runs = fit.data()
-    spread = np.sqrt(len(runs) / max(len(runs) - int(fit.evidence.free.sum()), 1))
-    noise = -spread * fit.residuals[rng.integers(len(runs), size=draws.shape)]
+    pool = _run_residuals(fit)
+    noise = -rng.choice(pool, draws.shape)
     return draws * np.exp(noise) if fit.objective.on == "log" else draws + noise
+
+
+def _run_residuals(fit: FitResult) -> np.ndarray:
+    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has absorbed."""
+    runs = fit.data()
+    residuals = fit.residuals if runs.target_se is None else fit.residuals * np.median(runs.target_se)
+    if runs.run is not None:
+        size = sum(np.log(np.maximum(column, np.finfo(float).tiny)) for column in runs.inputs.values())
+        last = pd.Series(size).groupby(runs.run).idxmax()
+        residuals = residuals[last.to_numpy()]
+    left = max(len(residuals) - int(fit.evidence.free.sum()), 1)
+    return residuals * np.sqrt(len(residuals) / left)
+
+
+def _widening(fit: FitResult, beyond: np.ndarray, level: float) -> np.ndarray:
+    """How far the law itself errs beyond its data, on the objective's scale."""
+    share = NormalDist().inv_cdf(1 - tail_of(level)) / NormalDist().inv_cdf(0.95)
+    return WIDENING * share * beyond * np.sqrt(np.mean(_run_residuals(fit) ** 2))
 
 
 def refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:

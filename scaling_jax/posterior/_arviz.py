@@ -55,7 +55,7 @@ def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None
     if design.run_effects:
         coords["run"] = [str(label) for g in groups for label in _run_names(rows[g])] if keys is None else np.arange(len(blocks))
     by_row = {name: ["row"] for name in (*target, *constant)}
-    parts: dict[str, dict[str, np.ndarray]] = {
+    parts: dict[str, Any] = {
         "posterior": posterior,
         "sample_stats": {"diverging": chains.diverging, "n_steps": chains.n_steps, "lp": -chains.energy},
         "posterior_predictive": {TARGET: predictive[:, :, places]},

@@ -105,12 +105,12 @@ def _numbers(fits: Sequence[FitResult], name: str) -> np.ndarray:
 
 
 def _repeats(runs: Runs) -> bool:
-    used = runs.run[runs.weight > 0]
+    used = np.asarray(runs.run)[runs.weight > 0]
     return len(np.unique(used)) < len(used)
 
 
 def _blocks(runs: Runs, run_effects: bool) -> np.ndarray:
-    return np.unique(runs.run, return_inverse=True)[1] if run_effects else np.zeros(len(runs), dtype=int)
+    return np.unique(np.asarray(runs.run), return_inverse=True)[1] if run_effects else np.zeros(len(runs), dtype=int)
 
 
 def _table(

@@ -90,7 +90,8 @@ def start_coordinates(design: Design, table: Table, common: dict[str, Any], own:
 
 def _values(design: Design, table: Table, phi: Any, theta: Any) -> tuple[dict[str, Any], Any, Any]:
     """Natural values, and the log-Jacobian per group (groups,) and of the common ones ()."""
-    values, of_group, of_common = {}, jnp.zeros(design.n_groups), 0.0
+    values: dict[str, Any] = {}
+    of_group, of_common = jnp.zeros(design.n_groups), jnp.zeros(())
     for name, x in _named(design.common, phi).items():
         map_ = _bijection(design, table, name)
         values[name] = map_(x)
@@ -159,13 +160,15 @@ def _population(design: Design, table: Table, phi: Any) -> tuple[Any, Any]:
     for name, shape in design.own.items():
         n = int(np.prod(shape, dtype=int))
         if name not in design.pooled:
-            means.append(jnp.zeros(n)), precisions.append(jnp.zeros(n))
+            means.append(jnp.zeros(n))
+            precisions.append(jnp.zeros(n))
             continue
         pair = []
         for word in (f"{name}_mean", f"{name}_sd"):
             value = table.held[word] if word in design.held else _bijection(design, table, word)(common[word])
             pair.append(jnp.broadcast_to(jnp.ravel(value), (n,)))
-        means.append(pair[0]), precisions.append(pair[1] ** -2.0)
+        means.append(pair[0])
+        precisions.append(pair[1] ** -2.0)
     return jnp.concatenate(means), jnp.concatenate(precisions)
 
 

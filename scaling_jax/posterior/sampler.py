@@ -96,8 +96,8 @@ def run_nuts(design: Design, table: Table, start: tuple[Any, Any], settings: Set
         state, piece = found.advance(table, geometry, state)
         kept.append(jax.tree.map(np.asarray, piece))
         progress(min(done + PIECE, total), total)
-    u, diverging, n_steps, energy = (np.concatenate(p, axis=1)[:, settings.warmup : total] for p in zip(*kept, strict=True))
-    return Chains(_sites(found, design, table, geometry, u), diverging, n_steps, energy)
+    z, diverging, n_steps, energy = (np.concatenate(p, axis=1)[:, settings.warmup : total] for p in zip(*kept, strict=True))
+    return Chains(_sites(found, design, table, geometry, z), diverging, n_steps, energy)
 
 
 def run_laplace(design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any) -> Chains:
