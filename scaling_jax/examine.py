@@ -208,11 +208,12 @@ class Examined:
     def examination(self: Any) -> list[tuple[str, str]]:
         """What `summary()` says about influence, lack of fit, the backtest and other choices: names and sentences, cached."""
         from scaling_jax.local import influence_words, lack_of_fit_words
+        from scaling_jax.sensitivity import sensitivity
 
         if self.reason or self.runs is None or self.status in ("failed", "underdetermined", "not_converged") or self.shared:
             return []
         found = [("Influence", influence_words(self)), ("Replicates", lack_of_fit_words(self))]
         if int((self.data().weight > 0).sum()) >= 3 * int(self.evidence.free.sum()):
             tested = self.backtest()
-            found += [("Backtest", str(tested) if tested else ""), ("Choices", str(self.sensitivity()))]
+            found += [("Backtest", str(tested) if tested else ""), ("Choices", str(sensitivity(self, alike=True)))]
         return [(name, words) for name, words in found if words]

@@ -85,9 +85,16 @@ def sensitivity(
     columns: Mapping[str, Mapping[str, Any]] | None = None,
     highest: Sequence[int] | None = None,
     level: float | None = 0.9,
+    alike: bool = False,
 ) -> Sensitivity:
-    """Refits a table under other defensible choices; see `FitResult.sensitivity`."""
+    """Refits a table under other defensible choices; see `FitResult.sensitivity`.
+
+    With `alike` only those whose residuals are on the fit's own scale, with or without a corner as its own: one program compiles.
+    """
     variants = choices(fit, columns, highest)
+    if alike:
+        mine = (fit.objective.on, fit.objective.smooth)
+        variants = [v for v in variants if (v.objective.on, v.objective.smooth) == mine]
     numbers, _ = solve_variants(fit, variants)
     numbers = np.concatenate([fit.numbers[None], numbers])
     place = fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
