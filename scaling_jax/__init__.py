@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scaling_jax.chains import chain
     from scaling_jax.compare import compare_laws
     from scaling_jax.design import v_optimal
+    from scaling_jax.inference import inference_optimal
     from scaling_jax.plan import allocation_exponents, compute_optimal
     from scaling_jax.selection import select
     from scaling_jax.wandb import read_wandb
@@ -60,6 +61,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_groups",
+    "inference_optimal",
     "law",
     "laws",
     "plot",
@@ -77,6 +79,7 @@ _LAZY = {
     "chain": ("scaling_jax.chains", "chain"),
     "compare_laws": ("scaling_jax.compare", "compare_laws"),
     "v_optimal": ("scaling_jax.design", "v_optimal"),
+    "inference_optimal": ("scaling_jax.inference", "inference_optimal"),
     "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
     "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
     "evaluate": ("scaling_jax.evaluate", None),
