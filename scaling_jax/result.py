@@ -453,24 +453,7 @@ class FitGroups(Mapping):
         return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
 
     def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None) -> dict[Any, Draws]:
-        """Bootstrap replicates of every group that was fitted, all in one batch; see `FitResult.bootstrap`.
-
-        Parameters that all groups share are held at their joint value. Each group is resampled independently.
-
-        Args:
-            n: replicates per group.
-            seed: of the resampling.
-            method, scale: as in `FitResult.bootstrap`.
-
-        Returns:
-            A dict from the group's key to its `Draws`.
-
-        >>> import scaling_jax as sj
-        >>> table = {"x": [1, 2, 4, 8] * 2, "loss": [4, 3, 2.1, 1.5, 9, 6, 4.5, 3], "family": list("aaaabbbb")}
-        >>> draws = sj.fit_groups(sj.laws.power_law, table, by="family").bootstrap(50)
-        >>> [len(d.params) for d in draws.values()]
-        [50, 50]
-        """
+        """`FitResult.bootstrap` of every fitted group in one batch: a dict from key to `Draws`; shared parameters stay at their value."""
         from scaling_jax.uncertainty import bootstrap_groups
 
         return bootstrap_groups(self, n, seed, method, scale)

@@ -136,3 +136,33 @@ def test_fixed_and_tied_parameters_stay_so(runs240: pd.DataFrame) -> None:
     draws = fit.bootstrap(20)
     assert (draws.params["E"] == 1.8).all()
     np.testing.assert_allclose(draws.params["alpha"], draws.params["beta"], rtol=1e-12)
+
+
+def test_every_group_is_bootstrapped_in_one_batch_as_if_alone() -> None:
+    """Ragged groups, one of them without a fit: each replicate is the optimum of its own resampled table."""
+    rng = np.random.default_rng(3)
+    sizes = {"a": 12, "b": 20}
+    x = np.concatenate([np.geomspace(1, 100, n) for n in sizes.values()])
+    table = pd.DataFrame(
+        {"x": x, "loss": 5 * x**-0.3 * np.exp(rng.normal(0, 0.02, len(x))), "family": np.repeat(list(sizes), list(sizes.values()))}
+    )
+    fits = sj.fit_groups(sj.laws.power_law, table, by="family", objective=sj.SquaredError())
+    draws = fits.bootstrap(100, seed=1)
+    assert list(draws) == ["a", "b"]
+    log = np.log(table[["x", "loss"]].to_numpy())
+    for i, key in enumerate(sizes):
+        mine = log[(table["family"] == key).to_numpy()]
+        picked = np.random.default_rng([1, i]).integers(len(mine), size=(100, len(mine)))
+        slopes = [-np.polyfit(*mine[rows].T, 1)[0] for rows in picked]
+        np.testing.assert_allclose(draws[key].params["alpha"], slopes, rtol=1e-6)
+
+
+def test_a_new_run_is_less_certain_the_further_it_lies_beyond_the_data(line: sj.FitResult) -> None:
+    """Beyond the widening of the mean curve: 4.1 residual scales per decade, none inside the data; the table says how."""
+    at = {"x": [30.0, 1e4, 1e5]}
+    new = line.predict(at, interval="prediction")
+    scale = np.sqrt(np.sum(line.residuals**2) / 22)
+    half = np.log(new["upper"] / new["prediction"])
+    assert half[0] < 3 * scale
+    assert half[1] > 4.1 * scale and half[2] > 8.2 * scale
+    assert "widened" in new.attrs["method"] and "1,000 replicates" in new.attrs["method"]
