@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.chains import chain
     from scaling_jax.compare import compare_laws
+    from scaling_jax.crossing import critical_size
     from scaling_jax.design import v_optimal
     from scaling_jax.inference import inference_optimal
     from scaling_jax.plan import allocation_exponents, compute_optimal
@@ -57,6 +58,7 @@ __all__ = [
     "compare_laws",
     "components",
     "compute_optimal",
+    "critical_size",
     "datasets",
     "evaluate",
     "fit",
@@ -80,6 +82,7 @@ _LAZY = {
     "compare_laws": ("scaling_jax.compare", "compare_laws"),
     "v_optimal": ("scaling_jax.design", "v_optimal"),
     "inference_optimal": ("scaling_jax.inference", "inference_optimal"),
+    "critical_size": ("scaling_jax.crossing", "critical_size"),
     "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
     "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
     "evaluate": ("scaling_jax.evaluate", None),
