@@ -156,7 +156,7 @@ def test_pooling_lends_strength_to_a_group_with_two_sizes(families):
     assert list(pooled) == list(families)
     assert {"alpha_mean", "alpha_sd", "run_sd"} <= set(pooled.population.columns)
     for i, key in enumerate(pooled):
-        row = pooled[key].conf_int(0.99).loc["alpha"]
+        row = pooled[key].conf_int(0.999).loc["alpha"]  # four intervals: one misses in 250 runs of this test
         assert row["lower"] < 0.30 + 0.02 * i < row["upper"]
     assert "4 groups, alpha, beta pooled" in pooled.summary()
 

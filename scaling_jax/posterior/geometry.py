@@ -175,7 +175,8 @@ def _population(design: Design, table: Table, phi: Any) -> tuple[Any, Any]:
 def _groups(design: Design, table: Table, geometry: Geometry, phi: Any, u: Any) -> tuple[Any, Any]:
     """theta (groups, k) given phi and standard coordinates, and the log-determinant ()."""
     if not design.common:
-        return geometry.theta + jnp.einsum("gij,gj->gi", geometry.factor, u), jnp.sum(jnp.linalg.slogdet(geometry.factor)[1])
+        log_determinant = jnp.sum(jnp.log(jnp.diagonal(geometry.factor, axis1=-2, axis2=-1)))
+        return geometry.theta + jnp.einsum("gij,gj->gi", geometry.factor, u), log_determinant
     mean, precision = _population(design, table, phi)
     push = precision * (mean - geometry.theta) - geometry.slope - geometry.cross @ (phi - geometry.phi)
     lower = jnp.linalg.cholesky(geometry.curvature + jnp.diag(precision))
@@ -197,6 +198,7 @@ def potential(design: Design, table: Table, geometry: Geometry, u: Any) -> Any:
     phi = geometry.phi + geometry.phi_factor @ u_phi
     theta, log_determinant = _groups(design, table, geometry, phi, u_theta)
     of_group, of_common = energies(design, table, phi, theta, u_offset)
+    log_determinant += jnp.sum(jnp.log(jnp.diagonal(geometry.phi_factor)))
     return jnp.sum(of_group) + of_common - log_determinant
 
 
