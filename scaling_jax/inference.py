@@ -25,7 +25,7 @@ def inference_optimal(
     The run is also the cheapest that reaches its loss: both problems have the same first-order condition.
 
     Args:
-        source, level, given: as in `compute_optimal`; an `sj.isoflop` or `sj.envelope` result holds no law to plan from.
+        source, level, given: as in `compute_optimal`; an `sj.isoflop` result holds no law to plan from.
         flops: budgets for training and inference together, FLOP.
         served: tokens of inference D_inf over the model's life.
 

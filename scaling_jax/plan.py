@@ -31,7 +31,7 @@ def compute_optimal(source: Any, flops: Any, *, level: float | None = None, give
       \quad G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
 
     Args:
-        source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` or `sj.envelope` result.
+        source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
             The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a search over D.
         flops: training budgets, FLOP.
         level: probability between the two ends of the intervals. None: .9 where draws are given, and no intervals for a bare

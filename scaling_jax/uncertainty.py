@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 
-WIDENING = 4.1  # residual scales per decade beyond the data, at 90 %: the smallest that covers in benchmarks/coverage_real.py
+WIDENING = 4.1  # residual scales per decade beyond the data, at 90 %: 440 real extrapolations of 36 families, suites left out in turn
 METHODS = {
     "run": "training runs resampled with replacement",
     "row": "rows resampled with replacement",
@@ -108,7 +108,7 @@ class Draws:
             other: a table or mapping of inputs, as in `FitResult.predict`.
             interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show: its
                 scatter included, and widened by 4.1 residual scales per decade beyond the data, because laws are wrong
-                there (docs/uncertainty.md; benchmarks/coverage_real.py).
+                there.
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
 
