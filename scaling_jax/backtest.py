@@ -50,7 +50,7 @@ class Backtest:
     def missed(self) -> bool:
         """Whether fewer rows lie inside than the level allows, two binomial standard deviations granted."""
         n = len(self.table)
-        return self.coverage * n < self.level * n - EXPECTED_MISSES * np.sqrt(n * self.level * (1 - self.level)) - 1e-9
+        return bool(self.coverage * n < self.level * n - EXPECTED_MISSES * np.sqrt(n * self.level * (1 - self.level)) - 1e-9)
 
     def __str__(self) -> str:
         n = len(self.table)

@@ -38,7 +38,7 @@ class Examined:
         >>> loss = 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]
         >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
         >>> round(float(fit.cov().loc["alpha", "alpha"] ** 0.5), 4)
-        0.0024
+        0.0023
         """
         from scaling_jax.local import covariance
 
@@ -104,7 +104,7 @@ class Examined:
         >>> loss = 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]
         >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
         >>> print(fit.profile("alpha"))
-        alpha = 0.50269, 90 % likelihood interval 0.4979 to 0.50749
+        alpha = 0.50247, 90 % likelihood interval 0.49761 to 0.50733
         """
         from scaling_jax.profile import profile
 
