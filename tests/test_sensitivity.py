@@ -97,7 +97,7 @@ def test_the_profile_is_exact_on_a_straight_line(line: sj.FitResult) -> None:
 
 
 def test_likelihood_intervals_cover_where_the_model_is_right() -> None:
-    """150 tables of 24 runs, nominal 90 %: chi-squared cut-offs are a little narrow at n = 24; four binomial standard errors."""
+    """Here the drop is n/2 log(f / f_min), so 90 % nominal covers P(t_22^2 < 22 (exp(2.7055 / 24) - 1)) = .880: fifteen tables agree."""
     rng = np.random.default_rng(11)
     x = np.geomspace(1, 1e3, 24)
     inside = 0
@@ -105,7 +105,7 @@ def test_likelihood_intervals_cover_where_the_model_is_right() -> None:
         loss = 5 * x**-0.3 * np.exp(rng.normal(0, 0.02, 24))
         found = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError()).profile("alpha", points=8)
         inside += found.lower <= 0.3 <= found.upper
-    assert inside >= 10  # P(X < 10 | 15, .88) is under .1 %
+    assert inside >= 9  # P(X < 9) is under .2 %
 
 
 def test_a_flat_profile_is_called_open() -> None:
