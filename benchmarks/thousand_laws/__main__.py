@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.report import machine, peak_megabytes, save
 from benchmarks.thousand_laws import compare, protocol
 from benchmarks.thousand_laws.laws import ONE_RUN, OURS, THEIRS, baselines, fit_cells
+from benchmarks.thousand_laws.scipy_side import curve_fit_cell
 
 
 def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.DataFrame:
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="*", default=list(protocol.EXPERIMENTS))
     parser.add_argument("--every-cell", action="store_true", help="also the cells the reference fits leave out (windows of Chinchilla)")
     parser.add_argument("--ours", action="store_true", help="also log-Huber with runs weighted alike")
+    parser.add_argument("--scipy", type=int, default=0, help="time SciPy with the study's settings on so many random cells")
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     begun = time.perf_counter()
@@ -50,6 +52,23 @@ def main() -> None:
         str(machine()),
     ]
     found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "warm": seconds[1], "peak_mb": peak_megabytes()}
+    if options.scipy:
+        chosen = np.random.default_rng(0).choice(len(splits), min(options.scipy, len(splits)), replace=False)
+        sample = [splits[i] for i in chosen]
+        ours = []
+        for _ in range(2):
+            begun = time.perf_counter()
+            study(table, sample, THEIRS)
+            ours.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        failed = sum(not curve_fit_cell(table, split) for split in sample)
+        scipy_seconds = time.perf_counter() - begun
+        found["scipy sample"] = {"cells": len(sample), "scipy": scipy_seconds, "ours": ours[1], "failed": failed}
+        lines.append(
+            f"the same {len(sample)} random cells: SciPy {scipy_seconds:.1f} s from one start ({failed} raised), ours {ours[1]:.1f} s "
+            f"from six with certificates; per law over the whole study {1e3 * seconds[1] / len(laws):.1f} ms against "
+            f"{1e3 * scipy_seconds / len(sample):.1f} ms, ratio {scipy_seconds / len(sample) / (seconds[1] / len(laws)):.1f}"
+        )
     hist = laws[laws["experiment"] == "hist"]
     if len(hist):
         lines += ["", "macro map, last checkpoint, percent (exact families)", compare.macro_map(hist).round(2).to_string()]

@@ -46,13 +46,15 @@ def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.
     miss = [loss[t] - p for t, p in zip(tests, predictions(table, tests, numbers), strict=True)]
     fitted = [loss[s.train] - p for s, p in zip(splits, predictions(table, [s.train for s in splits], numbers), strict=True)]
     found: dict[str, list[float]] = {name: [] for name in ("are_last30", "are_last1", "signed_last30", "huber_last30", "huber_last1")}
+    tokens = table["tokens_seen"].to_numpy()
     for split, m in zip(splits, miss, strict=True):
+        last = int(np.argmax(tokens[split.test]))
         share, huber = m / loss[split.test], np.where(np.abs(m) <= 0.01, m**2 / 2, 0.01 * (np.abs(m) - 0.005))
         found["are_last30"].append(float(np.mean(np.abs(share))))
-        found["are_last1"].append(float(np.abs(share[-1])))
+        found["are_last1"].append(float(np.abs(share[last])))
         found["signed_last30"].append(float(-np.mean(share)))
         found["huber_last30"].append(float(np.mean(huber)))
-        found["huber_last1"].append(float(huber[-1]))
+        found["huber_last1"].append(float(huber[last]))
     squares = {"squares": [float(m @ m) for m in fitted], "size": [float(loss[s.train] @ loss[s.train]) for s in splits]}
     return pd.DataFrame(found | squares)
 
@@ -70,13 +72,15 @@ def predictions(table: pd.DataFrame, rows: list[np.ndarray], numbers: np.ndarray
 
 def baselines(table: pd.DataFrame, splits: list[Split]) -> pd.DataFrame:
     """What no law would say: the lowest training loss, and the mean of the last five rows."""
-    loss = table["loss"].to_numpy(float)
+    loss, tokens = table["loss"].to_numpy(float), table["tokens_seen"].to_numpy()
     rows = []
     for split in splits:
-        if len(split.train):
-            for name, guess in (("base_best", loss[split.train].min()), ("base_last", _last(table, split, loss))):
-                share = np.abs(loss[split.test] - guess) / loss[split.test]
-                rows.append(split.info | {"experiment": name, "are_last30": share.mean(), "are_last1": share[-1]})
+        if not len(split.train):
+            continue
+        last = int(np.argmax(tokens[split.test]))
+        for name, guess in (("base_best", loss[split.train].min()), ("base_last", _last(table, split, loss))):
+            share = np.abs(loss[split.test] - guess) / loss[split.test]
+            rows.append(split.info | {"experiment": name, "are_last30": share.mean(), "are_last1": share[last]})
     return pd.DataFrame(rows)
 
 
