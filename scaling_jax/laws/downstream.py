@@ -71,13 +71,13 @@ def _accuracy_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[
     priors={"a": ("normal", -0.6, 0.3), "b": ("normal", 0.9, 0.2), "k": ("halfnormal", 0.0, 5.0), "L0": ("halfnormal", 0.0, 1.0)},
     target="acc",
 )
-def ladder_accuracy(loss, *, b: Unit, a, k: NonNegative, L0: NonNegative):
+def ladder_accuracy(loss: NonNegative, *, b: Unit, a, k: NonNegative, L0: NonNegative):
     r"""Accuracy of a task from its loss: the second step of a model ladder.
 
     $$\mathrm{Acc}(L) = b + \frac{a}{1 + e^{-k(L - L_0)}}$$
 
     Args:
-        loss: task loss, bits per byte.
+        loss: task loss, bits per byte; 0 is legal.
         b: accuracy at a loss of zero.
         a: change towards a high loss, between -1 and 0; b + a is the chance level.
         k, L0: steepness and midpoint.
