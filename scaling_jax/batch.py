@@ -37,6 +37,7 @@ __all__ = [
     "fixed_numbers",
     "make_spec",
     "natural_numbers",
+    "padded_lengths",
     "respec",
     "search_points",
     "solve_members",
@@ -45,9 +46,10 @@ __all__ = [
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
-WORTH_A_PROGRAM = 50_000  # padded rows, over all fits, whose time compiling one more program costs
+WORTH_A_PROGRAM = 150_000  # padded rows, over all fits, whose time compiling one more program costs
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
+SEARCH_ROWS = 192  # of each of many fits; from the ends of the search lanes go on on all rows
 MEASURE = LM(max_steps=1)
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
@@ -181,7 +183,7 @@ def _labels_of(law: Law, name: str) -> list[str]:
     return next(p.labels for p in law.parameters if p.name == name)
 
 
-def _buckets(sizes: np.ndarray) -> list[int]:
+def padded_lengths(sizes: np.ndarray) -> list[int]:
     """Padded lengths that cover all sizes: few, for each is a program to compile, and more where much padding would be saved."""
     counts = np.bincount([bucket(int(s)) for s in sizes])
     choices = np.flatnonzero(counts).tolist()
@@ -299,17 +301,17 @@ def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tupl
     return points[:, leader]
 
 
-def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray) -> np.ndarray:
+def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool) -> np.ndarray:
     """Start points in natural units, (fits, starts, labels)."""
     if isinstance(spec.starts, np.ndarray):
         return np.broadcast_to(spec.starts, (problem.n_fits, *spec.starts.shape)).copy()
-    nodes = spec.starts or (96 if problem.n_fits > FEW_FITS else 512)
-    return default_starts(problem, fixed, tied_index(spec), n=_n_starts(spec, problem.n_fits), nodes=nodes)
+    nodes = spec.starts or (512 if few else 96)
+    return default_starts(problem, fixed, tied_index(spec), n=_n_starts(spec, few), nodes=nodes)
 
 
-def _n_starts(spec: Spec, n_fits: int) -> int:
+def _n_starts(spec: Spec, few: bool) -> int:
     if spec.starts is None:
-        return 6 if n_fits > FEW_FITS else 32
+        return 32 if few else 6
     return len(spec.starts) if isinstance(spec.starts, np.ndarray) else spec.starts
 
 
@@ -352,8 +354,9 @@ def solve_members(
     """
     results: list[FitResult | None] = [None] * len(members)
     own: list[Any] = [None] * len(members) if weights is None else list(weights)
+    few = len(members) <= FEW_FITS
     sizes = np.array([len(m) for m in members])
-    edges = _buckets(sizes)
+    edges = padded_lengths(sizes)
     assigned = np.searchsorted(edges, sizes)
     with progress_bar(len(members)) as progress:
         for b in range(len(edges)):
@@ -362,11 +365,11 @@ def solve_members(
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
                 problem, free = build_problem(spec, runs, part, fixed[which], weights and [weights[i] for i in which])
-                device = spec.device or default_device(len(part) * _n_starts(spec, len(part)) * problem.n_rows)
-                compile_ahead(problem, spec.solver, 1, device)
+                device = spec.device or default_device(len(part) * _n_starts(spec, few) * problem.n_rows)
+                compile_ahead(problem if few else problem.thinned(SEARCH_ROWS), spec.solver, 1, device)
                 measure_ahead(problem, device)
-                points = _start_points(spec, problem, fixed[which]) if starts is None else starts[which]
-                solution = _run(spec, problem, free, points, runs, part, polish_steps, device, progress)
+                points = _start_points(spec, problem, fixed[which], few) if starts is None else starts[which]
+                solution = _run(spec, problem, free, points, runs, part, few, polish_steps, device, progress)
                 for f, i in enumerate(which):
                     results[i] = _result(spec, Part(runs, members[i], own[i]), problem, solution, free, f, keys[i], fixed[i])
     return [r for r in results if r is not None]
@@ -379,12 +382,12 @@ def _run(
     points: np.ndarray,
     runs: Runs,
     members: list[np.ndarray],
+    few: bool,
     polish_steps: int,
     device: Any,
     progress: Any,
 ) -> Solution:
     starts = search_points(spec.law, points, free)
-    few = problem.n_fits <= FEW_FITS
     return solve(
         problem,
         starts,
@@ -394,6 +397,7 @@ def _run(
         polish=32 if few else 2,
         polish_steps=polish_steps,
         smooth=spec.objective.smooth,
+        search_rows=None if few or not spec.screen else SEARCH_ROWS,
         roughness=None if spec.objective.smooth else _roughness(runs, members, spec.objective.on == "log"),
         device=device,
         progress=progress,
@@ -464,4 +468,6 @@ def _distinct(z: np.ndarray, values: np.ndarray, most: int = 4) -> np.ndarray:
 
 def respec(fitted: FitResult) -> Spec:
     """The specification that a result was fitted under, for refits."""
-    return make_spec(fitted.law, fitted.objective, fitted.fixed, fitted.tied)
+    held = fitted.fixed
+    fixed = {p.name: np.reshape([held[label] for label in p.labels], p.shape) for p in fitted.law.parameters if p.labels[0] in held}
+    return make_spec(fitted.law, fitted.objective, fixed, fitted.tied)

@@ -19,8 +19,8 @@ def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.Dat
     """All laws: those with five free parameters in one batch, those of a single run, with a and alpha borrowed, in another."""
     free = [s for s in splits if s.info["experiment"] != "one_model"]
     single = [s for s in splits if s.info["experiment"] == "one_model"]
-    batches = [(part, fixed) for part, fixed in ((free, None), (single, ONE_RUN)) if part]
-    return pd.concat([fit_cells(table, part, how, fixed) for part, fixed in batches], ignore_index=True)
+    batches = [(part, borrowed) for part, borrowed in ((free, ()), (single, ONE_RUN)) if part]
+    return pd.concat([fit_cells(table, part, how, borrowed) for part, borrowed in batches], ignore_index=True)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.thousand_laws.laws import errors
+from benchmarks.thousand_laws.laws import PARAMETERS, errors
 from scaling_jax.evaluate import Split
 
 KEYS = ["experiment", "family", "pct", "n_models", "window"]
@@ -26,13 +26,11 @@ def reference(folder: str | Path) -> pd.DataFrame:
 
 def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """One row per cell that both fitted: both objectives on the same rows, and both errors."""
-    joined = laws.merge(theirs[[*KEYS, "a", "b", "e", "alpha", "beta", "are_last30", "are_last1"]], on=KEYS, suffixes=("", "_theirs"))
+    joined = laws.merge(theirs[[*KEYS, *PARAMETERS, "are_last30", "are_last1"]], on=KEYS, suffixes=("", "_theirs"))
     by_label = {s.label: s for s in splits}
     windows = [None if np.isnan(w) else int(w) for w in joined["window"]]
     cells = [by_label[key] for key in zip(*(joined[k] for k in KEYS[:-1]), windows, strict=True)]
-    with np.errstate(over="ignore"):
-        numbers = np.column_stack([np.exp(joined[["e", "a", "b"]]), joined[["alpha_theirs", "beta_theirs"]]])
-    at_theirs = errors(table, cells, numbers)
+    at_theirs = errors(table, cells, joined[[f"{name}_theirs" for name in PARAMETERS]].to_numpy())
     joined["squares_theirs"] = at_theirs["squares"]
     rounding = 64 * np.finfo(float).eps * joined["size"]
     joined["worse"] = joined["squares"] > joined["squares_theirs"] * (1 + 1e-6) + rounding
@@ -90,7 +88,7 @@ def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
 def pca_share(laws: pd.DataFrame) -> float:
     """Share of the variance of (a, b, e, alpha, beta) that three components hold, over families at their largest law, p = 1."""
     full = laws[(laws["experiment"] == "hist") & (laws["pct"] == 1.0)].sort_values("n_models").groupby("family").tail(1)
-    points = np.column_stack([np.log(full[["A", "B", "E"]]), full[["alpha", "beta"]]])
+    points = full[list(PARAMETERS)].to_numpy()
     spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
     return float(spread[:3].sum() / spread.sum())
 

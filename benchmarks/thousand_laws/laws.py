@@ -13,34 +13,45 @@ from scaling_jax.evaluate import Split, fit_splits
 
 THEIRS: dict[str, Any] = {"objective": sj.SquaredError(on="raw")}
 OURS: dict[str, Any] = {"objective": sj.Huber(1e-3), "run": "model", "weights": "runs"}
-ONE_RUN = {"A": START["A"], "alpha": START["alpha"]}
-INPUTS = {"N": "n_params", "D": "tokens_seen"}
+ONE_RUN = ("A", "alpha")
+PARAMETERS = ("e", "a", "b", "alpha", "beta")
+INPUTS = {"N": lambda t: t["n_params"] / np.exp(t["log_n0"]), "D": lambda t: t["tokens_seen"] / np.exp(t["log_d0"])}
 
 
-def fit_cells(table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, fixed: Any = None) -> pd.DataFrame:
+def fit_cells(table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, borrowed: tuple[str, ...] = ()) -> pd.DataFrame:
     """The tidy table of laws: one row per cell that has rows to fit.
 
-    Columns: the cell, its parameters, sum of squares and the size of the target squared, the four errors (last 30 % and last
-    checkpoint), and the certificate (status, agreement, what is not identified).
+    Columns: the cell, its parameters (A, B and E as logarithms a, b and e), sum of squares and the size of the target squared,
+    the errors (last 30 % and last checkpoint), and the certificate (status, agreement, what is not identified). `borrowed`
+    parameters are held at the study's starting values.
     """
     filled = [s for s in splits if len(s.train)]
-    fits = fit_splits(bounded, table, filled, inputs=INPUTS, fixed=fixed, **how)
+    at = np.array([s.train[0] for s in filled])
+    log_n0, log_d0 = (table[name].to_numpy()[at] for name in ("log_n0", "log_d0"))
+    held: dict[str, Any] = {}
+    if borrowed:
+        constants = np.exp(np.log(START["A"]) - START["alpha"] * log_n0)
+        held = {"A": dict(zip([s.label for s in filled], constants, strict=True)), "alpha": START["alpha"]}
+    fits = fit_splits(bounded, table, filled, inputs=INPUTS, fixed=held, **how)
     rows = []
     for split in filled:
         fit = fits[split.label]
         c = fit.certificate
-        short = len(split.train) < int(fit.evidence.free.sum()) if not fit.reason else True
-        rows.append(split.info | dict(zip(bounded.labels, fit.numbers, strict=True)) | {
+        short = len(split.train) < len(PARAMETERS) - len(borrowed)
+        rows.append(split.info | {
             "status": "underdetermined" if short else fit.status, "few_rows": short, "agree": c.n_agree, "finished": c.n_finished,
             "decrement": c.relative_decrement, "condition": c.condition, "unidentified": "|".join(c.unidentified),
             "at_bound": "|".join(c.at_bound), "extinct": "|".join(c.extinct),
         })  # fmt: skip
-    laws = pd.DataFrame(rows)
-    return laws.join(errors(table, filled, laws[list(bounded.labels)].to_numpy()))
+    E, A, B, alpha, beta = np.stack([fits[s.label].numbers for s in filled]).T
+    with np.errstate(divide="ignore"):
+        numbers = np.column_stack([np.log(E), np.log(A) + alpha * log_n0, np.log(B) + beta * log_d0, alpha, beta])
+    laws = pd.DataFrame(rows).join(pd.DataFrame(numbers, columns=list(PARAMETERS)))
+    return laws.join(errors(table, filled, numbers))
 
 
 def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.DataFrame:
-    """Errors of the given parameters (splits, 5) on each split's target, and their sum of squares on its training rows."""
+    """Errors of the given `PARAMETERS` (splits, 5) on each split's target, and their sum of squares on its training rows."""
     loss = table["loss"].to_numpy(float)
     tests = [s.test for s in splits]
     miss = [loss[t] - p for t, p in zip(tests, predictions(table, tests, numbers), strict=True)]
@@ -64,10 +75,10 @@ def predictions(table: pd.DataFrame, rows: list[np.ndarray], numbers: np.ndarray
     ends = np.cumsum([len(r) for r in rows])
     which = np.concatenate(rows)
     owner = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    e, a, b, alpha, beta = numbers[owner].T
     with np.errstate(all="ignore"):
-        E, a, b, alpha, beta = numbers[owner, 0], np.log(numbers[owner, 1]), np.log(numbers[owner, 2]), *numbers[owner, 3:].T
-        N, D = (np.log(table[c].to_numpy(float))[which] for c in INPUTS.values())
-        return np.split(E + np.exp(a - alpha * N) + np.exp(b - beta * D), ends[:-1])
+        N, D = (np.log(table[c].to_numpy(float))[which] for c in ("n_params", "tokens_seen"))
+        return np.split(np.exp(e) + np.exp(a - alpha * N) + np.exp(b - beta * D), ends[:-1])
 
 
 def baselines(table: pd.DataFrame, splits: list[Split]) -> pd.DataFrame:

@@ -23,7 +23,10 @@ START = {"E": float(np.exp(0.6254804)), "A": float(np.exp(6.255414)), "B": float
 EXPERIMENTS = ("hist", "hist_no_cut", "closer3", "closer4", "num_to_size", "minimal_cut", "one_model", "scale_down")
 
 
-@sj.law(ranges={"alpha": (0.02, 26.0), "beta": (0.02, 26.0)}, cite="Choshen et al. 2024 (arXiv:2410.11840), section 4")
+RANGES = {"E": (0.1, 10.0), "A": (0.1, 10.0), "B": (0.1, 10.0), "alpha": (0.02, 26.0), "beta": (0.02, 26.0)}
+
+
+@sj.law(ranges=RANGES, cite="Choshen et al. 2024 (arXiv:2410.11840), section 4")
 def bounded(N, D, *, E: sj.Positive, A: sj.Positive, B: sj.Positive, alpha: sj.NonNegative, beta: sj.NonNegative):
     r"""The study's law, $$L = E + A N^{-\alpha} + B D^{-\beta}, \alpha, \beta \ge 0$$; exponents may grow until a term is a step."""
     return E + A / N**alpha + B / D**beta
@@ -44,9 +47,15 @@ class Family:
 
 def read(source: str | Path | None) -> pd.DataFrame:
     """The checkpoints: downloaded by `sj.datasets`, or read from a folder that holds checkpoints.csv.gz."""
-    if source is None:
-        return sj.datasets.load("hitchhikers").reset_index(drop=True)
-    return pd.read_csv(Path(source) / "checkpoints.csv.gz")
+    table = sj.datasets.load("hitchhikers").reset_index(drop=True) if source is None else pd.read_csv(Path(source) / "checkpoints.csv.gz")
+    return table.assign(log_n0=_centre(table, "n_params"), log_d0=_centre(table, "tokens_seen"))
+
+
+def _centre(table: pd.DataFrame, column: str) -> pd.Series:
+    """Each row's family's middle of a column's logarithm: laws are fitted in this unit, where a constant and its exponent are
+    not collinear and a term as steep as a step does not overflow."""
+    logs = np.log(table[column].where(table[column] > 0)).groupby(table["family"])
+    return ((logs.transform("min") + logs.transform("max")) / 2).fillna(0.0)
 
 
 def families(table: pd.DataFrame) -> list[Family]:

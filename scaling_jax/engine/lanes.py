@@ -24,6 +24,7 @@ __all__ = ["Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks"
 
 CELLS_PER_CHUNK = 2**16
 SMALL_CHUNK = 32
+SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
 STEPS_PER_DISPATCH = 24
 CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
 Progress = Callable[[int, int], None] | None
@@ -52,8 +53,9 @@ class Lanes:
 
 def chunk_size(n_lanes: int, n_rows: int) -> int:
     """Lanes per chunk: one of two sizes, what fits the cache and a small one for few lanes, so that few programs compile."""
-    large = int(np.clip(1 << (CELLS_PER_CHUNK // n_rows).bit_length() - 1, SMALL_CHUNK, 2048))
-    return large if n_lanes > 2 * SMALL_CHUNK else SMALL_CHUNK
+    fitting = 1 << max(0, (CELLS_PER_CHUNK // n_rows).bit_length() - 1)
+    small, large = (int(np.clip(fitting, *limits)) for limits in ((SMALLEST_CHUNK, SMALL_CHUNK), (SMALLEST_CHUNK, 2048)))
+    return large if n_lanes > 2 * small else small
 
 
 def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
@@ -63,7 +65,7 @@ def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any) -> Any:
+def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool) -> Any:
     """The compiled chunk: steps every running lane until all are done or the budget is spent."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
 
@@ -81,14 +83,22 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
 
         return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[1]
 
-    return lane_program(run, (0, axes, None), device)
+    return lane_program(run, (0, axes, None), device, quick)
+
+
+def is_small(size: int, device: Any) -> bool:
+    """Whether a chunk of this size is one for few lanes, whose program is worth compiling soon rather than well."""
+    return size <= SMALL_CHUNK * n_parts(device)
+
+
+def _program_of(problem: Problem, solver: Any, size: int, device: Any) -> Any:
+    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, is_small(size, device))
 
 
 def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
     """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
-    flags, structure = problem.sharing
-    program = _program(problem.law, problem.on_log, solver, flags, structure, device)
     size = _size_on(device, n_lanes, problem.n_rows)
+    program = _program_of(problem, solver, size, device)
     key = (program, size, problem.n_rows, device)
     if key not in _COMPILED:
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
@@ -126,8 +136,6 @@ def run_lanes(
 
 
 def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, device: Any, progress: Progress) -> Lanes:
-    flags, structure = problem.sharing
-    program = _program(problem.law, problem.on_log, solver, flags, structure, device)
     left = np.full(len(lanes.fit), steps if steps is not None else np.iinfo(np.int32).max, dtype=np.int64)
     pool = ThreadPoolExecutor(_workers(device))
     try:
@@ -139,6 +147,7 @@ def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, de
                 return lanes
             compile_ahead(problem, solver, len(running), device).result()
             size = _size_on(device, len(running), problem.n_rows)
+            program = _program_of(problem, solver, size, device)
             affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
             budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]
@@ -162,9 +171,13 @@ def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: i
         return jax.tree.map(np.asarray, advanced)
 
 
-def map_chunks(program: Any, problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Any:
-    """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out."""
+def map_chunks(program_for: Callable[[bool], Any], problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Any:
+    """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out.
+
+    `program_for(quick)` gives the function compiled soon or well.
+    """
     size = _size_on(device, len(z), problem.n_rows)
+    program = program_for(is_small(size, device))
 
     def one(first: int) -> Any:
         which = np.arange(first, min(first + size, len(z)))

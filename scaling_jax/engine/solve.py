@@ -2,7 +2,8 @@
 
 Screening runs every start for a few steps and carries the most promising on, in rounds. Half of each round's places go
 by objective; the other half is spread over the remaining ranks, and lanes that have merged count once, so a slow basin
-is not lost to a fast one.
+is not lost to a fast one. Where many fits have long tables the search runs on thinned rows, and its best ends go on from there
+on all of them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = ["Solution", "solve"]
 
 LANES_IN_MEMORY = 2**18
 ROUNDS = ((1, 8), (5, 4), (12, 4))
+SAME_END = 1e-7
 SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
@@ -66,6 +68,7 @@ def solve(
     polish_steps: int = MOST_STEPS,
     smooth: bool = True,
     roughness: np.ndarray | None = None,
+    search_rows: int | None = None,
     device: Any = None,
     progress: Progress = None,
 ) -> Solution:
@@ -80,6 +83,7 @@ def solve(
         polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton steps.
         smooth: False for objectives with a corner, which are approached through ever sharper Huber thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
+        search_rows: search on about so many rows of each fit, and go on from the ends on all; None searches on all.
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
@@ -88,18 +92,25 @@ def solve(
         problem = problem.with_numbers(_sharpened(problem, roughness, 1.0))
     per_slice = max(1, LANES_IN_MEMORY // n_fits)
     slices = [starts[:, i : i + per_slice] for i in range(0, n_starts, per_slice)]
-    finished = [_finish(problem, part, solver, screen, keep, device, progress) for part in slices]
+    search = problem if search_rows is None else problem.thinned(search_rows)
+    finished = [_finish(search, part, solver, screen, keep, device, progress) for part in slices]
     found = _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
     polish = min(polish, found.value.shape[1])
-    top = found.z[:, :polish].reshape(-1, starts.shape[-1])
     device = exact_device(device)
+    if search is not problem:
+        found, end = _ends_first(found, polish)
+    top = found.z[:, :polish].reshape(-1, starts.shape[-1])
     fit = np.repeat(np.arange(n_fits), polish)
+    if search is not problem:
+        top = run_lanes(problem, Lanes.start(problem, solver, top, fit), solver, None, device).state.z
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
             top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
     final = polished(problem, top, fit, device, polish_steps)
+    if search is not problem:
+        found = _as_polished(found, end, final, polish)
     return _collect(problem, found, final, n_starts, polish, smooth)
 
 
@@ -114,6 +125,29 @@ class _Finished(NamedTuple):
     def best_first(self) -> _Finished:
         order = np.argsort(self.value, axis=1, kind="stable")
         return _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self))
+
+
+def _ends_first(found: _Finished, most: int) -> tuple[_Finished, np.ndarray]:
+    """The first lane of each of the best `most` ends, then the rest; and for each lane the end it came to, or -1."""
+    with np.errstate(invalid="ignore"):
+        apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
+    end = np.concatenate([np.zeros((len(found.value), 1), int), np.cumsum(apart, axis=1)], axis=1)
+    first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
+    order = np.argsort(~first, axis=1, kind="stable")
+    end = np.where(np.isfinite(found.value) & (end < most), end, -1)
+    moved = _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in found))
+    return moved, np.take_along_axis(end, order, axis=1)
+
+
+def _as_polished(found: _Finished, end: np.ndarray, final: Polished, polish: int) -> _Finished:
+    """Lanes of a thinned search, each where its end was polished to; those of ends that were not polished count as dropped."""
+    n_fits, _, k = found.z.shape
+    at, known = end.clip(0), end >= 0
+    z = np.take_along_axis(final.z.reshape(n_fits, polish, k), at[..., None], axis=1)
+    value, status = (np.take_along_axis(part.reshape(n_fits, polish), at, axis=1) for part in (final.value, final.status))
+    value = np.where(known & np.isfinite(value), value, np.inf)
+    value[:, :polish] = np.inf  # not yet compared with what polishing made of them
+    return _Finished(np.where(known[..., None], z, found.z), value, np.where(known, status, Status.DROPPED), found.steps)
 
 
 def _finish(problem: Problem, starts: np.ndarray, solver: Any, screen: bool, keep: int, device: Any, progress: Progress) -> _Finished:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.domains import Domain
+from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import Problem
 from scaling_jax.law import Law
@@ -23,7 +24,7 @@ from scaling_jax.law import Law
 __all__ = ["default_starts", "linear_parameters", "product_grid", "spread"]
 
 NODES = 512
-ROWS = 256
+ROWS = 192
 MOST_LINEAR = 5
 
 
@@ -58,7 +59,7 @@ def linear_parameters(law: Law) -> tuple[int, ...]:
         return law.apply(law.unflatten(vector), row)
 
     with jax.enable_x64(True):
-        hessians = np.abs(np.asarray(jax.jit(jax.vmap(jax.hessian(predict)))(jnp.asarray(numbers), inputs)))
+        hessians = np.abs(np.asarray(quick_jit(jax.vmap(jax.hessian(predict)))(jnp.asarray(numbers), inputs)))
     if not np.all(np.isfinite(hessians)):
         return ()
     bends = hessians.max(axis=0) > 1e-9
@@ -127,7 +128,7 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[boo
         gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
         return held, gram, right, jnp.sum(weight * gap**2), size
 
-    return jax.jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, axes)))
+    return quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, axes)))
 
 
 def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -173,8 +174,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     flags, structure = problem.sharing
     program = _projector(law, problem.on_log, linear, flags, structure)
     seeds, misfits = [], []
-    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows))
-    per_call = problem.n_fits if problem.n_fits <= per_call else per_call
+    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows)) if problem.n_fits > 1 else 1
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
@@ -226,11 +226,17 @@ def _ranks(available: int, n: int) -> np.ndarray:
 
 
 def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndarray:
-    """The best seeds per fit; those in which a positive parameter vanished come last, lifted off zero."""
+    """The best seeds per fit, each once; those in which a positive parameter vanished come last, lifted off zero."""
     logs = np.array([d.log for d in law.label_domains])
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
     order = np.lexsort((misfits, vanished | ~np.isfinite(misfits)), axis=-1)
-    picked = np.take_along_axis(seeds, order[:, _ranks(seeds.shape[1], n)][..., None], axis=1)
+    ranked = np.take_along_axis(misfits, order, axis=1)
+    with np.errstate(invalid="ignore"):
+        again = np.diff(ranked, axis=1, prepend=-1.0) <= 1e-12 * np.abs(ranked)  # a law with few proposals makes them in turn
+    order = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)
+    count = min(n, seeds.shape[1])
+    ranks = np.stack([np.resize(_ranks(int(distinct), n), count) for distinct in (~again).sum(axis=1)])
+    picked = np.take_along_axis(seeds, np.take_along_axis(order, ranks, axis=1)[..., None], axis=1)
     positive = (seeds > 0).sum(axis=1, keepdims=True)
     mean_log = np.log(np.where(seeds > 0, seeds, 1.0)).sum(axis=1, keepdims=True) / np.maximum(positive, 1)
     floor = np.where(positive > 0, 1e-2 * np.exp(mean_log), 1e-6)
