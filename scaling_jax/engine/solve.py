@@ -93,23 +93,24 @@ def solve(
     per_slice = max(1, LANES_IN_MEMORY // n_fits)
     slices = [starts[:, i : i + per_slice] for i in range(0, n_starts, per_slice)]
     search = problem if search_rows is None else problem.thinned(search_rows)
+    thinned = search is not problem
     finished = [_finish(search, part, solver, screen, keep, device, progress) for part in slices]
     found = _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
     polish = min(polish, found.value.shape[1])
     device = exact_device(device)
-    if search is not problem:
+    if thinned:
         found, end = _ends_first(found, polish)
     top = found.z[:, :polish].reshape(-1, starts.shape[-1])
     fit = np.repeat(np.arange(n_fits), polish)
-    if search is not problem:
+    if thinned:
         top = run_lanes(problem, Lanes.start(problem, solver, top, fit), solver, None, device).state.z
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
             top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
     final = polished(problem, top, fit, device, polish_steps)
-    if search is not problem:
+    if thinned:
         found = _as_polished(found, end, final, polish)
     return _collect(problem, found, final, n_starts, polish, smooth)
 
