@@ -22,6 +22,7 @@ from scaling_jax.result import FitGroups, FitResult
 
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
+    from scaling_jax.approach1 import envelope
     from scaling_jax.approach2 import isoflop
     from scaling_jax.chains import chain
     from scaling_jax.compare import compare_laws
@@ -61,6 +62,7 @@ __all__ = [
     "compute_optimal",
     "critical_size",
     "datasets",
+    "envelope",
     "evaluate",
     "fit",
     "fit_groups",
@@ -85,6 +87,7 @@ _LAZY = {
     "v_optimal": ("scaling_jax.design", "v_optimal"),
     "inference_optimal": ("scaling_jax.inference", "inference_optimal"),
     "critical_size": ("scaling_jax.crossing", "critical_size"),
+    "envelope": ("scaling_jax.approach1", "envelope"),
     "isoflop": ("scaling_jax.approach2", "isoflop"),
     "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
     "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
