@@ -38,6 +38,15 @@ class Isoflop(Allocation):
         kept = set(self.inside["flops"])
         return {flops: part for flops, part in self.runs.groupby("flops") if flops in kept}
 
+    def curve(self, family: pd.DataFrame, N: np.ndarray) -> np.ndarray:
+        """The parabola or spline of one budget's runs at sizes N."""
+        x, y = np.log(family["N"].to_numpy()), family["loss"].to_numpy()
+        if self.method == "parabola":
+            middle = x.mean()
+            return np.polyval(np.polyfit(x - middle, y, 2), np.log(N) - middle)
+        best = family.groupby("N")["loss"].min()
+        return np.exp(akima(np.log(best.index.to_numpy()), np.log(best.to_numpy())[None], np.log(N))[0])
+
     @property
     def noise(self) -> float:
         """Standard deviation of log loss: between runs of equal size and budget where enough repeat, else about the parabolas."""
