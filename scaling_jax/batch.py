@@ -18,7 +18,7 @@ from jax.sharding import Mesh
 from scaling_jax.data import Part, Runs
 from scaling_jax.diagnostics import EPS, Evidence, target_scale
 from scaling_jax.engine.devices import default_device, platform
-from scaling_jax.engine.lanes import compile_ahead
+from scaling_jax.engine.lanes import FEW_LANES, compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
@@ -46,7 +46,8 @@ __all__ = [
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MOST_BUCKETS = 3
-WORTH_A_PROGRAM = 150_000  # padded rows, over all fits, whose time compiling one more program costs
+WORTH_A_PROGRAM = 400_000  # padded rows, over all fits, whose time compiling one more program costs
+SEARCHED = 8  # how much dearer a row is that every start sees
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
 SEARCH_ROWS = 192  # of each of many fits; from the ends of the search lanes go on on all rows
@@ -189,12 +190,13 @@ def padded_lengths(sizes: np.ndarray) -> list[int]:
     choices = np.flatnonzero(counts).tolist()
     edges = choices[-1:]
 
-    def cells(edges: list[int]) -> int:
-        return sum(int(counts[size]) * next(e for e in edges if e >= size) for size in choices)
+    def cost(edges: list[int]) -> int:
+        padded = {size: next(e for e in edges if e >= size) for size in choices}
+        return sum(int(counts[size]) * (e + SEARCHED * min(e, SEARCH_ROWS)) for size, e in padded.items())
 
     while len(edges) < len(choices):
-        best = min((sorted([*edges, c]) for c in choices if c not in edges), key=cells)
-        if len(edges) >= MOST_BUCKETS and cells(edges) - cells(best) < WORTH_A_PROGRAM:
+        best = min((sorted([*edges, c]) for c in choices if c not in edges), key=cost)
+        if len(edges) >= MOST_BUCKETS and cost(edges) - cost(best) < WORTH_A_PROGRAM:
             break
         edges = best
     return edges
@@ -365,6 +367,8 @@ def solve_members(
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
                 problem, free = build_problem(spec, runs, part, fixed[which], weights and [weights[i] for i in which])
+                if _n_starts(spec, few) <= FEW_LANES:
+                    problem = problem.owned()
                 device = spec.device or default_device(len(part) * _n_starts(spec, few) * problem.n_rows)
                 compile_ahead(problem if few else problem.thinned(SEARCH_ROWS), spec.solver, 1, device)
                 measure_ahead(problem, device)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from scaling_jax.profile import Profile
     from scaling_jax.sensitivity import Sensitivity
 
-__all__ = ["Examined"]
+__all__ = ["REPLICATES", "Examined"]
+
+REPLICATES = 1000  # of the bootstrap behind conf_int, predict and summary
 
 
 class Examined:
@@ -208,12 +210,14 @@ class Examined:
     def examination(self: Any) -> list[tuple[str, str]]:
         """What `summary()` says about influence, lack of fit, the backtest and other choices: names and sentences, cached."""
         from scaling_jax.local import influence_words, lack_of_fit_words
+        from scaling_jax.refit import refits_ahead
         from scaling_jax.sensitivity import sensitivity
 
         if self.reason or self.runs is None or self.status in ("failed", "underdetermined", "not_converged") or self.shared:
             return []
         found = [("Influence", influence_words(self)), ("Replicates", lack_of_fit_words(self))]
         if int((self.data().weight > 0).sum()) >= 3 * int(self.evidence.free.sum()):
+            refits_ahead(self, REPLICATES)
             tested = self.backtest()
             found += [("Backtest", str(tested) if tested else ""), ("Choices", str(sensitivity(self, alike=True)))]
         return [(name, words) for name, words in found if words]

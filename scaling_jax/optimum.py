@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.batch import build_problem, respec
+from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.lm import typical_size
 from scaling_jax.engine.problem import LaneData, exact_evaluation, natural, residuals
 
@@ -127,7 +128,7 @@ def row_gradients(fit: FitResult) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _gradients_program(law: Any, on_log: bool) -> Any:
-    return jax.jit(jax.vmap(partial(_row_gradient, law, on_log), (None, OF_ROWS)))
+    return quick_jit(jax.vmap(partial(_row_gradient, law, on_log), (None, OF_ROWS)))
 
 
 def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:

@@ -15,7 +15,7 @@ import pandas as pd
 from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns
 from scaling_jax.diagnostics import Certificate, Evidence, certify
 from scaling_jax.engine.predict import predict
-from scaling_jax.examine import Examined
+from scaling_jax.examine import REPLICATES, Examined
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective, objective_from_dict
 from scaling_jax.summary import groups_text, summary_html, summary_text
@@ -234,7 +234,7 @@ class FitResult(Examined):
     @cached_property
     def draws(self) -> Draws:
         """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method, seed 0."""
-        return self.bootstrap(1000)
+        return self.bootstrap(REPLICATES)
 
     def conf_int(self, level: float = 0.9) -> pd.DataFrame:
         """Percentile intervals of the parameters from 1,000 bootstrap refits (cached), by run where runs are known.

@@ -30,7 +30,7 @@ __all__ = ["Variant", "like", "solve_variants"]
 
 SOLVER = LM()
 FRESH = 6
-NODES = 96
+NODES = 512
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from scaling_jax.engine.compiled import quick_jit
+
 __all__ = ["across_hosts", "default_device", "exact_device", "lane_program", "n_parts", "platform", "span_hosts"]
 
 SMALL_WORK = 4_000_000
@@ -60,17 +62,18 @@ def span_hosts(device: Any) -> bool:
     return isinstance(device, Mesh) and any(d.process_index != jax.process_index() for d in device.devices.flat)
 
 
-def lane_program(fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any) -> Callable[..., Any]:
+def lane_program(fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any, quick: bool) -> Callable[..., Any]:
     """`fn` compiled for a device or mesh.
 
     Args:
         fn: takes and returns trees of arrays; what it returns has a leading lane axis.
         in_axes: per argument a tree of 0 (a leading lane axis) and None (shared by all lanes), as for `jax.vmap`.
         device: None, a device, or a mesh.
+        quick: compile soon rather than well.
     """
     mesh = _local(device)
     if mesh is None:
-        program = jax.jit(fn)
+        program = quick_jit(fn) if quick else jax.jit(fn)
         return program if device is None else lambda *arguments: program(*jax.device_put(arguments, device))
     lanes = PartitionSpec("lanes")
     specs = jax.tree.map(lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=lambda axis: axis is None)

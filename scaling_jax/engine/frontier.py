@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.problem import bucket
 from scaling_jax.law import Law
 
@@ -94,7 +95,7 @@ def _search(law: Law, names: tuple[str, ...]) -> Any:
         v = jnp.where(inside, 0.5 * (low + high), jnp.nan)
         return v, loss(v)
 
-    return jax.jit(jax.vmap(one, (0, 0, 0, None)))
+    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
 
 
 @lru_cache(maxsize=64)
@@ -107,7 +108,7 @@ def _slopes(law: Law, names: tuple[str, ...]) -> Any:
         curvature, mixed = jax.grad(slope, argnums=1)(log_budget, v), jax.grad(slope, argnums=0)(log_budget, v)
         return -mixed / curvature, jax.grad(loss, argnums=0)(log_budget, v)
 
-    return jax.jit(jax.vmap(one, (0, 0, 0, None)))
+    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
 
 
 def _in_chunks(program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, float]) -> tuple[np.ndarray, ...]:

@@ -20,11 +20,13 @@ from scaling_jax.engine.devices import across_hosts, lane_program, n_parts, plat
 from scaling_jax.engine.problem import Problem, evaluate
 from scaling_jax.engine.status import RUNNING
 
-__all__ = ["Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks", "run_lanes"]
+__all__ = ["FEW_LANES", "Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks", "run_lanes"]
 
 CELLS_PER_CHUNK = 2**16
 SMALL_CHUNK = 32
+FEW_LANES = 1024  # a processor runs these in small chunks within moments; compiling another program would take longer
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
+MOST_QUICK = 4096  # lanes that run for less time than compiling well would cost
 STEPS_PER_DISPATCH = 24
 CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
 Progress = Callable[[int, int], None] | None
@@ -51,17 +53,18 @@ class Lanes:
             mine[which] = np.asarray(theirs)[: len(which)]
 
 
-def chunk_size(n_lanes: int, n_rows: int) -> int:
-    """Lanes per chunk: one of two sizes, what fits the cache and a small one for few lanes, so that few programs compile."""
+def chunk_size(n_lanes: int, n_rows: int, few: int | None = None) -> int:
+    """Lanes per chunk: one of two sizes, what fits the cache and a small one for `few` lanes, so that few programs compile."""
     fitting = 1 << max(0, (CELLS_PER_CHUNK // n_rows).bit_length() - 1)
     small, large = (int(np.clip(fitting, *limits)) for limits in ((SMALLEST_CHUNK, SMALL_CHUNK), (SMALLEST_CHUNK, 2048)))
-    return large if n_lanes > 2 * small else small
+    return large if n_lanes > (few or 2 * small) else small
 
 
 def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
     """Lanes per chunk on a device, or on all devices of a mesh together."""
     parts = n_parts(device)
-    return parts * chunk_size(-(-n_lanes // parts), n_rows)
+    few = FEW_LANES if platform(device) == "cpu" else None
+    return parts * chunk_size(-(-n_lanes // parts), n_rows, few)
 
 
 @lru_cache(maxsize=256)
@@ -86,19 +89,14 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
     return lane_program(run, (0, axes, None), device, quick)
 
 
-def is_small(size: int, device: Any) -> bool:
-    """Whether a chunk of this size is one for few lanes, whose program is worth compiling soon rather than well."""
-    return size <= SMALL_CHUNK * n_parts(device)
-
-
-def _program_of(problem: Problem, solver: Any, size: int, device: Any) -> Any:
-    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, is_small(size, device))
+def _program_of(problem: Problem, solver: Any, n_lanes: int, device: Any) -> Any:
+    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, n_lanes <= MOST_QUICK)
 
 
 def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
     """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
     size = _size_on(device, n_lanes, problem.n_rows)
-    program = _program_of(problem, solver, size, device)
+    program = _program_of(problem, solver, n_lanes, device)
     key = (program, size, problem.n_rows, device)
     if key not in _COMPILED:
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
@@ -147,7 +145,7 @@ def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, de
                 return lanes
             compile_ahead(problem, solver, len(running), device).result()
             size = _size_on(device, len(running), problem.n_rows)
-            program = _program_of(problem, solver, size, device)
+            program = _program_of(problem, solver, len(running), device)
             affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
             budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]
@@ -177,7 +175,7 @@ def map_chunks(program_for: Callable[[bool], Any], problem: Problem, z: np.ndarr
     `program_for(quick)` gives the function compiled soon or well.
     """
     size = _size_on(device, len(z), problem.n_rows)
-    program = program_for(is_small(size, device))
+    program = program_for(len(z) <= MOST_QUICK)
 
     def one(first: int) -> Any:
         which = np.arange(first, min(first + size, len(z)))

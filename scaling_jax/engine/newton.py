@@ -40,14 +40,14 @@ class Polished(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any) -> Any:
+def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool) -> Any:
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
-    return lane_program(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)), (0, axes), device)
+    return lane_program(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)), (0, axes), device, quick)
 
 
 def _measure(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Evaluation:
-    program = _program(problem.law, problem.on_log, *problem.sharing, device)
-    return map_chunks(program, problem, z, fit, device)
+    program_for = partial(_program, problem.law, problem.on_log, *problem.sharing, device)
+    return map_chunks(program_for, problem, z, fit, device)
 
 
 def measure_ahead(problem: Problem, device: Any = None) -> None:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.problem import bucket
 from scaling_jax.law import Law
 
@@ -20,7 +21,7 @@ def _program(law: Law) -> Any:
     def one(numbers: Any, row: Any) -> Any:
         return law.apply(law.unflatten(numbers), row)
 
-    return jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))
+    return quick_jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))
 
 
 def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -42,7 +43,7 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
 
 @lru_cache(maxsize=64)
 def _rows_program(law: Law) -> Any:
-    return jax.jit(jax.vmap(lambda numbers, row: law.apply(law.unflatten(numbers), row)))
+    return quick_jit(jax.vmap(lambda numbers, row: law.apply(law.unflatten(numbers), row)))
 
 
 def predict_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -66,7 +67,7 @@ def _paired_program(law: Law, fed: str) -> Any:
     def one(numbers: Any, value: Any, row: Any) -> Any:
         return law.apply(law.unflatten(numbers), {**row, fed: value})
 
-    return jax.jit(jax.vmap(jax.vmap(one, (None, 0, 0)), (0, 0, None)))
+    return quick_jit(jax.vmap(jax.vmap(one, (None, 0, 0)), (0, 0, None)))
 
 
 def predict_paired(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], fed: str, values: np.ndarray) -> np.ndarray:

@@ -47,6 +47,7 @@ class LaneData(NamedTuple):
 
 
 OF_ROWS = ("inputs", "target", "weight", "scale")
+OF_FIT = ("weight", "numbers", "tie", "offset", "floor")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,17 @@ class Problem:
         weight = self.data.weight if self.data.weight.ndim == 1 else np.take_along_axis(self.data.weight, at, axis=1)
         scale = self.data.scale if self.per_fit.scale else self.data.scale[:most]
         return replace(self, rows=np.take_along_axis(self.rows, at, axis=1), data=self.data._replace(weight=weight, scale=scale))
+
+    def owned(self) -> Problem:
+        """The same fits with a weight, objective, tie, offset and floor of their own: the form in which all small work shares programs."""
+        if self.rows is not None:
+            return self
+        own: dict[str, Any] = {}
+        flags: dict[str, Any] = dict.fromkeys(OF_FIT, True)
+        for name in OF_FIT:
+            leaf = getattr(self.data, name)
+            own[name] = leaf if getattr(self.per_fit, name) else np.broadcast_to(leaf, (self.n_fits, *np.shape(leaf)))
+        return replace(self, data=self.data._replace(**own), per_fit=self.per_fit._replace(**flags))
 
     @property
     def sharing(self) -> tuple[tuple[bool, ...], Any]:

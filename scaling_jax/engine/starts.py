@@ -24,8 +24,11 @@ from scaling_jax.law import Law
 __all__ = ["default_starts", "linear_parameters", "product_grid", "spread"]
 
 NODES = 512
-ROWS = 192
+ROWS = 96  # of each of many fits, to rank nodes by
+DECADES = 1e3  # a range wider than this factor is sampled in logarithms
+GONE = 1e-9
 MOST_LINEAR = 5
+FEW_FITS = 16  # each in a call of its own, so that one program serves one fit and several
 
 
 def spread(n: int, dimensions: int, seed: int = 0) -> np.ndarray:
@@ -97,7 +100,7 @@ def sample_numbers(law: Law, n: int, inputs: dict[str, np.ndarray], seed: int = 
         limits = law.ranges.get(label.split("[")[0])
         if limits is None:
             out[:, i] = _default_range(domain, unit[:, i], inputs)
-        elif domain.log:
+        elif domain.log or limits[1] > DECADES * limits[0] > 0:
             out[:, i] = limits[0] * (limits[1] / limits[0]) ** unit[:, i]
         else:
             out[:, i] = limits[0] + (limits[1] - limits[0]) * unit[:, i]
@@ -174,7 +177,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     flags, structure = problem.sharing
     program = _projector(law, problem.on_log, linear, flags, structure)
     seeds, misfits = [], []
-    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows)) if problem.n_fits > 1 else 1
+    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows)) if problem.n_fits > FEW_FITS else 1
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
@@ -226,18 +229,21 @@ def _ranks(available: int, n: int) -> np.ndarray:
 
 
 def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndarray:
-    """The best seeds per fit, each once; those in which a positive parameter vanished come last, lifted off zero."""
+    """The best seeds per fit; those in which a positive parameter vanished come last, lifted off zero.
+
+    The very last stays there, almost: where the optimum has lost a term, a lane from anywhere else creeps towards it forever.
+    """
     logs = np.array([d.log for d in law.label_domains])
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
     order = np.lexsort((misfits, vanished | ~np.isfinite(misfits)), axis=-1)
-    ranked = np.take_along_axis(misfits, order, axis=1)
-    with np.errstate(invalid="ignore"):
-        again = np.diff(ranked, axis=1, prepend=-1.0) <= 1e-12 * np.abs(ranked)  # a law with few proposals makes them in turn
-    order = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)
-    count = min(n, seeds.shape[1])
-    ranks = np.stack([np.resize(_ranks(int(distinct), n), count) for distinct in (~again).sum(axis=1)])
-    picked = np.take_along_axis(seeds, np.take_along_axis(order, ranks, axis=1)[..., None], axis=1)
+    ranks = _ranks(seeds.shape[1], n)
+    chosen = order[:, ranks]
+    barest = np.argmin(np.where(vanished, misfits, np.inf), axis=1)
+    bare = np.take_along_axis(vanished, barest[:, None], axis=1)[:, 0] & (len(ranks) > 3)
+    chosen[bare, -1] = barest[bare]
+    picked = np.take_along_axis(seeds, chosen[..., None], axis=1)
     positive = (seeds > 0).sum(axis=1, keepdims=True)
     mean_log = np.log(np.where(seeds > 0, seeds, 1.0)).sum(axis=1, keepdims=True) / np.maximum(positive, 1)
-    floor = np.where(positive > 0, 1e-2 * np.exp(mean_log), 1e-6)
+    floor = np.where(positive > 0, np.exp(mean_log), 1e-4) * np.full((len(ranks), 1), 1e-2)
+    floor[bare, -1] *= GONE / 1e-2
     return np.where(logs & (picked <= 0), floor, picked)
