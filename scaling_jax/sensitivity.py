@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.budgets import beyond, budget
-from scaling_jax.data import DataError
+from scaling_jax.data import DataError, run_weights
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.starts import linear_parameters
 from scaling_jax.objective import AbsoluteError, Huber, Objective, SquaredError
@@ -208,7 +208,17 @@ def _checkpoints(fit: FitResult) -> list[Variant]:
     return [
         like(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
         like(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),
+        _other_weighting(fit),
     ]
+
+
+def _other_weighting(fit: FitResult) -> Variant:
+    """Every run counts the same, or every checkpoint where that is how the fit was weighted."""
+    runs = fit.data()
+    per_run = run_weights(np.asarray(runs.run))
+    if np.allclose(runs.weight, per_run):
+        return like(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))
+    return like(fit, "every run counts the same", weight=runs.weight * per_run)
 
 
 def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:

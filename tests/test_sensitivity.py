@@ -72,9 +72,24 @@ def test_checkpoints_are_a_choice_where_runs_are_known() -> None:
     x, run = np.tile(np.geomspace(1, 100, 10), 8), np.repeat(np.arange(8), 10)
     loss = 5 * x**-0.3 * np.exp(np.random.default_rng(0).normal(0, 0.01, 80))
     fit = sj.fit(sj.laws.power_law, {"x": x * (1 + run), "loss": loss * (1 + run) ** -0.3, "run": run}, run="run")
-    rows = fit.sensitivity(level=None).table["rows"]
+    table = fit.sensitivity(level=None).table
+    rows = table["rows"]
     assert rows["final checkpoints only"] == 8
+    assert rows["every run counts the same"] == 80
     assert rows["without the first half of each run"] == 16  # ten points a run over two decades: two lie within a factor of two
+
+
+def test_how_checkpoints_are_weighted_is_a_choice() -> None:
+    """Runs of very different length: each weighting offers the other, and finds what fitting under it finds."""
+    length = np.array([3, 30, 4, 20, 5, 10])
+    run = np.repeat(np.arange(6), length)
+    x = np.concatenate([np.geomspace(1, 100 * (i + 1), n) for i, n in enumerate(length)])
+    table = {"x": x, "loss": 5 * x**-0.3 * np.exp(np.random.default_rng(0).normal(0, 0.05, 6)[run]), "run": run}
+    plain, by_run = (sj.fit(sj.laws.power_law, table, run="run", objective=sj.SquaredError(), weights=w) for w in (None, "runs"))
+    other = plain.sensitivity(level=None).table.loc["every run counts the same", ["A", "alpha"]]
+    back = by_run.sensitivity(level=None).table.loc["every checkpoint counts the same", ["A", "alpha"]]
+    np.testing.assert_allclose(other.astype(float), by_run.numbers, rtol=1e-6)
+    np.testing.assert_allclose(back.astype(float), plain.numbers, rtol=1e-6)
 
 
 def test_corners_are_solved_too(line: sj.FitResult) -> None:
