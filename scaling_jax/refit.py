@@ -18,7 +18,7 @@ from scaling_jax.batch import build_problem, natural_numbers, padded_lengths, re
 from scaling_jax.data import Runs
 from scaling_jax.diagnostics import agreement, target_scale
 from scaling_jax.engine.devices import exact_device
-from scaling_jax.engine.lanes import Lanes, compile_ahead, run_lanes
+from scaling_jax.engine.lanes import FEW_LANES, Lanes, compile_ahead, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import Polished, measure_ahead, polish
 from scaling_jax.engine.problem import Problem
@@ -29,7 +29,7 @@ from scaling_jax.engine.status import RUNNING, Status
 if TYPE_CHECKING:
     from scaling_jax.result import FitResult
 
-__all__ = ["Refits", "refit_fits"]
+__all__ = ["Refits", "refit_fits", "refits_ahead"]
 
 STARTS = 4
 VALLEY_SIGMAS = 8.0
@@ -39,7 +39,7 @@ CAREFUL = LM(max_steps=120, tol=1e-5, damping=1e-6)  # double precision: for cor
 MIGHT_GO_LOWER = 10 * ROUGH.tol
 SAME_BASIN = 10.0  # quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
 STEPS_BETWEEN_PACKINGS = 4
-FEW_LANES = 64
+LAST_LANES = 64
 CELLS_IN_MEMORY = 2**22
 
 
@@ -72,6 +72,17 @@ def refit_fits(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets
     return [found for found in out if found is not None]
 
 
+def refits_ahead(fit: FitResult, n: int) -> None:
+    """Begins compiling, in the background, what `n` refits of a smooth objective will need."""
+    if fit.objective.smooth:
+        compile_ahead(_one_problem([fit])[0], _solver(n * STARTS), n * STARTS)
+
+
+def _solver(n_lanes: int) -> LM:
+    """A few lanes run well in the program that the fit itself has compiled; for many, single precision is worth its own."""
+    return LM() if n_lanes <= FEW_LANES else ROUGH
+
+
 def _refits_alike(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None) -> list[Refits]:
     """Refits of fits whose tables are padded to one length."""
     n = len(weights[0])
@@ -93,7 +104,7 @@ def _one_problem(fits: Sequence[FitResult]) -> tuple[Problem, np.ndarray, np.nda
     ends = np.cumsum([0, *(len(fit.data()) for fit in fits)])
     members = [np.arange(a, b) for a, b in itertools.pairwise(ends)]
     problem, free = build_problem(respec(fits[0]), _stacked([fit.data() for fit in fits]), members, fixed)
-    return problem, free, fixed
+    return problem.owned(), free, fixed
 
 
 def _stacked(tables: list[Runs]) -> Runs:
@@ -167,14 +178,15 @@ def _refits_of(fits: Sequence[FitResult], problem: Problem, starts: np.ndarray, 
 def _smooth(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Best point and value of each replicate, and the value in the basin of its first start."""
     n_fits, n_starts, _ = starts.shape
-    compile_ahead(problem, ROUGH, n_fits * n_starts)
+    solver = _solver(n_fits * n_starts)
+    compile_ahead(problem, solver, n_fits * n_starts)
     measure_ahead(problem)
-    z, value = _searched(problem, starts, ROUGH)
+    z, value = _searched(problem, starts, solver)
     rows = np.arange(n_fits)
     first = np.argmin(value, axis=1)
     best = _polished(problem, z[rows, first], rows)
     unfinished = np.flatnonzero((best.status != Status.CONVERGED) & (best.status != Status.STALLED))
-    if len(unfinished):  # too fine for single precision, or a start outside the law's reach
+    if len(unfinished) and solver is ROUGH:  # too fine for single precision, or a start outside the law's reach
         _resume(problem, starts, unfinished, z, value, best)
     elsewhere = ~_same_basin(best, z, value)
     elsewhere[rows, first] = False
@@ -195,7 +207,7 @@ def _searched(problem: Problem, starts: np.ndarray, solver: LM, fits: np.ndarray
     owner = np.repeat(np.arange(n_fits) if fits is None else fits, n_starts)
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), owner)
     running = len(owner)
-    while running and (running == len(owner) or running > FEW_LANES):  # the last few are finished by polishing
+    while running and (running == len(owner) or running > LAST_LANES):  # the last few are finished by polishing
         run_lanes(problem, lanes, solver, STEPS_BETWEEN_PACKINGS)
         running = int(np.sum(lanes.state.status == RUNNING))
     value = lanes.state.value.astype(np.float64).reshape(n_fits, n_starts)
