@@ -208,17 +208,19 @@ def _checkpoints(fit: FitResult) -> list[Variant]:
     return [
         like(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
         like(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),
-        _other_weighting(fit),
+        *_other_weighting(fit),
     ]
 
 
-def _other_weighting(fit: FitResult) -> Variant:
-    """Every run counts the same, or every checkpoint where that is how the fit was weighted."""
+def _other_weighting(fit: FitResult) -> list[Variant]:
+    """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs are equally long."""
     runs = fit.data()
     per_run = run_weights(np.asarray(runs.run))
+    if np.allclose(per_run, 1.0):
+        return []
     if np.allclose(runs.weight, per_run):
-        return like(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))
-    return like(fit, "every run counts the same", weight=runs.weight * per_run)
+        return [like(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))]
+    return [like(fit, "every run counts the same", weight=runs.weight * per_run)]
 
 
 def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:

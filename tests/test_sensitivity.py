@@ -75,7 +75,7 @@ def test_checkpoints_are_a_choice_where_runs_are_known() -> None:
     table = fit.sensitivity(level=None).table
     rows = table["rows"]
     assert rows["final checkpoints only"] == 8
-    assert rows["every run counts the same"] == 80
+    assert "every run counts the same" not in rows  # they do already: all are equally long
     assert rows["without the first half of each run"] == 16  # ten points a run over two decades: two lie within a factor of two
 
 
