@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["groups_text", "objective_words", "rows_words", "summary_html", "summary_text"]
 
 WIDTH = 96
+LEVEL = 0.9
 VERDICTS = {
     "converged": "converged: this is an optimum, and the best of all starts",
     "underdetermined": "UNDERDETERMINED: the data do not determine these parameters",
@@ -46,6 +47,8 @@ def _facts(fit: FitResult) -> list[tuple[str, str]]:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
         facts.append(("Starts", f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
+    if fit.examination:
+        facts.append(("Intervals", f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}"))
     return facts + fit.examination
 
 
@@ -73,7 +76,12 @@ def rows_words(record: dict[str, Any]) -> str:
     return words + (f" ({'; '.join(dropped)})" if dropped else "")
 
 
-def _parameter_rows(fit: FitResult) -> list[tuple[str, str, str, str]]:
+HEADINGS = ("parameter", "estimate", "lower", "upper", "unit or domain", "note")
+
+
+def _parameter_rows(fit: FitResult) -> list[tuple[str, ...]]:
+    """Per number of the law: label, estimate, the ends of its interval (where the fit was examined), unit, notes."""
+    ends = fit.conf_int(LEVEL) if fit.examination else None
     tied = {name: group for group in fit.tied for name in group}
     rows = []
     for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
@@ -90,7 +98,8 @@ def _parameter_rows(fit: FitResult) -> list[tuple[str, str, str, str]]:
                 notes.append(word)
         if label in fit.certificate.unidentified and label not in fit.certificate.extinct:
             notes.append("not identified")
-        rows.append((label, f"{number:.7g}", fit.law.units.get(name, domain.name), "; ".join(notes)))
+        lower, upper = ("", "") if ends is None or label in fit.fixed else (f"{v:.4g}" for v in ends.loc[label, ["lower", "upper"]])
+        rows.append((label, f"{number:.7g}", lower, upper, fit.law.units.get(name, domain.name), "; ".join(notes)))
     return rows
 
 
@@ -100,8 +109,9 @@ def summary_text(fit: FitResult) -> str:
     for name, value in _facts(fit):
         lines += textwrap.wrap(f"{name + ':':<11}{value}", WIDTH, subsequent_indent=" " * 11)
     if not fit.reason:
-        lines += ["-" * WIDTH, f"{'parameter':<14}{'estimate':>16}   {'unit or domain':<24}{'note'}"]
-        lines += [f"{a:<14}{b:>16}   {c:<24}{d}".rstrip() for a, b, c, d in _parameter_rows(fit)]
+        lines.append("-" * WIDTH)
+        rows: list[tuple[str, ...]] = [HEADINGS, *_parameter_rows(fit)]
+        lines += [f"{a:<12}{b:>13}{low:>11}{high:>11}   {c:<16}{d}".rstrip() for a, b, low, high, c, d in rows]
     lines.append("-" * WIDTH)
     for warning in fit.warnings:
         lines += textwrap.wrap(f"! {warning}", WIDTH, subsequent_indent="  ")
@@ -117,7 +127,7 @@ def summary_html(fit: FitResult) -> str:
         return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
 
     facts = "".join(row(f) for f in _facts(fit))
-    params = "" if fit.reason else row(("parameter", "estimate", "unit or domain", "note"), "th") + "".join(
+    params = "" if fit.reason else row(HEADINGS, "th") + "".join(
         row(r) for r in _parameter_rows(fit)
     )  # fmt: skip
     warnings = "".join(f"<li>{html.escape(w)}</li>" for w in fit.warnings) or "<li>No warnings.</li>"

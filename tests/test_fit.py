@@ -200,6 +200,13 @@ def test_a_perfect_fit_of_few_rows_divides_by_nothing() -> None:
     assert found.params["E"] == pytest.approx(1.2, abs=1e-6)
 
 
+def test_the_summary_shows_the_intervals_of_conf_int(best: sj.FitResult) -> None:
+    text, ends = best.summary(), best.conf_int()
+    for label in best.law.labels:
+        line = next(line for line in text.splitlines() if line.startswith(f"{label} "))
+        assert line.split()[2:4] == [f"{ends.loc[label, end]:.4g}" for end in ("lower", "upper")]
+
+
 def test_certify_confirms_an_optimum(best: sj.FitResult) -> None:
     judged = sj.certify(sj.laws.chinchilla, TABLE, best.params)
     assert judged.converged and judged.warnings == best.warnings
