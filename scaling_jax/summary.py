@@ -83,7 +83,7 @@ def _parameter_rows(fit: FitResult) -> list[tuple[str, ...]]:
     """Per number of the law: label, estimate, the ends of its interval (where the fit was examined), unit, notes."""
     ends = fit.conf_int(LEVEL) if fit.examination else None
     tied = {name: group for group in fit.tied for name in group}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
         name = label.split("[")[0]
         notes = []
