@@ -7,6 +7,7 @@ turns them into numbers and plain sentences.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def certify(
     values = evidence.finished_value
     agree = values <= agreement(evidence.value, scale)
     basins, runner_up = _basins(evidence, scale)
-    short = _too_few(law, runs, evidence, fixed)
+    short = _too_few(law, runs, evidence)
     spread = _spread(evidence, covariance)
     at_bound = _at_bound(law, evidence)
     extinct = _extinct(law, numbers, runs, fixed)
@@ -228,18 +229,45 @@ def _basins(evidence: Evidence, scale: float) -> tuple[int, float]:
     return len(levels), float((levels[1] - evidence.value) / best) if len(levels) > 1 else np.nan
 
 
-def _too_few(law: Law, runs: Runs, evidence: Evidence, fixed: dict[str, float]) -> str:
+def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
     """Why the table cannot determine the free parameters, or an empty string."""
     used = runs.weight > 0
     free = int(evidence.free.sum())
-    single = [name for name, column in runs.inputs.items() if len(np.unique(column[used])) == 1]
-    points = len(np.unique(np.column_stack([c[used] for c in runs.inputs.values()]), axis=0))
-    if single and free > 1:
+    columns = {name: column[used] for name, column in runs.inputs.items()}
+    single = tuple(name for name, column in columns.items() if len(column) and np.all(column == column[0]))
+    if single and free > 1 and free > _rank(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free))):
         return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
-    distinct = min(runs.n_runs, points) if runs.run is None else points
+    distinct = _distinct_rows(list(columns.values()), free)
+    if runs.run is None:
+        distinct = min(runs.n_runs, distinct)
     if distinct < free:
         return f"{distinct} distinct runs cannot determine {free} free parameters"
     return ""
+
+
+def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
+    """How many rows differ, counted no further than needed."""
+    seen: set[Any] = set()
+    for row in zip(*columns, strict=True):
+        seen.add(row)
+        if len(seen) >= enough:
+            break
+    return len(seen)
+
+
+@lru_cache(maxsize=256)
+def _rank(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]) -> int:
+    """How many directions of the free coordinates a law can tell apart where some inputs have one value each."""
+    rng = np.random.default_rng(0)
+    k, points = len(law.labels), 4 * len(law.labels) + 8
+    bounds = np.array([(d.lower, d.upper) for d in law.label_domains])
+    numbers = np.clip(rng.uniform(0.3, 0.9, k), bounds[:, 0], bounds[:, 1])
+    inputs = {name: np.clip(rng.uniform(2.0, 9.0, points), d.lower, d.upper) for name, d in law.input_domains.items()}
+    inputs |= {name: np.full(points, inputs[name][0]) for name in single}
+    step = 1e-6 * np.eye(k)
+    both = predict(law, np.concatenate([numbers + step, numbers - step]), inputs)
+    slopes = (both[:k] - both[k:]).T @ np.frombuffer(tie).reshape(k, k)[:, free] / 2e-6
+    return int(np.linalg.matrix_rank(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-12), tol=1e-5))
 
 
 def _spread(evidence: Evidence, covariance: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ A split is two sets of rows, the training runs and the target. Splits are made f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.batch import fixed_numbers, make_spec, solve_members
-from scaling_jax.data import DataError, Runs, as_frame, read_runs
+from scaling_jax.data import DataError, Runs, as_frame, read_runs, run_weights
 from scaling_jax.engine.predict import predict_rows
 from scaling_jax.law import Law
 from scaling_jax.result import FitGroups
@@ -36,6 +36,7 @@ __all__ = [
     "score",
     "signed_error",
     "windows",
+    "within",
 ]
 
 
@@ -174,6 +175,28 @@ def leave_one_out(run: Any) -> list[Split]:
     return [Split(name, codes != i, codes == i, {"left_out": name}) for i, name in enumerate(names.tolist())]
 
 
+def within(group: Any, make: Callable[[np.ndarray], Sequence[Split]]) -> list[Split]:
+    """Splits of every group of rows by itself, in one list, so that all groups are fitted in one batch.
+
+    Args:
+        group: (rows,) the group of each row, for example its learning curve.
+        make: takes the positions of one group's rows and returns splits of those rows.
+
+    Returns:
+        The splits of every group, labelled (group, label), with the group in their info.
+
+    Source: with `by_fraction(x, 0.5)` inside, the protocol of Alabdulmohsin et al. 2022 (arXiv:2209.06640), section 4.
+
+    >>> curve, x = ["a", "a", "b", "b"], np.array([1, 2, 10, 20])
+    >>> within(curve, lambda rows: by_fraction(x[rows], 0.5))
+    [<Split ('a', 0.5): 1 rows to fit, 1 to predict>, <Split ('b', 0.5): 1 rows to fit, 1 to predict>]
+    """
+    found = []
+    for name, rows in pd.Series(np.asarray(group)).groupby(np.asarray(group), sort=False).indices.items():
+        found += [Split((name, s.label), rows[s.train], rows[s.test], {"group": name} | s.info) for s in make(rows)]
+    return found
+
+
 def _levels(size: Any, reverse: bool = False) -> tuple[int, np.ndarray]:
     names, code = np.unique(np.asarray(size), return_inverse=True)
     return len(names), len(names) - 1 - code if reverse else code
@@ -284,7 +307,7 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
             that parameters may be borrowed from other fits. weights="runs" counts the training rows of each split alone.
 
     Returns:
-        A `FitGroups` keyed by label, without the splits that have no row to fit.
+        A `FitGroups` keyed by label, without the splits that have no row to fit. Splits with the same rows share one result.
 
     Raises:
         DataError: bad input that concerns the whole table.
@@ -364,25 +387,23 @@ def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any
     """The fits of all splits that have a row to fit, in one batch."""
     how = {k: v for k, v in options.items() if k not in ("inputs", "target", "run", "missing", "target_se", "weights")}
     spec = make_spec(law, **how)
+    alike = isinstance(options.get("weights"), str) and options["weights"] == "runs"
     keys = [label for label, (train, _) in members.items() if len(train)]
-    rows = [members[key][0] for key in keys]
-    if isinstance(options.get("weights"), str) and options["weights"] == "runs":
-        table, rows = _each_run_alike(table, rows)
-    fitted = solve_members(spec, table, rows, fixed_numbers(spec, keys), keys) if keys else []
-    return FitGroups({fit.key: fit for fit in fitted})
+    fixed = fixed_numbers(spec, keys)
+    same = [members[key][0].tobytes() + held.tobytes() for key, held in zip(keys, fixed, strict=True)]
+    first = {content: i for i, content in reversed(list(enumerate(same)))}
+    once = sorted(first.values())
+    rows = [members[keys[i]][0] for i in once]
+    weights = [_each_run_alike(table, m) for m in rows] if alike else None
+    fitted = dict(zip(once, solve_members(spec, table, rows, fixed[once], [keys[i] for i in once], weights=weights), strict=True))
+    return FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
 
 
-def _each_run_alike(table: Runs, rows: list[np.ndarray]) -> tuple[Runs, list[np.ndarray]]:
-    """A copy of each split's rows, weighted so that every run of the split counts the same."""
+def _each_run_alike(table: Runs, rows: np.ndarray) -> np.ndarray:
+    """Weights of a split's rows under which each of its runs counts the same."""
     if table.run is None:
         raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
-    weights = []
-    for m in rows:
-        _, codes, sizes = np.unique(table.run[m], return_inverse=True, return_counts=True)
-        weights.append(len(m) / (len(sizes) * sizes[codes]))
-    ends = np.cumsum([len(m) for m in rows])
-    copies = replace(table.take(np.concatenate(rows)), weight=np.concatenate(weights))
-    return copies, np.split(np.arange(ends[-1]), ends[:-1])
+    return run_weights(np.unique(table.run[rows], return_inverse=True)[1])
 
 
 def predictions(fits: FitGroups, table: Runs, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:

@@ -114,3 +114,11 @@ def test_a_good_fit_is_quiet() -> None:
     fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": loss})
     assert fit.converged and fit.warnings == []
     assert fit.certificate.relative_decrement < 1e-10 and fit.certificate.curvature_ok
+
+
+def test_one_size_is_enough_where_nothing_of_the_size_is_free() -> None:
+    D = np.geomspace(1e9, 1e11, 8)
+    table = {"N": np.full(8, 1e8), "D": D, "loss": 2.0 + 900.0 / D**0.3}
+    fixed = {"A": 400.0, "alpha": 0.34}
+    assert sj.fit(sj.laws.chinchilla, table, fixed=fixed).status == "converged"
+    assert sj.fit(sj.laws.chinchilla, table, fixed={"alpha": 0.34}).status == "underdetermined"  # A and E cannot be told apart
