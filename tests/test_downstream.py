@@ -90,7 +90,7 @@ TASKS = {"mmlu": "mmlu_avg_test_5shot", "hellaswag": "hellaswag_val_5shot", "arc
 @pytest.fixture(scope="module")
 def ladder(shared) -> pd.DataFrame:
     table = pd.read_csv(shared("model_ladder/final_runs.csv"))
-    return table[table["task"].isin(list(TASKS.values()) + ["csqa_val_5shot"])]
+    return table[table["task"].isin([*list(TASKS.values()), "csqa_val_5shot"])]
 
 
 @pytest.fixture(scope="module")
