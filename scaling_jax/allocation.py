@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_jax import laws
 from scaling_jax.engine.predict import predict
+from scaling_jax.examine import REPLICATES
 from scaling_jax.fit import fit
 from scaling_jax.objective import SquaredError
 from scaling_jax.plan import budgets_of
@@ -86,7 +87,7 @@ class Allocation:
     @cached_property
     def draws(self) -> AllocationDraws:
         """The bootstrap behind intervals: 1,000 replicates by the default way, seed 0."""
-        return self.bootstrap(1000)
+        return self.bootstrap(REPLICATES)
 
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
         """Replicates of the optima; each approach has its own."""

@@ -84,8 +84,6 @@ def test_a_posterior_is_taken_like_a_bootstrap(posterior):
 
 
 def test_compute_optimal_takes_a_posterior(posterior):
-    if not hasattr(sj, "compute_optimal"):
-        pytest.skip("no planner here")
     plan = sj.compute_optimal(posterior, flops=[1e22])
     assert (plan["N_lower"] < plan["N"]).all()
     assert (plan["N"] < plan["N_upper"]).all()

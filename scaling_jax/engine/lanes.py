@@ -89,14 +89,19 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
     return lane_program(run, (0, axes, None), device, quick)
 
 
-def _program_of(problem: Problem, solver: Any, n_lanes: int, device: Any) -> Any:
-    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, n_lanes <= MOST_QUICK)
+def _chunk(problem: Problem, solver: Any, n_running: int, n_lanes: int, device: Any) -> tuple[Any, int]:
+    """The program that advances a chunk, and the chunk's size, while `n_running` of `n_lanes` lanes go on."""
+    size = _size_on(device, n_running, problem.n_rows)
+    quick = n_lanes <= MOST_QUICK or size == _size_on(device, 1, problem.n_rows)
+    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, quick), size
 
 
 def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
     """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
-    size = _size_on(device, n_lanes, problem.n_rows)
-    program = _program_of(problem, solver, n_lanes, device)
+    return _compiled(problem, solver, *_chunk(problem, solver, n_lanes, n_lanes, device), device)
+
+
+def _compiled(problem: Problem, solver: Any, program: Any, size: int, device: Any) -> Future:
     key = (program, size, problem.n_rows, device)
     if key not in _COMPILED:
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
@@ -143,9 +148,8 @@ def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, de
                 progress(len(left) - len(running), len(left))
             if not len(running):
                 return lanes
-            compile_ahead(problem, solver, len(running), device).result()
-            size = _size_on(device, len(running), problem.n_rows)
-            program = _program_of(problem, solver, len(running), device)
+            program, size = _chunk(problem, solver, len(running), len(lanes.fit), device)
+            _compiled(problem, solver, program, size, device).result()
             affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
             budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]
@@ -175,7 +179,7 @@ def map_chunks(program_for: Callable[[bool], Any], problem: Problem, z: np.ndarr
     `program_for(quick)` gives the function compiled soon or well.
     """
     size = _size_on(device, len(z), problem.n_rows)
-    program = program_for(len(z) <= MOST_QUICK)
+    program = program_for(size == _size_on(device, 1, problem.n_rows))
 
     def one(first: int) -> Any:
         which = np.arange(first, min(first + size, len(z)))

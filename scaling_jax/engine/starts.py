@@ -27,8 +27,9 @@ NODES = 512
 ROWS = 96  # of each of many fits, to rank nodes by
 DECADES = 1e3  # a range wider than this factor is sampled in logarithms
 GONE = 1e-9
+COMPETES = 2.0  # times the least misfit: nodes are coarse
 MOST_LINEAR = 5
-FEW_FITS = 16  # each in a call of its own, so that one program serves one fit and several
+ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
 
 
 def spread(n: int, dimensions: int, seed: int = 0) -> np.ndarray:
@@ -177,7 +178,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     flags, structure = problem.sharing
     program = _projector(law, problem.on_log, linear, flags, structure)
     seeds, misfits = [], []
-    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows)) if problem.n_fits > FEW_FITS else 1
+    per_call = max(1, 2**18 // (candidates.shape[1] * problem.n_rows)) if problem.n_fits > ONE_BY_ONE else 1
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
@@ -231,7 +232,8 @@ def _ranks(available: int, n: int) -> np.ndarray:
 def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndarray:
     """The best seeds per fit; those in which a positive parameter vanished come last, lifted off zero.
 
-    The very last stays there, almost: where the optimum has lost a term, a lane from anywhere else creeps towards it forever.
+    The very last stays there, almost, if it fits about as well as any: where the optimum has lost a term, a lane from anywhere
+    else creeps towards it forever.
     """
     logs = np.array([d.log for d in law.label_domains])
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
@@ -239,7 +241,8 @@ def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndar
     ranks = _ranks(seeds.shape[1], n)
     chosen = order[:, ranks]
     barest = np.argmin(np.where(vanished, misfits, np.inf), axis=1)
-    bare = np.take_along_axis(vanished, barest[:, None], axis=1)[:, 0] & (len(ranks) > 3)
+    leanest = np.take_along_axis(np.where(vanished, misfits, np.inf), barest[:, None], axis=1)[:, 0]
+    bare = np.isfinite(leanest) & (leanest <= COMPETES * misfits.min(axis=1)) & (len(ranks) > 3)
     chosen[bare, -1] = barest[bare]
     picked = np.take_along_axis(seeds, chosen[..., None], axis=1)
     positive = (seeds > 0).sum(axis=1, keepdims=True)
