@@ -27,6 +27,7 @@ NODES = 512
 ROWS = 96  # of each of many fits, to rank nodes by
 DECADES = 1e3  # a range wider than this factor is sampled in logarithms
 GONE = 1e-9
+SAME = 1e-12
 COMPETES = 2.0  # times the least misfit: nodes are coarse
 MOST_LINEAR = 5
 ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
@@ -230,7 +231,7 @@ def _ranks(available: int, n: int) -> np.ndarray:
 
 
 def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndarray:
-    """The best seeds per fit; those in which a positive parameter vanished come last, lifted off zero.
+    """The best seeds per fit, each once; those in which a positive parameter vanished come last, lifted off zero.
 
     The very last stays there, almost, if it fits about as well as any: where the optimum has lost a term, a lane from anywhere
     else creeps towards it forever.
@@ -238,15 +239,20 @@ def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndar
     logs = np.array([d.log for d in law.label_domains])
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
     order = np.lexsort((misfits, vanished | ~np.isfinite(misfits)), axis=-1)
-    ranks = _ranks(seeds.shape[1], n)
-    chosen = order[:, ranks]
+    ranked = np.take_along_axis(misfits, order, axis=1)
+    with np.errstate(invalid="ignore"):
+        again = np.diff(ranked, axis=1, prepend=-1.0) <= SAME * np.abs(ranked)  # a law with few proposals makes them in turn
+    order = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)
+    count = len(_ranks(seeds.shape[1], n))
+    ranks = np.stack([np.resize(_ranks(int(distinct), n), count) for distinct in (~again).sum(axis=1)])
+    chosen = np.take_along_axis(order, ranks, axis=1)
     barest = np.argmin(np.where(vanished, misfits, np.inf), axis=1)
     leanest = np.take_along_axis(np.where(vanished, misfits, np.inf), barest[:, None], axis=1)[:, 0]
-    bare = np.isfinite(leanest) & (leanest <= COMPETES * misfits.min(axis=1)) & (len(ranks) > 3)
+    bare = np.isfinite(leanest) & (leanest <= COMPETES * misfits.min(axis=1)) & (count > 3)
     chosen[bare, -1] = barest[bare]
     picked = np.take_along_axis(seeds, chosen[..., None], axis=1)
     positive = (seeds > 0).sum(axis=1, keepdims=True)
     mean_log = np.log(np.where(seeds > 0, seeds, 1.0)).sum(axis=1, keepdims=True) / np.maximum(positive, 1)
-    floor = np.where(positive > 0, np.exp(mean_log), 1e-4) * np.full((len(ranks), 1), 1e-2)
+    floor = np.where(positive > 0, np.exp(mean_log), 1e-4) * np.full((count, 1), 1e-2)
     floor[bare, -1] *= GONE / 1e-2
     return np.where(logs & (picked <= 0), floor, picked)

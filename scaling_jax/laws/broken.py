@@ -14,10 +14,10 @@ from scaling_jax.law import Law, Parameter
 
 __all__ = ["bnsl"]
 
-PLACES = {1: 14, 2: 9, 3: 8}
-SMOOTH = (0.05, 0.3, 1.0)
-FLOORS = (0.0, 0.5, 0.9)
-MOST = 96
+PLACES = {1: 32, 2: 16, 3: 10}
+SHARP = (0.02, 0.1, 0.3, 1.0)
+FLOORS = 1 - np.array([1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.005])
+MOST = 6
 
 
 def bnsl(n: int = 1) -> Law:
@@ -76,7 +76,7 @@ def bnsl(n: int = 1) -> Law:
         name="bnsl",
         inputs={"x": POSITIVE},
         params=parameters,
-        starts=lambda inputs, target: _starts(n, inputs["x"], target),
+        starts=(lambda inputs, target: _starts(n, inputs["x"], target)) if n else None,
         ranges={"c0": (0.02, 1.0)},
         cite="Caballero et al. 2023 (arXiv:2210.14891), eq. 1",
         recipe=(__name__, "bnsl", (n,)),
@@ -84,24 +84,63 @@ def bnsl(n: int = 1) -> Law:
 
 
 def _starts(n: int, x: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    """Broken lines through log (target - floor): slopes by least squares for every choice of break places; the best first."""
+    """The valleys of a scan over floors, sharpness and break places, in which scale and slopes follow by least squares.
+
+    Residuals of log (target - floor) are weighted by 1 - floor / target, which makes them those of log target to first order.
+    """
     logs = np.log(x)
-    low, high = logs.min(), logs.max()
-    places = np.linspace(low + 0.02 * (high - low), high + 0.15 * (high - low), PLACES.get(n, 6))
-    y = np.log(np.maximum(target, 1e-300))
-    found = []
-    for chosen in itertools.combinations(places, n):
-        for f, share in itertools.product(SMOOTH, FLOORS):
-            floor = share * np.min(target)
-            bends = [f * np.logaddexp(0.0, (logs - place) / f) for place in chosen]
-            design = np.stack([np.ones_like(logs), -logs, *(-bend for bend in bends)], axis=1)
-            gap = np.log(target - floor) if share else y
-            slopes = np.linalg.lstsq(design, gap, rcond=None)[0]
-            miss = np.sum((np.log(floor + np.exp(design @ slopes)) - y) ** 2)
-            found.append((miss, floor, slopes[0], slopes[1], *slopes[2:], *chosen, *[f] * n))
-    best = np.array(sorted(found)[:MOST]).T[1:]
-    names = ["a", "b", "c0", *(f"{letter}{i}" for letter in "cdf" for i in range(1, n + 1))]
-    out = dict(zip(names, best, strict=True))
-    for name in ["b", *(f"d{i}" for i in range(1, n + 1))]:
-        out[name] = np.exp(np.clip(out[name], -600, 600))
+    middle, width = logs.mean(), max(float(np.ptp(logs)), 1e-6)
+    at = logs - middle
+    places = at.min() + width * np.linspace(0.02, 1.1, PLACES.get(n, 7))
+    chosen = np.array(list(itertools.combinations(range(len(places)), n)), dtype=int)
+    columns = np.concatenate([np.tile([0, 1], (len(chosen), 1)), 2 + chosen], axis=1)
+    floors = np.min(target) * FLOORS if np.min(target) > 0 else np.zeros(1)
+    miss = np.full((len(floors), len(SHARP), *[len(places)] * n), np.inf)
+    slopes = np.zeros((*miss.shape, n + 2))
+    for i, j in itertools.product(range(len(floors)), range(len(SHARP))):
+        f = SHARP[j]
+        weight = 1 - floors[i] / target
+        bends = f * np.logaddexp(0.0, (at - places[:, None]) / f)
+        rows = weight * np.concatenate([np.ones_like(at)[None], -at[None], -bends])
+        gap = weight * np.log(np.maximum(target - floors[i], 1e-300))
+        gram, right = rows @ rows.T, rows @ gap
+        systems, sides = gram[columns[:, :, None], columns[:, None]], right[columns]
+        systems = systems + 1e-12 * np.trace(gram) * np.eye(n + 2)
+        found = np.linalg.solve(systems, sides[..., None])[..., 0]
+        cell = (i, j, *chosen.T)
+        slopes[cell] = found
+        miss[cell] = np.sum((gap - np.einsum("cn,cnr->cr", found, rows[columns])) ** 2, axis=1)
+    best = _in_turn(sorted(zip(*np.nonzero(_valleys(miss)), strict=True), key=lambda cell: miss[cell]), slopes)[:MOST]
+    place = places[np.array([cell[2:] for cell in best], dtype=int).reshape(len(best), n)]
+    slope = np.array([slopes[cell] for cell in best])
+    out = {
+        "a": floors[[cell[0] for cell in best]],
+        "b": np.exp(np.clip(slope[:, 0] + slope[:, 1] * middle, -600, 600)),
+        "c0": slope[:, 1],
+    }
+    for k in range(n):
+        out |= {f"c{k + 1}": slope[:, 2 + k], f"d{k + 1}": np.exp(place[:, k] + middle)}
+        out[f"f{k + 1}"] = np.array(SHARP)[[cell[1] for cell in best]]
     return out
+
+
+def _in_turn(cells: list[tuple], slopes: np.ndarray) -> list[tuple]:
+    """Cells, best first, so that every pattern of turns up and down has its best before any has its second."""
+    seen: dict[tuple, int] = {}
+    turn = []
+    for cell in cells:
+        pattern = tuple(slopes[cell][2:] > 0)
+        turn.append(seen.setdefault(pattern, 0))
+        seen[pattern] += 1
+    return [cells[i] for i in np.argsort(turn, kind="stable")]
+
+
+def _valleys(miss: np.ndarray) -> np.ndarray:
+    """Cells of a grid that no neighbour along any axis undercuts."""
+    low = np.isfinite(miss)
+    for axis in range(miss.ndim):
+        wall = np.full_like(np.take(miss, [0], axis), np.inf)
+        padded = np.concatenate([wall, miss, wall], axis)
+        n = miss.shape[axis]
+        low &= (miss <= np.take(padded, range(n), axis)) & (miss <= np.take(padded, range(2, n + 2), axis))
+    return low
