@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scaling_jax.approach1 import envelope
     from scaling_jax.approach2 import isoflop
     from scaling_jax.chains import chain
+    from scaling_jax.chunked import study
     from scaling_jax.compare import compare_laws
     from scaling_jax.crossing import critical_size
     from scaling_jax.design import v_optimal
@@ -75,6 +76,7 @@ __all__ = [
     "read_runs",
     "read_wandb",
     "select",
+    "study",
     "v_optimal",
 ]
 
@@ -83,6 +85,7 @@ _LAZY = {
     "plot": ("scaling_jax.plot", None),
     "read_wandb": ("scaling_jax.wandb", "read_wandb"),
     "chain": ("scaling_jax.chains", "chain"),
+    "study": ("scaling_jax.chunked", "study"),
     "compare_laws": ("scaling_jax.compare", "compare_laws"),
     "v_optimal": ("scaling_jax.design", "v_optimal"),
     "inference_optimal": ("scaling_jax.inference", "inference_optimal"),

@@ -76,13 +76,18 @@ class Runs:
             self.warnings,
         )
 
+    def members(self) -> list[np.ndarray]:
+        """Each group's rows (positions, in order), by the group's code."""
+        counts = np.bincount(self.group, minlength=len(self.group_labels))
+        return np.split(np.argsort(self.group, kind="stable"), np.cumsum(counts)[:-1])
+
     @property
     def n_runs(self) -> int:
         """Distinct training runs with positive weight: by `run` where known, else distinct input points."""
         used = self.weight > 0
         if self.run is not None:
             return len(np.unique(self.run[used]))
-        return len(np.unique(np.column_stack([v[used] for v in self.inputs.values()]), axis=0))
+        return len(set(zip(*(v[used].tolist() for v in self.inputs.values()), strict=True)))
 
     @property
     def fingerprint(self) -> str:

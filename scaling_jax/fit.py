@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.batch import MEASURE, fixed_numbers, make_spec, solve_members
-from scaling_jax.data import DataError, as_frame, names_columns, read_runs
+from scaling_jax.batch import MEASURE, Spec, fixed_numbers, make_spec, solve_members
+from scaling_jax.data import DataError, Runs, as_frame, names_columns, read_runs
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective
 from scaling_jax.result import FitGroups, FitResult
 from scaling_jax.shared import solve_shared
 
-__all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups"]
+__all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
 
 
 class UnderdeterminedError(ValueError):
@@ -127,19 +127,9 @@ def fit_groups(
     >>> round(fits["b"].params["A"], 6)
     9.0
     """
-    reading = {k: options.pop(k) for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se") if k in options}
     strict = options.pop("strict", False)
-    unknown = set(options) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
-    if unknown:
-        raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
-    spec = make_spec(law, fixed=dict.fromkeys(fixed or {}), **options)
-    on_log = spec.objective.on == "log"
-    columns = {name: value for name, value in (fixed or {}).items() if isinstance(value, str)}
-    table = read_runs(law, runs, by=by, on_log=on_log, **reading)
-    per_group = dict(fixed or {}) | {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
-    spec = replace(spec, fixed=per_group)
-    values = fixed_numbers(spec, table.group_labels)
-    members = [np.flatnonzero(table.group == g) for g in range(len(table.group_labels))]
+    spec, table, values = read_groups(law, runs, by, options | {"fixed": fixed})
+    members = table.members()
     if shared:
         results, left = solve_shared(spec, table, members, values, table.group_labels, list(shared))
         groups = FitGroups({r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left)
@@ -149,6 +139,22 @@ def fit_groups(
     if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
         raise UnderdeterminedError(f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters.")
     return groups
+
+
+def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tuple[Spec, Runs, np.ndarray]:
+    """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of many groups."""
+    asked = dict(options)
+    fixed = asked.pop("fixed", None) or {}
+    reading = {k: asked.pop(k) for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se") if k in asked}
+    unknown = set(asked) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
+    if unknown:
+        raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
+    spec = make_spec(law, fixed=dict.fromkeys(fixed), **asked)
+    columns = {name: value for name, value in fixed.items() if isinstance(value, str)}
+    table = read_runs(law, runs, by=by, on_log=spec.objective.on == "log", **reading)
+    per_group = dict(fixed) | {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
+    spec = replace(spec, fixed=per_group)
+    return spec, table, fixed_numbers(spec, table.group_labels)
 
 
 def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) -> FitResult:

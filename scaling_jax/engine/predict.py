@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.engine.compiled import quick_jit
@@ -36,7 +35,7 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
         for first in range(0, len(numbers), per_call):
             part = numbers[first : first + per_call]
             size = per_call if len(numbers) > per_call else most
-            found = np.asarray(_program(law)(jnp.asarray(_pad(part, size)), padded))
+            found = np.asarray(_program(law)(_pad(part, size), padded))
             parts.append(found[: len(part), :rows])
     return np.concatenate(parts)
 
@@ -76,7 +75,7 @@ def predict_paired(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray],
     padded = {name: _pad(np.asarray(column, dtype=np.float64), bucket(rows)) for name, column in inputs.items()}
     wide = _pad(_pad(values.T, bucket(rows)).T, bucket(count))
     with jax.enable_x64(True):
-        found = _paired_program(law, fed)(jnp.asarray(_pad(np.atleast_2d(numbers), bucket(count))), jnp.asarray(wide), padded)
+        found = _paired_program(law, fed)(_pad(np.atleast_2d(numbers), bucket(count)), wide, padded)
         return np.asarray(found)[:count, :rows]
 
 
