@@ -1,8 +1,9 @@
-"""Runs the study: `python -m benchmarks.thousand_laws --data FOLDER [--laws FILE] [--save]`."""
+"""Runs the study: `python -m benchmarks.thousand_laws --data FOLDER [--laws FILE] [--figures FOLDER] [--save]`."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import machine, peak_megabytes, save
-from benchmarks.thousand_laws import compare, protocol
+from benchmarks.thousand_laws import compare, figures, protocol
 from benchmarks.thousand_laws.laws import ONE_RUN, OURS, THEIRS, baselines, fit_cells
 from benchmarks.thousand_laws.scipy_side import curve_fit_cell
+from scaling_jax.chunked import in_chunks
 
 
 def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.DataFrame:
@@ -23,10 +25,23 @@ def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.Dat
     return pd.concat([fit_cells(table, part, how, borrowed) for part, borrowed in batches], ignore_index=True)
 
 
+def kept(table: pd.DataFrame, splits: list[Any], folder: str) -> pd.DataFrame:
+    """The same laws, one experiment after the other, each kept in the folder when it is done and read from there the next time."""
+    chunks = [part for e in protocol.EXPERIMENTS if (part := [s for s in splits if s.info["experiment"] == e])]
+    plan = {"how": repr(THEIRS), "rows": int(pd.util.hash_pandas_object(table).sum()), "cells": len(splits), "labels": _labels(splits)}
+    return in_chunks(folder, plan, chunks, lambda part: study(table, part, THEIRS))
+
+
+def _labels(splits: list[Any]) -> str:
+    return hashlib.sha256(repr([s.label for s in splits]).encode()).hexdigest()[:16]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder with checkpoints.csv.gz, and the study's tables to compare with; default: download")
     parser.add_argument("--laws", help="where to write the table of laws (.csv or .parquet)")
+    parser.add_argument("--folder", help="where each experiment's laws are kept as they are found; run again, it goes on from there")
+    parser.add_argument("--figures", help="folder for the paper's figures, redrawn")
     parser.add_argument("--experiments", nargs="*", default=list(protocol.EXPERIMENTS))
     parser.add_argument("--every-cell", action="store_true", help="also the cells the reference fits leave out (windows of Chinchilla)")
     parser.add_argument("--ours", action="store_true", help="also log-Huber with runs weighted alike")
@@ -41,17 +56,17 @@ def main() -> None:
         known = set(theirs[compare.KEYS].astype(object).where(theirs[compare.KEYS].notna(), None).itertuples(index=False, name=None))
         splits = [s for s in splits if s.label in known]
     seconds = []
-    for _ in range(2):
-        laws = study(table, splits, THEIRS)
+    for _ in range(1 if options.folder else 2):
+        laws = kept(table, splits, options.folder) if options.folder else study(table, splits, THEIRS)
         seconds.append(time.perf_counter() - begun)
         begun = time.perf_counter()
+    warm = f", warm {seconds[1]:.1f} s" if not options.folder else f", kept in {options.folder}"
     lines = [
-        f"{len(laws):,} laws; cold {seconds[0]:.1f} s with reading, filtering and compiling, warm {seconds[1]:.1f} s; "
-        f"peak {peak_megabytes():.0f} MB",
+        f"{len(laws):,} laws; cold {seconds[0]:.1f} s with reading, filtering and compiling{warm}; peak {peak_megabytes():.0f} MB",
         f"status: {laws['status'].value_counts().to_dict()}; fewer rows than parameters: {int(laws['few_rows'].sum())}",
         str(machine()),
     ]
-    found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "warm": seconds[1], "peak_mb": peak_megabytes()}
+    found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "warm": seconds[-1], "peak_mb": peak_megabytes()}
     if options.scipy:
         chosen = np.random.default_rng(0).choice(len(splits), min(options.scipy, len(splits)), replace=False)
         sample = [splits[i] for i in chosen]
@@ -66,16 +81,21 @@ def main() -> None:
         found["scipy sample"] = {"cells": len(sample), "scipy": scipy_seconds, "ours": ours[1], "failed": failed}
         lines.append(
             f"the same {len(sample)} random cells: SciPy {scipy_seconds:.1f} s from one start ({failed} raised), ours {ours[1]:.1f} s "
-            f"from six with certificates; per law over the whole study {1e3 * seconds[1] / len(laws):.1f} ms against "
-            f"{1e3 * scipy_seconds / len(sample):.1f} ms, ratio {scipy_seconds / len(sample) / (seconds[1] / len(laws)):.1f}"
+            f"from six with certificates; per law over the whole study {1e3 * seconds[-1] / len(laws):.1f} ms against "
+            f"{1e3 * scipy_seconds / len(sample):.1f} ms, ratio {scipy_seconds / len(sample) / (seconds[-1] / len(laws)):.1f}"
         )
     hist = laws[laws["experiment"] == "hist"]
     if len(hist):
         lines += ["", "macro map, last checkpoint, percent (exact families)", compare.macro_map(hist).round(2).to_string()]
-        whole = hist[hist["pct"] == 1.0].sort_values("n_models").groupby("family").tail(1)
+        whole = compare.whole_families(hist)
         lines += ["", whole[["family", "n_models", "n_rows", "are_last30", "are_last1", "status", "unidentified"]].to_string(index=False)]
-        found["pca"] = compare.pca_share(laws)
-        lines.append(f"three components hold {100 * found['pca']:.2f} % of the variance of the laws")
+        clear = hist[compare.determined(hist)]
+        found["pca"] = {"ours": compare.pca_share(clear)}
+        lines.append(f"three components hold {100 * found['pca']['ours']:.1f} % of the variance of our {len(clear)} determined laws (hist)")
+        if theirs is not None:
+            at = compare.whole_families(compare.reference(options.data, digitised=True))
+            found["pca"]["theirs"] = compare.pca_share(at)
+            lines[-1] += f", {100 * found['pca']['theirs']:.1f} % at their parameters of {len(at)} families"
         found["median ARE, 3 sizes and more"] = float(100 * hist.loc[hist["n_sizes"] >= 3, "are_last30"].median())
     base = baselines(table, [s for s in splits if s.info["experiment"] == "hist"])
     if theirs is not None:
@@ -99,6 +119,8 @@ def main() -> None:
     print("\n".join(lines))
     if options.laws:
         laws.to_parquet(options.laws) if options.laws.endswith("parquet") else laws.to_csv(options.laws, index=False)
+    if options.figures:
+        figures.draw(laws, options.figures)
     if options.save:
         save("thousand_laws", "\n".join(lines), found)
 

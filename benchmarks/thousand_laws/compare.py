@@ -18,10 +18,10 @@ PRINTED = {"hist": "hist", "hist_test1": "hist", "hist_no_cut": "hist_no_cut", "
 NOT_AVERAGED = ("interv", "5sh", "v0")
 
 
-def reference(folder: str | Path) -> pd.DataFrame:
-    """The study's fits on exact data, as refitted with its own code."""
+def reference(folder: str | Path, digitised: bool = False) -> pd.DataFrame:
+    """The study's fits as refitted with its own code: those on exact data, and those on curves read from figures if asked for."""
     found = pd.read_csv(Path(folder) / "reference_fits.csv.gz")
-    return found[~found["approx"] & found["fitted"]]
+    return found[found["fitted"] & (digitised | ~found["approx"])]
 
 
 def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs:
     joined["better"] = joined["squares_theirs"] > joined["squares"] * (1 + 1e-6) + rounding
     joined["better_1pct"] = joined["squares_theirs"] > joined["squares"] * 1.01 + rounding
     joined["same"] = ~joined["worse"] & ~joined["better"]
-    joined["identified"] = (joined["status"] == "converged") & (joined["unidentified"] == "")
+    joined["identified"] = determined(joined)
     joined["are_gap"] = np.abs(joined["are_last30"] - joined["are_last30_theirs"])
     return joined
 
@@ -85,12 +85,22 @@ def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def determined(laws: pd.DataFrame) -> pd.Series:
+    """Laws all of whose parameters their rows determine."""
+    return (laws["status"] == "converged") & (laws["unidentified"] == "")
+
+
 def pca_share(laws: pd.DataFrame) -> float:
-    """Share of the variance of (a, b, e, alpha, beta) that three components hold, over families at their largest law, p = 1."""
-    full = laws[(laws["experiment"] == "hist") & (laws["pct"] == 1.0)].sort_values("n_models").groupby("family").tail(1)
-    points = full[list(PARAMETERS)].to_numpy()
+    """Share of the variance of (a, b, e, alpha, beta) over laws that three components hold."""
+    points = laws[list(PARAMETERS)].to_numpy()
     spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
     return float(spread[:3].sum() / spread.sum())
+
+
+def whole_families(laws: pd.DataFrame) -> pd.DataFrame:
+    """Each family's law of all smaller models at full training."""
+    full = laws[(laws["experiment"] == "hist") & (laws["pct"] == 1.0)]
+    return full.sort_values("n_models").groupby("family").tail(1)
 
 
 def record(joined: pd.DataFrame) -> dict[str, Any]:
