@@ -238,6 +238,11 @@ def read_runs(
     return runs
 
 
+def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> dict[str, str]:
+    """Law input -> the column it was read from before, where this table has that column and none of the input's own name."""
+    return {name: sources[name] for name in law.inputs if name not in frame.columns and sources.get(name) in frame.columns}
+
+
 def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Law input -> column, array or function; same-named columns need no entry."""
     given = dict(inputs or {})

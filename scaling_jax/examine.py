@@ -21,7 +21,7 @@ REPLICATES = 1000  # of the bootstrap behind conf_int, predict and summary
 
 
 class Examined:
-    """Covariance, influence, profile, derivative, sensitivity, backtest, lack of fit and checklist of a fit."""
+    """Covariance, influence, profile, derivative, sensitivity, backtest, check, lack of fit and checklist of a fit."""
 
     def cov(self: Any) -> pd.DataFrame:
         r"""The sandwich covariance of the parameters in natural units, clustered by run where runs are known.
@@ -168,6 +168,51 @@ class Examined:
         from scaling_jax.backtest import backtest
 
         return backtest(self, level)
+
+    @property
+    def r_squared(self: Any) -> float:
+        """Share of the target's variance explained, on its natural scale whatever the objective's; see `evaluate.r_squared`.
+
+        >>> import scaling_jax as sj
+        >>> sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}).r_squared > 0.999
+        True
+        """
+        from scaling_jax.evaluate import r_squared
+
+        target = self.data().target
+        return r_squared(self.predict(self.data().inputs), target)
+
+    def check(self: Any, new_runs: Any, target: str | None = None) -> pd.DataFrame:
+        r"""Whether new runs, or checkpoints of one still training, keep to the fitted trend.
+
+        $$z = \frac{\ln y - \ln L_\theta(x)}{\sigma(x)}, \qquad p = P(|t_{n-k}| > |z|)$$
+        on the objective's scale (raw where it is raw). sigma is half the width of the 68 % prediction interval on the side of
+        the deviation: the parameters' uncertainty, a run's own scatter and the distance beyond the data are in it. n counts the
+        fitted runs (rows, where runs are unknown), k the free parameters.
+
+        Args:
+            new_runs: a table with the law's inputs, found as in `predict`, and the target; rows with missing values are left out.
+            target: its column; by default the one that was fitted.
+
+        Returns:
+            One row per new run: measured, prediction, deviation (above 0: worse than the trend, for a loss), z, p (two-sided),
+            extrapolation (decades beyond the fitted range). Checkpoints of one run deviate together: they are one piece of evidence.
+
+        Raises:
+            DataError: for a missing column or a value outside its domain.
+
+        Source: Ivgi, Carmon and Berant 2022 (arXiv:2202.06387), section 5, who find runs that had not converged this way.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.geomspace(1, 100, 24)
+        >>> loss = 3 / x**0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=24))
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss})
+        >>> (fit.check({"x": [50.0, 50.0], "loss": [3 / 50**0.5, 0.5]})["p"] < 0.01).tolist()
+        [False, True]
+        """
+        from scaling_jax.check import check
+
+        return check(self, new_runs, target)
 
     def lack_of_fit(self: Any) -> LackOfFit | None:
         r"""The pure-error F test where inputs repeat (seeds): does the law miss more than seeds explain?

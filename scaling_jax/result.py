@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pandas as pd
 
-from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns
+from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns, same_columns
 from scaling_jax.diagnostics import Certificate, Evidence, certify
 from scaling_jax.engine.predict import predict
 from scaling_jax.examine import REPLICATES, Examined
@@ -361,12 +361,7 @@ class FitResult(Examined):
             size = max((np.size(v) for v in other.values()), default=1)
             other = {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in other.items()}
         frame = as_frame(other)
-        known = {
-            name: column
-            for name, column in self.sources.items()
-            if name in self.law.inputs and name not in frame.columns and column in frame.columns
-        }
-        columns = input_columns(self.law, frame, known)
+        columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
         out = {}
         for name, column in columns.items():
             values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)

@@ -44,6 +44,13 @@ def test_the_published_worth_of_repeats_is_a_local_minimum_beside_a_better_one(r
     assert best.n_basins > 1
 
 
+def test_decay_of_parameters_alone_has_a_better_optimum_than_published(repeated):
+    """Published: R_N = 713 at .0241, a failed optimisation; data that never wear out are R_D -> infinity."""
+    found = repeats(repeated, {"R_D": 1e12})
+    assert found.objective_value == pytest.approx(0.015923515747, rel=1e-7)
+    assert found.params["R_N"] == pytest.approx(0.74211, rel=1e-3)
+
+
 def test_repeats_have_no_upper_limit_to_their_worth(repeated):
     """Epochs as good as new a thousand times over cost less than 1 % of the objective: the data do not say."""
     best = repeats(repeated, {})

@@ -169,7 +169,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     """
     law = problem.law
     problem = problem.thinned(ROWS)
-    candidates = _candidates(problem, nodes, seed)[:, :, tied]
+    candidates = _candidates(problem, np.isnan(fixed), nodes, seed)[:, :, tied]
     candidates = np.where(np.isnan(fixed)[:, None, :], candidates, fixed[:, None, :])
     linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
     if not linear:
@@ -191,7 +191,7 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     return _choose(law, np.concatenate(seeds), np.concatenate(misfits), n)
 
 
-def _candidates(problem: Problem, nodes: int, seed: int) -> np.ndarray:
+def _candidates(problem: Problem, free: np.ndarray, nodes: int, seed: int) -> np.ndarray:
     """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples."""
     law = problem.law
     looks = law.starts is not None or not all(label.split("[")[0] in law.ranges for label in law.labels)
@@ -203,7 +203,8 @@ def _candidates(problem: Problem, nodes: int, seed: int) -> np.ndarray:
         inputs = {name: column[used] for name, column in one.inputs.items()}
         numbers = sample_numbers(law, nodes, inputs, seed)
         if law.starts is not None:
-            numbers = _with_proposals(law, numbers, inputs, np.exp(one.target[used]) if problem.on_log else one.target[used])
+            target = np.exp(one.target[used]) if problem.on_log else one.target[used]
+            numbers = _each_once(_with_proposals(law, numbers.copy(), inputs, target), numbers, free[f])
         points.append(numbers)
     return np.broadcast_to(np.stack(points), (problem.n_fits, *points[0].shape)).copy()
 
@@ -219,6 +220,14 @@ def _with_proposals(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]
                 turn
             ]
     return numbers
+
+
+def _each_once(proposed: np.ndarray, samples: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Proposals that holding some numbers has made alike are kept once, and samples take the place of the others."""
+    if free.all():
+        return proposed
+    _, first = np.unique(proposed[:, free], axis=0, return_index=True)
+    return np.concatenate([proposed[np.sort(first)], samples[: len(proposed) - len(first)]])
 
 
 def _ranks(available: int, n: int) -> np.ndarray:
