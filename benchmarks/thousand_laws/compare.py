@@ -15,6 +15,7 @@ KEYS = ["experiment", "family", "pct", "n_models", "window"]
 POINT = 5e-4
 PRINTED = {"hist": "hist", "hist_test1": "hist", "hist_no_cut": "hist_no_cut", "one_model": "one_model", "baseline_best": "base_best",
            "closer_3": "closer3", "closer_4": "closer4", "scale_down": "scale_down"}  # fmt: skip
+ROWS = {"one_model": "n_models", "closer_3": "window", "closer_4": "window"}  # maps with a row per run or per window, in order
 NOT_AVERAGED = ("interv", "5sh", "v0")
 
 
@@ -66,18 +67,27 @@ def macro_map(laws: pd.DataFrame, column: str = "are_last1") -> pd.DataFrame:
 
 
 def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells of family heat maps with at least 3 sizes beside the errors of `cells`, matched by label and p."""
+    """Cells of family heat maps with at least 3 sizes (or of one run) beside the errors of `cells`, matched by label or row, and by p.
+
+    Labels of rows are not always legible; families whose map has another number of rows than `cells` are left out.
+    """
     maps = pd.read_csv(Path(folder) / "published_heatmaps.csv.gz")
     maps = maps[(maps["level"] == "family") & (maps["metric"] == "are") & maps["experiment"].isin(PRINTED) & ~maps["clipped"]]
     found = []
     for name, part in maps.groupby("experiment"):
         mine = cells[cells["experiment"] == PRINTED[name]].drop(columns="target")
-        if name in ("hist", "hist_test1", "hist_no_cut", "baseline_best", "scale_down"):
+        if name in ROWS:
+            mine["label"] = mine.groupby("family")[ROWS[name]].rank(method="dense") - 1
+            drawn = part.groupby("group")["row"].max()
+            part, mine = (
+                part.assign(label=part["row"]),
+                mine[mine["family"].map(drawn).eq(mine.groupby("family")["label"].transform("max"))],
+            )
+            mine = mine[(mine["n_sizes"] >= 3) | (name == "one_model")]
+        else:
             mine["label"] = mine["n_sizes"]
             part = part.assign(label=part["row_label"].astype(str).str.extract(r"(\d+)\s*$")[0].astype(float))
             mine = mine[mine["label"] >= 3].drop_duplicates(["family", "label", "pct"])
-        else:
-            continue
         part, mine = part.assign(pct=part["x"].astype(float).round(3)), mine.assign(group=mine["family"], pct=mine["pct"].round(3))
         both = part.merge(mine, on=["group", "label", "pct"])
         value = np.where(both["target"] == "last_checkpoint", both["are_last1"], both["are_last30"]) * 100
