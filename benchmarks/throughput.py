@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,7 +71,8 @@ def digest(laws: pd.DataFrame, folder: Path) -> str:
 
 def started(groups: int, folder: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "benchmarks.throughput", "--one", str(groups), str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    once = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "programs")}  # every process would compile for half a minute
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | once)
 
 
 def ended(process: subprocess.Popen) -> dict[str, Any]:

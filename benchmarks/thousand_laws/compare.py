@@ -78,11 +78,9 @@ def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
         mine = cells[cells["experiment"] == PRINTED[name]].drop(columns="target")
         if name in ROWS:
             mine["label"] = mine.groupby("family")[ROWS[name]].rank(method="dense") - 1
-            drawn = part.groupby("group")["row"].max()
-            part, mine = (
-                part.assign(label=part["row"]),
-                mine[mine["family"].map(drawn).eq(mine.groupby("family")["label"].transform("max"))],
-            )
+            rows = mine.groupby("family")["label"].transform("max")
+            mine = mine[rows == mine["family"].map(part.groupby("group")["row"].max())]
+            part = part.assign(label=part["row"])
             mine = mine[(mine["n_sizes"] >= 3) | (name == "one_model")]
         else:
             mine["label"] = mine["n_sizes"]
