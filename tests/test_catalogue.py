@@ -101,3 +101,11 @@ def test_known_constants_are_recovered_from_its_own_starts(name: str) -> None:
     # each table is inside with probability .99, so fewer than 8 of 10 has probability 1e-4
     assert (found["gain"] <= found["bound"]).sum() >= TABLES - 2
     assert (found["status"] == "converged").all()
+
+
+@pytest.mark.parametrize("name", ["dynamical", "precision", "precision_ptq"])
+def test_exact_runs_give_the_constants_back(name: str) -> None:
+    law, truth = CASES[name].law, CASES[name].truth
+    runs = tables(CASES[name], 1)
+    fit = sj.fit(law, runs.assign(y=law(**{column: runs[column].to_numpy() for column in law.inputs}, **truth)), target=TARGET)
+    assert fit.params == pytest.approx(truth, rel=0.01)

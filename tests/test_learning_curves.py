@@ -51,6 +51,20 @@ def test_extrapolation_of_learning_curves_by_domain(ladder, name: str) -> None:
     np.testing.assert_allclose(means[f"beyond_{name}"], means[f"extrap_rmse_{name}"], rtol=0.03)
 
 
+def test_laws_are_ranked_as_each_by_itself_extrapolates(shared, ladder):
+    """compare_laws on the 92 curves: errors are those of the fits one law at a time, and shares of curves won add up."""
+    laws = [sj.laws.power_law, sj.laws.power_law_floor, sj.laws.shifted_power_law]
+    table = curves(shared("revisiting").parent)
+    found = sj.compare_laws(
+        laws, table, by=["domain", "task", "model"], inputs={"x": "seen_examples"}, target="loss", holdout="split == 'extrapolate'",
+        objective=LOGS,
+    )  # fmt: skip
+    alone = {law.name: ladder[f"beyond_{m}"].mean() for law, m in zip(laws, ("m1", "m2", "m3"), strict=True)}
+    assert found["extrapolation"].to_dict() == pytest.approx(alone, rel=1e-3)
+    assert found.index.tolist() == sorted(alone, key=alone.__getitem__)
+    assert found["wins"].sum() == pytest.approx(1)
+
+
 def test_a_ceiling_is_no_worse_than_a_floor_alone(ladder):
     fitted = ladder["inside_m4"].notna()
     assert fitted.sum() >= 80
