@@ -50,7 +50,7 @@ def run(groups: int, folder: Path) -> dict[str, Any]:
     """One size in this process, timed; a folder that is there is being resumed, which needs no warm programs."""
     if not folder.exists():
         with tempfile.TemporaryDirectory() as warm:
-            study(CHUNK, Path(warm))
+            study(min(groups, CHUNK), Path(warm))
     begun, busy = time.perf_counter(), time.process_time()
     laws = study(groups, folder)
     seconds, processor = time.perf_counter() - begun, time.process_time() - busy
