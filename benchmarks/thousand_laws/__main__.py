@@ -90,12 +90,17 @@ def main() -> None:
         whole = compare.whole_families(hist)
         lines += ["", whole[["family", "n_models", "n_rows", "are_last30", "are_last1", "status", "unidentified"]].to_string(index=False)]
         clear = hist[compare.determined(hist)]
-        found["pca"] = {"ours": compare.pca_share(clear)}
-        lines.append(f"three components hold {100 * found['pca']['ours']:.1f} % of the variance of our {len(clear)} determined laws (hist)")
+        sets = {f"our {len(clear)} determined laws of {clear['family'].nunique()} families": clear}
         if theirs is not None:
             at = compare.whole_families(compare.reference(options.data, digitised=True))
-            found["pca"]["theirs"] = compare.pca_share(at)
-            lines[-1] += f", {100 * found['pca']['theirs']:.1f} % at their parameters of {len(at)} families"
+            sets[f"{len(at)} families' laws at their parameters"] = at
+        for who, part in sets.items():
+            shares = [compare.pca_share(part, scaled) for scaled in (False, True)]
+            found[f"three components of {who}"] = shares
+            lines.append(
+                f"three components hold {100 * shares[0]:.2f} % of the variance of {who}, "
+                f"{100 * shares[1]:.2f} % where each parameter is scaled to one"
+            )
         found["median ARE, 3 sizes and more"] = float(100 * hist.loc[hist["n_sizes"] >= 3, "are_last30"].median())
     base = baselines(table, [s for s in splits if s.info["experiment"] == "hist"])
     if theirs is not None:

@@ -98,10 +98,14 @@ def determined(laws: pd.DataFrame) -> pd.Series:
     return (laws["status"] == "converged") & (laws["unidentified"] == "")
 
 
-def pca_share(laws: pd.DataFrame) -> float:
-    """Share of the variance of (a, b, e, alpha, beta) over laws that three components hold."""
+def pca_share(laws: pd.DataFrame, scaled: bool = False) -> float:
+    """Share of the variance of (a, b, e, alpha, beta) over laws that three components hold: as the study has it, or each scaled to one.
+
+    Unscaled, the constants vary by tens and the exponents by less than one, so that three components could hardly hold less.
+    """
     points = laws[list(PARAMETERS)].to_numpy()
-    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
+    points = points - points.mean(axis=0)
+    spread = np.linalg.svd(points / points.std(axis=0) if scaled else points, compute_uv=False) ** 2
     return float(spread[:3].sum() / spread.sum())
 
 

@@ -18,7 +18,6 @@ from benchmarks.thousand_laws.laws import PARAMETERS
 DARKEST = 35.0
 DARK = 15.0
 DOTS = 150
-NAMES = {"e": "ln E", "a": "ln A", "b": "ln B", "alpha": "alpha", "beta": "beta"}
 SHARE = "share of the training run"
 SIZES = "model sizes fitted"
 
@@ -96,7 +95,7 @@ def parameters(laws: pd.DataFrame) -> Any:
     _, spread, axes_of = np.linalg.svd(centred, full_matrices=False)
     share = spread**2 / np.sum(spread**2)
     scores = centred @ axes_of[:2].T
-    figure, axes = plt.subplots(1, 3, figsize=(13.5, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
     pairs = [(hist["a"], hist["alpha"]), (hist["b"], hist["beta"]), (scores[:, 0], scores[:, 1])]
     labels = [("ln A", "alpha"), ("ln B", "beta"), *[tuple(f"component {i + 1} ({100 * share[i]:.1f} %)" for i in range(2))]]
     for ax, (x, y), (across, up) in zip(axes, pairs, labels, strict=True):
@@ -106,8 +105,8 @@ def parameters(laws: pd.DataFrame) -> Any:
         ax.set(xlabel=across, ylabel=up)
     axes[0].set_title("Size term")
     axes[1].set_title("Token term")
-    axes[2].set_title(f"{len(hist)} laws, three components hold {100 * share[:3].sum():.1f} %")
-    axes[2].legend(fontsize="small", frameon=False)
+    axes[2].set_title(f"{len(hist)} laws, three components hold {100 * share[:3].sum():.2f} %")
+    axes[2].legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
