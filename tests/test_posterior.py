@@ -186,7 +186,7 @@ def test_a_prior_without_quantiles_of_its_own_has_a_centre_and_a_spread():
 
     stats = pytest.importorskip("scipy.stats")
     low, middle, high = (np.log(q / (1 - q)) for q in stats.beta(2.0, 6.0).ppf([0.16, 0.5, 0.84]))
-    centre, spread = coordinate_of(dist.Beta(2.0, 6.0), sj.Unit)
+    centre, spread = coordinate_of(dist.Beta(2.0, 6.0), sj.laws.chance_sigmoid.label_domains[0])
     assert centre == pytest.approx(middle, abs=0.1 * spread)
     assert spread == pytest.approx((high - low) / 2, rel=0.1)
 
