@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
-MOST_BUCKETS = 3
 WORTH_A_PROGRAM = 400_000  # padded rows, over all fits, whose time compiling one more program costs
 SEARCHED = 8  # how much dearer a row is that every start sees
 FITS_IN_MEMORY = 4096
@@ -185,7 +184,7 @@ def _labels_of(law: Law, name: str) -> list[str]:
 
 
 def padded_lengths(sizes: np.ndarray) -> list[int]:
-    """Padded lengths that cover all sizes: few, for each is a program to compile, and more where much padding would be saved."""
+    """Padded lengths that cover all sizes: as many as save more padding than compiling a program for each costs."""
     counts = np.bincount([bucket(int(s)) for s in sizes])
     choices = np.flatnonzero(counts).tolist()
     edges = choices[-1:]
@@ -196,7 +195,7 @@ def padded_lengths(sizes: np.ndarray) -> list[int]:
 
     while len(edges) < len(choices):
         best = min((sorted([*edges, c]) for c in choices if c not in edges), key=cost)
-        if len(edges) >= MOST_BUCKETS and cost(edges) - cost(best) < WORTH_A_PROGRAM:
+        if cost(edges) - cost(best) < WORTH_A_PROGRAM:
             break
         edges = best
     return edges
