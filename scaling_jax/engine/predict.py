@@ -14,6 +14,8 @@ from scaling_jax.law import Law
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
 
+FEWEST = 256  # rows one call evaluates: a few tables share a program, and more rows than they have cost nothing
+
 
 @lru_cache(maxsize=256)
 def _program(law: Law) -> Any:
@@ -28,8 +30,8 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
     numbers = np.atleast_2d(np.asarray(numbers, dtype=np.float64))
     rows = len(next(iter(inputs.values())))
     most = bucket(len(numbers))
-    per_call = max(8, min(most, 2**22 // bucket(rows)))
-    padded = {name: _pad(np.asarray(inputs[name], dtype=np.float64), bucket(rows)) for name in law.inputs}
+    per_call = max(8, min(most, 2**22 // bucket(rows, FEWEST)))
+    padded = {name: _pad(np.asarray(inputs[name], dtype=np.float64), bucket(rows, FEWEST)) for name in law.inputs}
     parts = []
     with jax.enable_x64(True):
         for first in range(0, len(numbers), per_call):
@@ -50,7 +52,7 @@ def predict_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -
     rows = len(numbers)
     if not rows:
         return np.zeros(0)
-    per_call = min(bucket(rows), 2**16)
+    per_call = min(bucket(rows, FEWEST), 2**16)
     parts = []
     with jax.enable_x64(True):
         for first in range(0, rows, per_call):
@@ -72,8 +74,8 @@ def _paired_program(law: Law, fed: str) -> Any:
 def predict_paired(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], fed: str, values: np.ndarray) -> np.ndarray:
     """Predictions (vectors, rows) where the input `fed` has its own values (vectors, rows) for every parameter vector."""
     count, rows = values.shape
-    padded = {name: _pad(np.asarray(column, dtype=np.float64), bucket(rows)) for name, column in inputs.items()}
-    wide = _pad(_pad(values.T, bucket(rows)).T, bucket(count))
+    padded = {name: _pad(np.asarray(column, dtype=np.float64), bucket(rows, FEWEST)) for name, column in inputs.items()}
+    wide = _pad(_pad(values.T, bucket(rows, FEWEST)).T, bucket(count))
     with jax.enable_x64(True):
         found = _paired_program(law, fed)(_pad(np.atleast_2d(numbers), bucket(count)), wide, padded)
         return np.asarray(found)[:count, :rows]
