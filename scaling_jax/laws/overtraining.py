@@ -36,7 +36,8 @@ def overtraining(C, M, *, E: Positive, a: Positive, b: Positive, eta: Real):
         Loss in nats/token.
 
     Known to go wrong: runs with M of 5 and below lie off the trend; from the paper's five runs the choice of objective moves
-    forecasts by as much as the published error.
+    forecasts by as much as the published error. In a posterior E and eta share a ridge: one of 2,000 draws diverged under the
+    default priors, none under one on E of 20 %.
 
     Source: Gadre et al. 2024, eq. 4 (C4: E 1.51, a 141, b 190, eta .121, fitted by squared errors of the raw loss).
 
