@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import signal
 import threading
 from contextlib import contextmanager
 
@@ -239,6 +240,7 @@ def test_ctrl_c_in_the_middle_of_long_work_stops_it(best: sj.FitResult) -> None:
             wait = 5.0
 
     finger = threading.Thread(target=press)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background work with Ctrl-C ignored
     finger.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -246,6 +248,7 @@ def test_ctrl_c_in_the_middle_of_long_work_stops_it(best: sj.FitResult) -> None:
     finally:
         stopped.set()
         finger.join()
+        signal.signal(signal.SIGINT, before)
     same(fit(), best)
 
 
