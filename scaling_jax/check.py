@@ -5,13 +5,11 @@ from __future__ import annotations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from scaling_jax.data import as_frame, read_runs, same_columns
-from scaling_jax.local import cluster_of
+from scaling_jax.local import cluster_of, f_tail
 
 if TYPE_CHECKING:
     from scaling_jax.result import FitResult
@@ -41,14 +39,8 @@ def check(fit: FitResult, new_runs: Any, target: str | None = None) -> pd.DataFr
             "prediction": band["prediction"].to_numpy(),
             "deviation": deviation,
             "z": z,
-            "p": _student_tails(z, freedom),
+            "p": f_tail(z**2, 1, freedom),
             "extrapolation": band["extrapolation"].to_numpy(),
         },
         index=pd.Index(new.rows),
     )
-
-
-def _student_tails(z: np.ndarray, freedom: int) -> np.ndarray:
-    """Probability that Student's t lies further out than z on either side."""
-    with jax.enable_x64(True):
-        return np.asarray(jax.scipy.special.betainc(freedom / 2, 0.5, jnp.asarray(freedom / (freedom + z**2))))

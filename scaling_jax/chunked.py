@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,8 @@ def in_chunks(
         ValueError: if the folder was begun with another plan.
         ImportError: without pyarrow, with the remedy.
     """
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError("Keeping a study in Parquet needs pyarrow: pip install 'scaling-jax[data]'.") from error
+    if find_spec("pyarrow") is None:
+        raise ImportError("Keeping a study in Parquet needs pyarrow: pip install 'scaling-jax[data]'.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, plan | {"chunks": len(chunks)})

@@ -92,9 +92,13 @@ def lack_of_fit(fit: FitResult) -> LackOfFit | None:
     if df_pure < 1 or df_lack < 1 or pure <= 0:
         return None
     ratio = (lack / df_lack) / (pure / df_pure)
+    return LackOfFit(ratio, df_lack, df_pure, float(f_tail(ratio, df_lack, df_pure)), int(np.sum(count > 1)))
+
+
+def f_tail(ratio: np.ndarray | float, above: int, below: int) -> np.ndarray:
+    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t| exceeds its root."""
     with jax.enable_x64(True):
-        p = float(jax.scipy.special.betainc(df_pure / 2.0, df_lack / 2.0, jnp.asarray(df_pure / (df_pure + df_lack * ratio))))
-    return LackOfFit(ratio, df_lack, df_pure, p, int(np.sum(count > 1)))
+        return np.asarray(jax.scipy.special.betainc(below / 2.0, above / 2.0, jnp.asarray(below / (below + above * ratio))))
 
 
 def lack_of_fit_words(fit: FitResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,3 +35,20 @@ def replication(shared: Callable[[str], Path]) -> pd.DataFrame:
 def runs240(replication: pd.DataFrame) -> pd.DataFrame:
     """Without the five largest losses, as the replication fits them."""
     return replication.iloc[5:]
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data sets come from the original files beside the repository."""
+    monkeypatch.setenv("SCALING_JAX_DATA", str(SHARED / "upstream"))
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection leaves this process, and the attempt costs no time."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)

@@ -46,13 +46,13 @@ def test_documented_priored_and_pickled(name: str) -> None:
     assert all(parameter.prior for parameter in law.parameters)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.law.starts is not None])
 def test_finite_at_every_one_of_its_starts(name: str) -> None:
+    """Where a law proposes none, seeds come from ranges and linear solves, which drop what is not finite."""
     law = CASES[name].law
+    assert law.starts is not None
     table = tables(CASES[name], 1)
     inputs = {column: table[column].to_numpy() for column in law.inputs}
-    if law.starts is None:
-        pytest.skip("its seeds come from ranges and linear solves, which drop what is not finite")
     proposed = {key: np.atleast_1d(values) for key, values in law.starts(inputs, table[TARGET].to_numpy()).items()}
     count = max(len(values) for values in proposed.values())
     fallback = dict(zip(law.labels, truth_of(name), strict=True))  # parameters left to a linear solve

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_jax as sj
-
-TABLE = Path(__file__).parents[1] / "../shared/data/gadre/models.csv"
 
 
 @sj.law(ranges={"eta": (0.02, 0.5)})
@@ -25,10 +21,8 @@ def error_of_loss(loss, *, eps: sj.Positive, k: sj.Positive, gamma: sj.Positive)
 
 
 @pytest.fixture(scope="module")
-def models() -> pd.DataFrame:
-    if not TABLE.exists():
-        pytest.skip("the shared over-training table is not here")
-    frame = pd.read_csv(TABLE)
+def models(shared) -> pd.DataFrame:
+    frame = pd.read_csv(shared("gadre/models.csv"))
     return frame[frame["dataset"] == "redpajama"]
 
 

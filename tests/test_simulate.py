@@ -108,10 +108,10 @@ def test_the_order_of_rows_does_not_matter_for_the_law_of_the_noise():
 
 
 def test_seeds_repeat_and_the_global_state_is_untouched():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002, it is the legacy state that is watched
     first, again, other = (simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=s)["loss"].tolist() for s in (1, 1, 2))
     assert first == again and first != other
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002, it is the legacy state that is watched
     generator = np.random.default_rng(1)
     assert simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=generator)["loss"].tolist() == first
     assert simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=generator)["loss"].tolist() != first

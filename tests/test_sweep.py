@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.sweep import corpus, design, table, train
+from benchmarks.sweep.model import CONTEXT, Size, init, logits
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.sweep import corpus, design, table, train  # noqa: E402
-from benchmarks.sweep.model import CONTEXT, Size, init, logits  # noqa: E402
-
 FILE = ROOT / "scaling_jax" / "_data" / "tiny_sweep.csv.gz"
 
 
