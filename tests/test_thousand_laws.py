@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.thousand_laws import figures, protocol
-from benchmarks.thousand_laws.compare import KEYS, macro_map, pca_share, printed_maps, reference, whole_families
+from benchmarks.thousand_laws.compare import KEYS, POINT, macro_map, pca_share, printed_maps, reference, whole_families
 from benchmarks.thousand_laws.laws import PARAMETERS, baselines, errors, fit_cells
 
 # all smaller models, p = 1: ARE in percent on the last 30 % of the target, as the study's code prints it
@@ -22,17 +22,17 @@ BOTH = {
     "pythia-v0": (5.45, 6.36), "pythia-deduped-v0": (5.93, 7.13), "t5-pile": (9.16, 9.35),
 }  # fmt: skip
 # printed averages over families, last checkpoint, by number of sizes; and how far the refitted map, in which five families were
-# read from figures, lies from them: none of those has a cell in the row of five sizes, where only rounding and printing are left
+# read from figures, lies from them: none of those has a cell in the row of five sizes, where only rounding and printing are left. In the other rows
+# shares of .3 and less are not compared: there few points of a figure are left of each run, and the two maps lie up to 3.0 apart
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 MACRO = {
     4: (35.56, 8.94, 14.31, 10.57, 11.25, 9.81), 5: (32.73, 4.01, 11.57, 7.26, 8.40, 5.12), 6: (28.98, 4.72, 9.08, 5.36, 5.96, 4.28),
     7: (17.90, 7.37, 6.55, 8.07, 5.79, 3.52), 8: (10.95, 1.41, 1.65, 4.71, 3.32, 2.86),
 }  # fmt: skip
 APART = {4: 0.75, 5: 0.05, 6: 0.75, 7: 1.3, 8: 0.75}
-# shares of printed cells within 0.16 points, the reading error of colours, as the study's code reached them when it was run again;
-# of one run a cell fewer, a step so steep that seven digits of its exponent do not repeat it
+# shares of printed cells within 0.16 points, the reading error of colours, as the study's code reached them when it was run again
 MATCHED = {
-    "hist": 283 / 288, "hist_no_cut": 1, "one_model": 1325 / 1330, "baseline_best": 1, "closer_3": 262 / 272, "closer_4": 228 / 236,
+    "hist": 283 / 288, "hist_no_cut": 1, "one_model": 1326 / 1330, "baseline_best": 1, "closer_3": 262 / 272, "closer_4": 228 / 236,
     "scale_down": 207 / 237,
 }  # fmt: skip
 GPT3 = {1.0: [16.26, 23.22, 5.64, 5.10, 0.92, 2.72], 0.1: [42.17, 47.75, 0.57, 1.07, 5.65, 16.32]}
@@ -55,10 +55,16 @@ def hist(table: pd.DataFrame) -> list:
 
 
 @pytest.fixture(scope="module")
-def theirs(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The study's laws with our errors at its parameters; those of families read from figures keep their own."""
+def recorded(folder: Path) -> pd.DataFrame:
+    """The study's laws with the errors that its own code found."""
     found = reference(folder, digitised=True)
-    found = found[found["experiment"].isin(protocol.EXPERIMENTS)].reset_index(drop=True)
+    return found[found["experiment"].isin(protocol.EXPERIMENTS)].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def theirs(recorded: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The same laws with our errors at their parameters; those of families read from figures keep their own."""
+    found = recorded.copy()
     cells = {s.label: s for e in protocol.EXPERIMENTS for s in protocol.cells(table, e)}
     exact = found[~found["approx"]]
     windows = [None if np.isnan(w) else int(w) for w in exact["window"]]
@@ -123,10 +129,18 @@ def test_the_gpt3_grid_and_what_the_first_ten_billion_tokens_do_to_opt(theirs: p
         assert errors_of.loc[experiment, "OPT", 1.0].loc[3:].tolist() == pytest.approx(printed, abs=0.0051)
 
 
+def test_errors_at_the_studys_parameters_are_those_its_code_found(theirs: pd.DataFrame, recorded: pd.DataFrame) -> None:
+    """Within .05 points, as for our own fits; errors beyond 100 % are steps that seven digits of an exponent do not repeat."""
+    for column in ("are_last30", "are_last1"):
+        sane = ~recorded["approx"] & (recorded[column] < 1)
+        assert sane.sum() > 4000
+        np.testing.assert_allclose(theirs.loc[sane, column], recorded.loc[sane, column], atol=POINT)
+
+
 def test_printed_heat_maps_are_matched_at_the_studys_parameters(
-    theirs: pd.DataFrame, table: pd.DataFrame, folder: Path, hist: list
+    recorded: pd.DataFrame, table: pd.DataFrame, folder: Path, hist: list
 ) -> None:
-    maps = printed_maps(folder, pd.concat([theirs[~theirs["approx"]], baselines(table, hist)]))
+    maps = printed_maps(folder, pd.concat([recorded[~recorded["approx"]], baselines(table, hist)]))
     within = maps["gap"].le(0.16).groupby(maps["map"]).agg(["sum", "size"])
     for name, share in MATCHED.items():
         assert within.loc[name, "sum"] >= share * within.loc[name, "size"], within
