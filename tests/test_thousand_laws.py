@@ -22,8 +22,8 @@ BOTH = {
     "pythia-v0": (5.45, 6.36), "pythia-deduped-v0": (5.93, 7.13), "t5-pile": (9.16, 9.35),
 }  # fmt: skip
 # printed averages over families, last checkpoint, by number of sizes; and how far the refitted map, in which five families were
-# read from figures, lies from them: none of those has a cell in the row of five sizes, where only rounding and printing are left. In the other rows
-# shares of .3 and less are not compared: there few points of a figure are left of each run, and the two maps lie up to 3.0 apart
+# read from figures, lies from them: none of those has a cell in the row of five sizes, where only rounding and printing are left.
+# In the other rows shares of .3 and less are not compared: a figure leaves few points of a run there, and the maps lie up to 3.0 apart
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 MACRO = {
     4: (35.56, 8.94, 14.31, 10.57, 11.25, 9.81), 5: (32.73, 4.01, 11.57, 7.26, 8.40, 5.12), 6: (28.98, 4.72, 9.08, 5.36, 5.96, 4.28),
