@@ -16,7 +16,7 @@ import pandas as pd
 from jax.sharding import Mesh
 
 from scaling_jax.data import Part, Runs
-from scaling_jax.diagnostics import EPS, Evidence, target_scale
+from scaling_jax.diagnostics import EPS, AtRows, Evidence, at_rows_of_many, target_scale
 from scaling_jax.engine.devices import default_device, platform
 from scaling_jax.engine.lanes import FEW_LANES, compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
@@ -373,8 +373,12 @@ def solve_members(
                 measure_ahead(problem, device)
                 points = _start_points(spec, problem, fixed[which], few) if starts is None else starts[which]
                 solution = _run(spec, problem, free, points, runs, part, few, polish_steps, device, progress)
+                numbers = natural_numbers(spec.law, problem, solution.z)
+                foreseen = [None] * len(part) if few else at_rows_of_many(spec.law, numbers, runs.inputs, part)
                 for f, i in enumerate(which):
-                    results[i] = _result(spec, Part(runs, members[i], own[i]), problem, solution, free, f, keys[i], fixed[i])
+                    results[i] = _result(
+                        spec, Part(runs, members[i], own[i]), problem, solution, free, f, numbers[f], foreseen[f], keys[i], fixed[i]
+                    )  # fmt: skip
     return [r for r in results if r is not None]
 
 
@@ -408,7 +412,16 @@ def _run(
 
 
 def _result(
-    spec: Spec, part: Part, problem: Problem, solution: Solution, free: np.ndarray, f: int, key: Any, fixed: np.ndarray
+    spec: Spec,
+    part: Part,
+    problem: Problem,
+    solution: Solution,
+    free: np.ndarray,
+    f: int,
+    numbers: np.ndarray,
+    foreseen: AtRows | None,
+    key: Any,
+    fixed: np.ndarray,
 ) -> FitResult:
     runs = part.read()
     law, data, per_fit = spec.law, problem.data, problem.per_fit
@@ -420,7 +433,6 @@ def _result(
         finished_value=solution.finished_value[f], finished_status=solution.finished_status[f],
         n_starts=solution.n_starts, n_polished=solution.n_polished,
     )  # fmt: skip
-    numbers = _natural(law, tie @ solution.z[f] + offset)
     failed = not np.isfinite(evidence.value)
     record = runs.record | {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
     if len(runs.group_labels) > 1:
@@ -442,6 +454,7 @@ def _result(
         tied=spec.tied,
         key=key,
         reason=NO_FINITE_START if failed else "",
+        foreseen=foreseen,
     )
     if failed or spec.objective.smooth:
         return result
@@ -450,10 +463,7 @@ def _result(
 
 def natural_numbers(law: Law, problem: Problem, z: np.ndarray) -> np.ndarray:
     """Search coordinates of every fit, (fits, k), as parameters in natural units, (fits, labels)."""
-    return _natural(law, np.einsum("...ij,...j->...i", problem.data.tie, z) + problem.data.offset)
-
-
-def _natural(law: Law, x: np.ndarray) -> np.ndarray:
+    x = np.einsum("...ij,...j->...i", problem.data.tie, z) + problem.data.offset
     logs = np.array([d.log for d in law.label_domains])
     return np.where(logs, np.exp(np.where(logs, x, 0.0)), x)
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scaling_jax.data import Runs
-from scaling_jax.engine.predict import predict
+from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.starts import linear_parameters
 from scaling_jax.engine.status import Status
 from scaling_jax.law import Law
 from scaling_jax.objective import Objective
 
-__all__ = ["Certificate", "Evidence", "agreement", "certify", "target_scale"]
+__all__ = ["AtRows", "Certificate", "Evidence", "agreement", "at_rows", "at_rows_of_many", "certify", "target_scale"]
 
 EPS = np.finfo(np.float64).eps
 STATIONARY = 1e-8
@@ -101,6 +101,53 @@ class Certificate:
         return asdict(self)
 
 
+class AtRows(NamedTuple):
+    """What a fit says of its own rows: prediction (rows,), and share (labels,).
+
+    The share is the largest part of any prediction that a positive linear parameter's term makes up; NaN for the others.
+    """
+
+    prediction: np.ndarray
+    share: np.ndarray
+
+
+def at_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> AtRows:
+    """`AtRows` of one fit with parameters `numbers` (labels,)."""
+    values = predict(law, np.stack(_without_each_term(law, numbers)), inputs)
+    with np.errstate(all="ignore"):
+        change = np.max(np.abs(values[1:] - values[0]) / np.abs(values[0]), axis=1)
+    return AtRows(values[0], _by_label(law, change))
+
+
+def at_rows_of_many(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], members: list[np.ndarray]) -> list[AtRows]:
+    """`AtRows` of every fit, in one pass: numbers (fits, labels), and the positions of each fit's rows in the inputs' columns."""
+    where, sizes = np.concatenate(members), [len(m) for m in members]
+    columns = {name: column[where] for name, column in inputs.items()}
+    whole, *without = (predict_rows(law, np.repeat(part, sizes, axis=0), columns) for part in _without_each_term(law, numbers))
+    starts = np.cumsum([0, *sizes[:-1]])
+    with np.errstate(all="ignore"):
+        changes = [np.maximum.reduceat(np.abs(part - whole) / np.abs(whole), starts) for part in without]
+    shares = _by_label(law, np.array(changes).reshape(len(without), len(members))).T
+    return [AtRows(*of_fit) for of_fit in zip(np.split(whole, starts[1:]), shares, strict=True)]
+
+
+def _terms(law: Law) -> list[int]:
+    """Indices of the positive parameters in which the law is linear."""
+    return [i for i in linear_parameters(law) if law.label_domains[i].lower == 0]
+
+
+def _without_each_term(law: Law, numbers: np.ndarray) -> list[np.ndarray]:
+    """The parameters (..., labels) as they are, and then with each term's set to zero."""
+    return [numbers, *(np.where(np.arange(numbers.shape[-1]) == i, 0.0, numbers) for i in _terms(law))]
+
+
+def _by_label(law: Law, of_terms: np.ndarray) -> np.ndarray:
+    """What is known of each term, (terms, ...), for each number of the law, NaN where it has no term."""
+    out = np.full((len(law.labels), *of_terms.shape[1:]), np.nan)
+    out[_terms(law)] = of_terms
+    return out
+
+
 def agreement(best: Any, scale: Any) -> Any:
     """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the target)."""
     return best * (1 + 1e-6) + 64 * EPS * scale
@@ -113,10 +160,11 @@ def certify(
     evidence: Evidence,
     runs: Runs,
     residual: np.ndarray,
+    share: np.ndarray,
     fixed: dict[str, float],
     tied: list[tuple[str, ...]],
 ) -> Certificate:
-    """Judges one fit; see `Certificate`."""
+    """Judges one fit; see `Certificate`. `share` is that of `AtRows`."""
     if not np.isfinite(evidence.value):
         return Certificate(
             "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
@@ -132,7 +180,7 @@ def certify(
     short = _too_few(law, runs, evidence)
     spread = _spread(evidence, covariance)
     at_bound = _at_bound(law, evidence)
-    extinct = _extinct(law, numbers, runs, fixed)
+    extinct = [label for label, part in zip(law.labels, share, strict=True) if part < EXTINCT_SHARE and label not in fixed]
     vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
     outliers = _outliers(runs, residual)
     stationary = decrement <= STATIONARY
@@ -238,8 +286,6 @@ def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
     if single and free > 1 and free > _rank(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free))):
         return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
     distinct = _distinct_rows(list(columns.values()), free)
-    if runs.run is None:
-        distinct = min(runs.n_runs, distinct)
     if distinct < free:
         return f"{distinct} distinct runs cannot determine {free} free parameters"
     return ""
@@ -297,20 +343,6 @@ def _at_bound(law: Law, evidence: Evidence) -> list[str]:
         if free and (value <= low or value >= high):
             out.append(label)
     return out
-
-
-def _extinct(law: Law, numbers: np.ndarray, runs: Runs, fixed: dict[str, float]) -> list[str]:
-    """Positive linear parameters whose term contributes nothing anywhere."""
-    candidates = [i for i in linear_parameters(law) if law.label_domains[i].lower == 0 and law.labels[i] not in fixed]
-    if not candidates:
-        return []
-    without = np.repeat(numbers[None], len(candidates) + 1, axis=0)
-    for row, i in enumerate(candidates, start=1):
-        without[row, i] = 0.0
-    values = predict(law, without, runs.inputs)
-    with np.errstate(all="ignore"):
-        share = np.max(np.abs(values[1:] - values[0]) / np.abs(values[0]), axis=1)
-    return [law.labels[i] for i, s in zip(candidates, share, strict=True) if s < EXTINCT_SHARE]
 
 
 def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:

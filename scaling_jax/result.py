@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.data import DataError, Part, Runs, as_frame, input_columns, same_columns
-from scaling_jax.diagnostics import Certificate, Evidence, certify
+from scaling_jax.diagnostics import AtRows, Certificate, Evidence, at_rows, certify
 from scaling_jax.engine.predict import predict
 from scaling_jax.examine import REPLICATES, Examined
 from scaling_jax.law import Law
@@ -49,6 +49,7 @@ class FitResult(Examined):
         key: the group's key in `fit_groups`.
         options: keyword arguments that would repeat the fit (arrays left out).
         reason: why there is no fit, for a group that could not be fitted.
+        foreseen: what the fit says of its own rows, where it was computed for many fits at once.
     """
 
     law: Law
@@ -69,6 +70,7 @@ class FitResult(Examined):
     options: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     stored_certificate: Certificate | None = None
+    foreseen: AtRows | None = None
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -85,8 +87,8 @@ class FitResult(Examined):
             reason = self.reason or "The data are not attached."
             return Certificate("failed", np.nan, False, 0, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
         return certify(
-            self.law, self.objective, self.numbers, self.evidence, self.data(), self.residuals, self.fixed, self.tied
-        )  # fmt: skip
+            self.law, self.objective, self.numbers, self.evidence, self.data(), self.residuals, self._at_rows.share, self.fixed, self.tied
+        )
 
     @property
     def status(self) -> str:
@@ -127,13 +129,17 @@ class FitResult(Examined):
     def residuals(self) -> np.ndarray:
         """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target, over target_se."""
         runs = self.data()
-        prediction = predict(self.law, self.numbers, runs.inputs)[0]
+        prediction = self._at_rows.prediction
         with np.errstate(invalid="ignore", divide="ignore"):
             if self.objective.on == "log":
                 residual = np.log(prediction) - np.log(runs.target)
             else:
                 residual = prediction - runs.target
         return residual if runs.target_se is None else residual / runs.target_se
+
+    @cached_property
+    def _at_rows(self) -> AtRows:
+        return self.foreseen or at_rows(self.law, self.numbers, self.data().inputs)
 
     @overload
     def predict(self, other: Any, interval: None = None, level: float = 0.9) -> np.ndarray: ...

@@ -2,7 +2,8 @@
 
 The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small eigenproblems, are NumPy's.
 Curvature that is negative counts by its size, and directions without any follow the gradient, so a lane cannot mistake a
-saddle or a plateau for a minimum.
+saddle or a plateau for a minimum. The reach of a step holds in each principal direction by itself: one along which the
+optimum lies far off, as where a term dies out, holds back none of the others.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ __all__ = ["Polished", "measure_ahead", "polish"]
 
 TOL = 1e-18  # of the objective still to gain; far below its rounding, which the gradient does not share
 REACH = 1.0
+LONGER, SHORTER, SHORTEST = 4.0, 0.25, 1e-14
 FLAT = 1e-12
 MOST_STEPS = 60
 ROUNDING = 1e-13
+CREEPING = 0.1  # of the decrement left by a step: at a regular optimum far less is
 
 
 class Polished(NamedTuple):
@@ -68,7 +71,7 @@ def _await_compiled(problem: Problem, device: Any) -> None:
 
 
 def polish(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS) -> Polished:
-    """Damped Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
+    """Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
     return across_hosts(device, len(z), lambda mine: _polish_here(problem, z[mine], fit[mine], device, most_steps))
 
 
@@ -81,11 +84,11 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
     value, gradient, hessian = (np.array(part) for part in _measure(problem, z, fit, device))
     finite = np.isfinite(value) & np.isfinite(gradient).all(-1) & np.isfinite(hessian).all((-1, -2))
     status = np.where(finite, Status.RUNNING, Status.NONFINITE)
-    damping = np.zeros(len(z))
+    reach = np.full(len(z), REACH)
     floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
     for _ in range(most_steps):
         running = np.flatnonzero(status == Status.RUNNING)
-        step, decrement = _step(z[running], gradient[running], hessian[running], unit[running], damping[running], lower, upper)
+        step, decrement = _step(z[running], gradient[running], hessian[running], unit[running], reach[running], lower, upper)
         done = (decrement <= 2 * TOL * value[running]) | (value[running] <= floor[running])
         status[running[done]] = Status.CONVERGED
         running, step, decrement = running[~done], step[~done], decrement[~done]
@@ -97,24 +100,27 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
         new = [np.where(usable.reshape(-1, *(1,) * (part.ndim - 1)), part, 0.0) for part in new]
         # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
         level = new[0] <= value[running] * (1 + ROUNDING)
-        _, left = _step(trial, new[1], new[2], unit[running], damping[running], lower, upper)
+        _, left = _step(trial, new[1], new[2], unit[running], reach[running], lower, upper)
         better = usable & ((new[0] < value[running]) | (level & (left < 0.5 * decrement)))
         went = running[better]
         z[went], value[went], gradient[went], hessian[went] = trial[better], new[0][better], new[1][better], new[2][better]
-        damping[went] = damping[went] / 10
+        reach[went] = np.minimum(LONGER * reach[went], REACH)
+        # a valley without a floor (an extinct term, an exponent nothing holds) never ends, and gains nothing any more
+        creeping = (left > CREEPING * decrement) & (decrement <= ROUNDING * value[running])
+        status[running[better & creeping]] = Status.CONVERGED
         stayed = running[~better]
-        damping[stayed] = np.maximum(10 * damping[stayed], 1e-3)
+        reach[stayed] = SHORTER * np.minimum(reach[stayed], np.max(np.abs(step[~better]) / unit[stayed], axis=-1))
         at_rounding = decrement[~better] <= 64 * np.finfo(float).eps * value[stayed]
         status[stayed[at_rounding]] = Status.CONVERGED
-        status[stayed[~at_rounding & (damping[stayed] > 1e12)]] = Status.STALLED
+        status[stayed[~at_rounding & (reach[stayed] < SHORTEST)]] = Status.STALLED
     status[status == Status.RUNNING] = Status.MAX_STEPS
     return Polished(z, value, gradient, hessian, status)
 
 
 def _step(
-    z: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, unit: np.ndarray, damping: np.ndarray, lower: np.ndarray, upper: np.ndarray
+    z: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, unit: np.ndarray, reach: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The damped step of each lane, and the undamped decrement g'|H|^-1 g; coordinates held by a bound stay."""
+    """The step of each lane, no principal direction longer than its reach, and the decrement g'|H|^-1 g; what a bound holds stays."""
     held = ((z <= lower) & (gradient > 0)) | ((z >= upper) & (gradient < 0))
     unit = np.where(held, 0.0, unit)
     slope = gradient * unit
@@ -124,6 +130,5 @@ def _step(
     along = np.einsum("lij,li->lj", vectors, slope)
     size = np.maximum(np.maximum(size, FLAT**2 * largest), FLAT**2)
     decrement = np.sum(along**2 / size, axis=-1)
-    step = -np.einsum("lij,lj->li", vectors, along / (size + damping[:, None] * largest))
-    longest = np.max(np.abs(step), axis=-1, keepdims=True)
-    return step * np.minimum(1.0, REACH / np.maximum(longest, np.finfo(float).tiny)) * unit, decrement
+    step = np.clip(along / size, -reach[:, None], reach[:, None])
+    return -np.einsum("lij,lj->li", vectors, step) * unit, decrement

@@ -26,6 +26,8 @@ __all__ = ["Solution", "solve"]
 LANES_IN_MEMORY = 2**18
 ROUNDS = ((1, 8), (5, 4), (12, 4))
 SAME_END = 1e-7
+FIRST_STEPS = 12  # of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
+RIVALS = 1e-3
 SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
@@ -109,7 +111,7 @@ def solve(
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
             top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
-    final = polished(problem, top, fit, device, polish_steps)
+    final = _polish_rivals(problem, top, fit, device, polish_steps)
     if thinned:
         found = _as_polished(found, end, final, polish)
     return _collect(problem, found, final, n_starts, polish, smooth)
@@ -126,6 +128,18 @@ class _Finished(NamedTuple):
     def best_first(self) -> _Finished:
         order = np.argsort(self.value, axis=1, kind="stable")
         return _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self))
+
+
+def _polish_rivals(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int) -> Polished:
+    """Every lane polished for as long as it pays: one that creeps, far above the best of its fit, is left where it is."""
+    final = polished(problem, z, fit, device, min(FIRST_STEPS, most_steps))
+    best = np.full(problem.n_fits, np.inf)
+    np.fmin.at(best, fit, final.value)
+    on = np.flatnonzero((final.status == Status.MAX_STEPS) & (final.value <= (1 + RIVALS) * best[fit]))
+    if most_steps > FIRST_STEPS and len(on):
+        for mine, theirs in zip(final, polished(problem, final.z[on], fit[on], device, most_steps - FIRST_STEPS), strict=True):
+            mine[on] = theirs
+    return final
 
 
 def _ends_first(found: _Finished, most: int) -> tuple[_Finished, np.ndarray]:
