@@ -112,7 +112,10 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
     """Per task and method: both ends relative to the prediction, in logarithms, and what really happened."""
     train = tasks[~tasks["held_out"].astype(bool)]
     fits = sj.fit_groups(law, train, by="task", inputs=inputs, run=run, weights="runs" if run else None)
-    by_row, by_run = fits.bootstrap(REPLICATES, method="row"), fits.bootstrap(REPLICATES)
+    resampled = {
+        "rows": fits.bootstrap(REPLICATES, method="row"), "runs": fits.bootstrap(REPLICATES, method="run"),
+        "default": fits.bootstrap(REPLICATES),
+    }  # fmt: skip
     rng, out = np.random.default_rng(0), []
     for _, one in tasks[tasks["held_out"].astype(bool)].iterrows():
         fit = fits[one["task"]]
@@ -121,8 +124,8 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
         at = {name: np.array([float(one[column])]) for name, column in inputs.items()}
         point = np.log(predict(law, fit.numbers, at)[0, 0])
         scatter = rng.choice(_run_residuals(fit), REPLICATES)
-        draws = {key: np.log(predict(law, d[one["task"]].numbers, at)[:, 0]) for key, d in (("rows", by_row), ("runs", by_run))}
-        draws["runs + residual"] = draws["runs"] - scatter
+        draws = {key: np.log(predict(law, d[one["task"]].numbers, at)[:, 0]) for key, d in resampled.items()}
+        draws["default + residual"] = draws["default"] - scatter
         common = {
             "suite": one["suite"], "family": one["family"], "task": one["task"], "decades": extrapolation(fit, at)[0],
             "error": np.log(float(one["loss"])) - point, "scale": np.sqrt(np.mean(_run_residuals(fit) ** 2)),
@@ -149,7 +152,7 @@ def calibrated(table: pd.DataFrame) -> float:
 
 
 def with_recommended(results: pd.DataFrame) -> pd.DataFrame:
-    base = results[results["method"] == "runs + residual"].reset_index(drop=True)
+    base = results[results["method"] == "default + residual"].reset_index(drop=True)
     widening = base["suite"].map({suite: calibrated(base[base["suite"] != suite]) for suite in base["suite"].unique()})
     more = widening * base["decades"] * base["scale"]
     widened = base.assign(method="recommended, suite left out", lower=base["lower"] - more, upper=base["upper"] + more)
@@ -189,7 +192,7 @@ def main(folder: Path) -> None:
 
 def finish(measurements: pd.DataFrame) -> None:
     results = with_recommended(measurements)
-    constant = calibrated(results[results["method"] == "runs + residual"])
+    constant = calibrated(results[results["method"] == "default + residual"])
     text = report(results, constant)
     print(text)
     save("coverage_real", text, {"widening": constant, "tasks": results.round(6).to_dict("list")})

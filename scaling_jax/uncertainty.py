@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Draws", "bootstrap", "counts", "jackknife", "refit", "tail_of"]
 
-WIDENING = 4.1  # residual scales per decade beyond the data, at 90 %: 440 real extrapolations of 36 families, suites left out in turn
+WIDENING = 3.6  # residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
 METHODS = {
     "run": "training runs resampled with replacement",
     "row": "rows resampled with replacement",
-    "bayesian": "runs reweighted by Dirichlet weights",
+    "bayesian": "runs, or rows where runs are unknown, reweighted by Dirichlet weights",
     "residual": "residuals resampled around the fitted curve",
     "hierarchical": "scales resampled, then runs within each scale",
 }
 MEASURED = {
-    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 66 % of 440 real extrapolations",
+    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real extrapolations",
     "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on other suites than judged on",
 }
 FEW_RUNS = 50
@@ -113,7 +113,7 @@ class Draws:
         Args:
             other: a table or mapping of inputs, as in `FitResult.predict`.
             interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show: its
-                scatter included, and widened by 4.1 residual scales per decade beyond the data, because laws are wrong
+                scatter included, and widened by 3.6 residual scales per decade beyond the data, because laws are wrong
                 there.
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
@@ -182,7 +182,7 @@ def bootstrap_groups(fits: Mapping[Any, FitResult], n: int, seed: int, method: s
 
 
 def _method_of(fit: FitResult, n: int, method: str | None) -> str:
-    method = method or ("run" if fit.data().run is not None else "row")
+    method = method or _recommended(fit)
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
     if n < 1:
@@ -192,9 +192,25 @@ def _method_of(fit: FitResult, n: int, method: str | None) -> str:
     return method
 
 
+def _recommended(fit: FitResult) -> str:
+    """The method whose 90 % intervals held the truth in 87 to 93 % of simulated sweeps.
+
+    An objective that charges most residuals by their size is like a median, which moves by jumps when rows are resampled whole:
+    intervals come out a quarter too wide, and with smooth weights right.
+    """
+    if not _quadratic(fit):
+        return "bayesian"
+    return "run" if fit.data().run is not None else "row"
+
+
+def _quadratic(fit: FitResult) -> bool:
+    """Whether the objective charges most residuals by their square."""
+    return bool(np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0]) >= 0.5)
+
+
 def _caution(fit: FitResult, method: str) -> str:
     """Why intervals by this method will be too narrow for this fit, with what was measured (benchmarks/coverage_simulated.py)."""
-    runs, quadratic = fit.data(), np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0]) >= 0.5
+    runs, quadratic = fit.data(), _quadratic(fit)
     clusters = len(runs) if runs.run is None else len(np.unique(runs.run))
     if method in ("row", "residual") and clusters < len(runs):
         return "rows of one run are not independent; 90 % intervals held the truth in 53 to 69 % of simulated sweeps: use method='run'."

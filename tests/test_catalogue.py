@@ -69,8 +69,8 @@ def test_finite_at_extreme_inputs(name: str) -> None:
     axes = []
     for column, domain in law.input_domains.items():
         low_high = BOUNDED.get(column, BOUNDED["P"] if column.startswith("P_") else None)
-        axis = EXTREME if low_high is None else np.linspace(*low_high, 5)
-        axes.append(np.r_[0.0, axis[1:]] if domain.name == "NonNegative" and low_high is None else axis)
+        axis = np.clip(EXTREME, domain.lower, domain.upper) if low_high is None else np.linspace(*low_high, 5)
+        axes.append(np.r_[0.0, axis[1:]] if low_high is None and domain.contains(0.0) else axis)
     mesh = np.meshgrid(*(axis[[0, 2, 4]] for axis in axes), indexing="ij")
     inputs = {column: values.ravel() for column, values in zip(law.inputs, mesh, strict=True)}
     value, gradient = value_and_gradient(law, np.tile(truth_of(name), (mesh[0].size, 1)), inputs)

@@ -13,41 +13,58 @@ from scaling_jax.evaluate import Split, fit_splits
 
 THEIRS: dict[str, Any] = {"objective": sj.SquaredError(on="raw")}
 OURS: dict[str, Any] = {"objective": sj.Huber(1e-3), "run": "model", "weights": "runs"}
-ONE_RUN = ("A", "alpha")
 PARAMETERS = ("e", "a", "b", "alpha", "beta")
 INPUTS = {"N": lambda t: t["n_params"] / np.exp(t["log_n0"]), "D": lambda t: t["tokens_seen"] / np.exp(t["log_d0"])}
 
 
-def fit_cells(table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, borrowed: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The tidy table of laws: one row per cell that has rows to fit.
+Held = dict[str, np.ndarray]
+
+
+def of_one_run(table: pd.DataFrame, splits: list[Split]) -> Held:
+    """What a law of a single run borrows, (splits,) by parameter: the study's starting values of the size's term."""
+    log_n0 = table["log_n0"].to_numpy()[[s.train[0] for s in splits]]
+    return {"A": np.exp(np.log(START["A"]) - START["alpha"] * log_n0), "alpha": np.full(len(splits), START["alpha"])}
+
+
+def of_other_families(whole: pd.DataFrame, splits: list[Split]) -> Held:
+    """Exponents (splits,) that each law borrows: the medians over the whole-family laws of other suites (all of Pythia is one)."""
+    suite = whole["family"].map(_suite)
+    mine = [_suite(s.info["family"]) for s in splits]
+    others = {own: whole.loc[suite != own, ["alpha", "beta"]].median() for own in set(mine)}
+    return {name: np.array([others[own][name] for own in mine]) for name in ("alpha", "beta")}
+
+
+def _suite(family: str) -> str:
+    return family.split("-")[0]
+
+
+def fit_cells(table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, held: Held | None = None) -> pd.DataFrame:
+    """The tidy table of laws: one row per cell; every split has rows to fit.
 
     Columns: the cell, its parameters (A, B and E as logarithms a, b and e), sum of squares and the size of the target squared,
-    the errors (last 30 % and last checkpoint), and the certificate (status, agreement, what is not identified). `borrowed`
-    parameters are held at the study's starting values.
+    the errors (last 30 % and last checkpoint), and the certificate (status, agreement, what is not identified). Parameters in
+    `held` are borrowed, not fitted.
     """
-    filled = [s for s in splits if len(s.train)]
-    at = np.array([s.train[0] for s in filled])
+    at = np.array([s.train[0] for s in splits])
     log_n0, log_d0 = (table[name].to_numpy()[at] for name in ("log_n0", "log_d0"))
-    held: dict[str, Any] = {}
-    if borrowed:
-        constants = np.exp(np.log(START["A"]) - START["alpha"] * log_n0)
-        held = {"A": dict(zip([s.label for s in filled], constants, strict=True)), "alpha": START["alpha"]}
-    fits = fit_splits(bounded, table, filled, inputs=INPUTS, fixed=held, **how)
+    held = held or {}
+    fixed = {name: dict(zip([s.label for s in splits], values.tolist(), strict=True)) for name, values in held.items()}
+    fits = fit_splits(bounded, table, splits, inputs=INPUTS, fixed=fixed, **how)
     rows = []
-    for split in filled:
+    for split in splits:
         fit = fits[split.label]
         c = fit.certificate
-        short = len(split.train) < len(PARAMETERS) - len(borrowed)
+        short = len(split.train) < len(PARAMETERS) - len(held)
         rows.append(split.info | {
             "status": "underdetermined" if short else fit.status, "few_rows": short, "agree": c.n_agree, "finished": c.n_finished,
             "decrement": c.relative_decrement, "condition": c.condition, "unidentified": "|".join(c.unidentified),
             "at_bound": "|".join(c.at_bound), "extinct": "|".join(c.extinct),
         })  # fmt: skip
-    E, A, B, alpha, beta = np.stack([fits[s.label].numbers for s in filled]).T
+    E, A, B, alpha, beta = np.stack([fits[s.label].numbers for s in splits]).T
     with np.errstate(divide="ignore"):
         numbers = np.column_stack([np.log(E), np.log(A) + alpha * log_n0, np.log(B) + beta * log_d0, alpha, beta])
     laws = pd.DataFrame(rows).join(pd.DataFrame(numbers, columns=list(PARAMETERS)))
-    return laws.join(errors(table, filled, numbers))
+    return laws.join(errors(table, splits, numbers))
 
 
 def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.DataFrame:
