@@ -62,7 +62,7 @@ class LBFGS:
     """
 
     max_steps: int = 1000
-    tol: float = 1e-13
+    tol: float = 1e-8
     memory: int = 10
     reach: float = 1.0
     precondition: bool = True
