@@ -3,8 +3,7 @@
 `python -m benchmarks.coverage_real FOLDER` takes the folder of shared tables (hitchhikers, gadre, model_ladder, revisiting).
 A task is a family cut at some size; families of fewer than three smaller sizes cannot determine a law and are left out. The
 family is the unit of every average. The widening of the recommended band is calibrated on all other suites (a suite is what
-shares runs: all of Pythia is one) and judged on the one left out; the library's constant was calibrated so in an earlier run and is the
-wider of the two.
+shares runs: all of Pythia is one) and judged on the one left out; the library's constant is what all suites together ask for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Coverage of bootstrap intervals where the law is true: sweeps simulated from Chinchilla's law under five kinds of noise.
 
-`python -m benchmarks.coverage_simulated` fits 1,000 sweeps per kind of noise, bootstraps each 200 times, all as batches, and
+`python -m benchmarks.coverage_simulated` fits 1,000 sweeps per kind of noise, bootstraps each 500 times, all as batches, and
 prints how often nominal 90 % intervals hold the truth: exponents, loss at 10 and 100 times the compute, optimal model size.
 Beside them stands the replicates' standard error of alpha over the true one, which says why an interval is too short or long.
 """
@@ -17,7 +17,7 @@ import scaling_jax as sj
 from benchmarks.report import save
 from scaling_jax.engine.predict import predict
 
-BLOCKS, SWEEPS, REPLICATES, LEVEL = 4, 250, 200, 0.9  # blocks of sweeps, so that the memory of one is enough
+BLOCKS, SWEEPS, REPLICATES, LEVEL = 4, 250, 500, 0.9  # blocks of sweeps, so that the memory of one is enough
 TRUTH = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 SIZES, RATIOS = np.geomspace(2e7, 1.2e9, 6), np.array([5.0, 10, 20, 40, 80])
 CHECKPOINTS = np.array([0.35, 0.5, 0.7, 1.0])

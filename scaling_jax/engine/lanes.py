@@ -22,7 +22,7 @@ from scaling_jax.engine.status import RUNNING
 
 __all__ = ["FEW_LANES", "Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks", "run_lanes"]
 
-CELLS_PER_CHUNK = 2**16
+CELLS_PER_CHUNK = 2**15
 SMALL_CHUNK = 32
 FEW_LANES = 1024  # a processor runs these in small chunks within moments; compiling another program would take longer
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
