@@ -48,7 +48,8 @@ def _facts(fit: FitResult) -> list[tuple[str, str]]:
         facts.append(("Starts", f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
     if fit.examination:
-        facts.append(("Intervals", f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}"))
+        measured = fit.conf_int(LEVEL).attrs["coverage"]
+        facts.append(("Intervals", f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}; {measured}"))
     return facts + fit.examination
 
 
