@@ -351,8 +351,34 @@ def solve_members(
 ) -> list[FitResult]:
     """Fits every member set; results in the order given.
 
-    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs.
+    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs. Where
+    the starts are the law's own, the few of many fits that do not converge get as many of them as a fit alone.
     """
+    results = _solved(spec, runs, members, fixed, keys, polish_steps, starts, weights)
+    if len(members) > FEW_FITS and spec.starts is None and starts is None:
+        stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
+        stuck.sort(key=lambda i: len(members[i]))  # tables alike in length share programs
+        for first in range(0, len(stuck), FEW_FITS):
+            which = stuck[first : first + FEW_FITS]
+            own = weights and [weights[i] for i in which]
+            again = _solved(spec, runs, [members[i] for i in which], fixed[which], [keys[i] for i in which], polish_steps, None, own)
+            for i, result in zip(which, again, strict=True):
+                if result.evidence.value <= results[i].evidence.value:
+                    results[i] = result
+    return results
+
+
+def _solved(
+    spec: Spec,
+    runs: Runs,
+    members: list[np.ndarray],
+    fixed: np.ndarray,
+    keys: list[Any],
+    polish_steps: int,
+    starts: np.ndarray | None,
+    weights: list[np.ndarray] | None,
+) -> list[FitResult]:
+    """`solve_members`, every fit once."""
     results: list[FitResult | None] = [None] * len(members)
     own: list[Any] = [None] * len(members) if weights is None else list(weights)
     few = len(members) <= FEW_FITS

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.thousand_laws import figures, protocol
-from benchmarks.thousand_laws.compare import KEYS, POINT, macro_map, pca_share, printed_maps, reference, whole_families
+from benchmarks.thousand_laws.compare import KEYS, POINT, beside, macro_map, pca_share, printed_maps, reference, whole_families
 from benchmarks.thousand_laws.laws import PARAMETERS, baselines, errors, fit_cells
 
 # all smaller models, p = 1: ARE in percent on the last 30 % of the target, as the study's code prints it
@@ -106,6 +106,13 @@ def test_each_familys_error_at_full_training(table: pd.DataFrame, hist: list) ->
     largest = {s.info["family"]: s for s in hist if s.info["pct"] == 1.0}
     laws = fit_cells(table, [largest[name] for name in FAMILIES]).set_index("family")
     assert (100 * laws["are_last30"]).round(2).to_dict() == pytest.approx(FAMILIES, abs=0.0051)
+
+
+def test_no_objective_of_the_main_grid_is_above_the_studys(table: pd.DataFrame, folder: Path, hist: list) -> None:
+    """From six starts GPT-3's five sizes at 80 % end .02 % above: what does not converge among many gets the starts of a fit alone."""
+    splits = [s for s in hist if len(s.train)]
+    found = beside(table, splits, fit_cells(table, splits), reference(folder))
+    assert len(found) == 618 and not found["worse"].any()
 
 
 def test_both_errors_of_every_family_at_the_studys_parameters(theirs: pd.DataFrame) -> None:
