@@ -59,7 +59,7 @@ class LM:
     """
 
     max_steps: int = 500
-    tol: float = 1e-10
+    tol: float = 1e-8
     damping: float = 1e-2
     reach: float = 1.0
     dtype: str = "float64"

@@ -173,9 +173,9 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     """
     law = problem.law
     problem = problem.thinned(ROWS)
-    candidates = _candidates(problem, np.isnan(fixed), nodes, seed)[:, :, tied]
-    candidates = np.where(np.isnan(fixed)[:, None, :], candidates, fixed[:, None, :])
     linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
+    candidates = _candidates(problem, np.isnan(fixed), linear, nodes, seed)[:, :, tied]
+    candidates = np.where(np.isnan(fixed)[:, None, :], candidates, fixed[:, None, :])
     if not linear:
         return candidates[:, _ranks(candidates.shape[1], n)]
     free = np.broadcast_to(np.isnan(fixed[:, list(linear)]), (problem.n_fits, len(linear))).astype(float)
@@ -195,10 +195,12 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     return _choose(law, np.concatenate(seeds), np.concatenate(misfits), n)
 
 
-def _candidates(problem: Problem, free: np.ndarray, nodes: int, seed: int) -> np.ndarray:
-    """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples."""
+def _candidates(problem: Problem, free: np.ndarray, linear: tuple[int, ...], nodes: int, seed: int) -> np.ndarray:
+    """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples, which a table need not be
+    looked at for where a range or a linear solve gives every number."""
     law = problem.law
-    looks = law.starts is not None or not all(label.split("[")[0] in law.ranges for label in law.labels)
+    known = [i in linear or label.split("[")[0] in law.ranges for i, label in enumerate(law.labels)]
+    looks = law.starts is not None or not all(known)
     own = looks and any(jax.tree.leaves((problem.per_fit.inputs, problem.per_fit.target, problem.per_fit.weight)))
     points = []
     for f in range(problem.n_fits if own else 1):
