@@ -49,6 +49,7 @@ WORTH_A_PROGRAM = 400_000  # padded rows, over all fits, whose time compiling on
 SEARCHED = 8  # how much dearer a row is that every start sees
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
+FEW_STUCK = 0.1
 SEARCH_ROWS = 192  # of each of many fits; from the ends of the search lanes go on on all rows
 MEASURE = LM(max_steps=1)
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
@@ -352,11 +353,12 @@ def solve_members(
     """Fits every member set; results in the order given.
 
     `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs. Where
-    the starts are the law's own, the few of many fits that do not converge get as many of them as a fit alone.
+    the starts are the law's own, the few of many fits that do not converge get as many of them as a fit alone; where many do not,
+    it is the law that asks too much of the tables, and more starts help none.
     """
     results = _solved(spec, runs, members, fixed, keys, polish_steps, starts, weights)
-    if len(members) > FEW_FITS and spec.starts is None and starts is None:
-        stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
+    stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
+    if len(members) > FEW_FITS and len(stuck) <= FEW_STUCK * len(members) and spec.starts is None and starts is None:
         stuck.sort(key=lambda i: len(members[i]))  # tables alike in length share programs
         for first in range(0, len(stuck), FEW_FITS):
             which = stuck[first : first + FEW_FITS]
