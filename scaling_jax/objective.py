@@ -27,7 +27,6 @@ class Objective:
 
     on: Scale = field(default="log", kw_only=True)
     kind: ClassVar[str] = "objective"
-    smooth: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.on not in ("log", "raw"):
@@ -37,6 +36,11 @@ class Objective:
     def numbers(self) -> tuple[float, float, float]:
         """(delta, over, scale) of the common kernel."""
         raise NotImplementedError
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the charge has a slope everywhere: without a threshold it has a corner at zero."""
+        return self.numbers[0] > 0
 
     def rho(self, residual: Any) -> np.ndarray:
         """The charge of each residual, exactly, in float64."""
@@ -107,10 +111,6 @@ class Asymmetric(Objective):
             raise ValueError("Asymmetric needs over > 0 and delta >= 0.")
 
     @property
-    def smooth(self) -> bool:  # type: ignore[override]  # a class attribute on the others, data here
-        return self.delta > 0
-
-    @property
     def numbers(self) -> tuple[float, float, float]:
         return self.delta, self.over, 1.0 / self.delta if self.delta else np.inf
 
@@ -130,7 +130,6 @@ class AbsoluteError(Objective):
     """
 
     kind: ClassVar[str] = "absolute"
-    smooth: ClassVar[bool] = False
 
     @property
     def numbers(self) -> tuple[float, float, float]:

@@ -29,7 +29,7 @@ EPS = np.finfo(np.float64).eps
 MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
-OF_ROWS: Any = LaneData(0, 0, 0, 0, None, None, None, None, None, None)  # type: ignore[arg-type]  # axes for vmap, not data
+OF_ROWS = LaneData._make([0] * 4 + [None] * 6)  # axes for vmap: the leaves that have rows come first
 Given = dict[str, dict[str, Any]]
 
 
