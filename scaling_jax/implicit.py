@@ -49,8 +49,9 @@ def root(equation: Callable[..., Any], lower: Any, upper: Any, *args: Any, start
         inside = (slope > 0) & (step >= low) & (step <= high)
         return jnp.where(inside, step, 0.5 * (low + high)), low, high
 
+    dtype = jnp.result_type(x, low, high, *held, 0.0)  # single precision stays so, whole numbers do not
     state = jnp.broadcast_arrays(x, low, high, *(jnp.zeros_like(a) for a in held))[:3]
-    x = jax.lax.fori_loop(0, steps, narrow, tuple(part.astype(jnp.result_type(float)) for part in state))[0]
+    x = jax.lax.fori_loop(0, steps, narrow, tuple(part.astype(dtype) for part in state))[0]
     x = jax.lax.stop_gradient(x)
     for _ in range(2):
         value, slope = _with_slope(equation, x, args)

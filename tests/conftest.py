@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import pandas as pd
 import pytest
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
+
+
+MEMORY_MAPS = Path("/proc/self/maps")
+MOST_MAPS = 30_000  # Linux kills a process at 65,530, and one module adds up to 19,000 (the catalogue, JAX 0.12)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_are_let_go() -> Iterator[None]:
+    """XLA maps memory for every program and keeps it: the whole suite in one process would reach the system's limit."""
+    yield
+    if MEMORY_MAPS.exists() and MEMORY_MAPS.read_text().count("\n") > MOST_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -109,3 +109,21 @@ def test_exact_runs_give_the_constants_back(name: str) -> None:
     runs = tables(CASES[name], 1)
     fit = sj.fit(law, runs.assign(y=law(**{column: runs[column].to_numpy() for column in law.inputs}, **truth)), target=TARGET)
     assert fit.params == pytest.approx(truth, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["trajectory", "ceiling_power_law"])
+def test_a_law_that_solves_an_equation_keeps_single_precision(name):
+    law, numbers = CASES[name].law, truth_of(name)
+    inputs = {key: np.float32(values[0]) for key, values in tables(CASES[name], 1).items() if key in law.inputs}
+    with jax.enable_x64(True):  # as where a batch of refits is searched
+        value = law.apply(law.unflatten(jnp.asarray(numbers, dtype=jnp.float32)), inputs)
+    assert value.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("name", ["trajectory", "ceiling_power_law"])
+def test_refits_of_a_law_that_solves_an_equation_end_where_the_fit_does(name):
+    table = tables(CASES[name], 1)
+    fit = sj.fit(CASES[name].law, table, target=TARGET)
+    again = fit.bootstrap(indices=np.tile(np.arange(len(table)), (400, 1)))  # so many are searched in single precision
+    # polished in double, both gain less than 1e-18 of the objective: parameters then agree to 1e-9 times the root of the condition
+    np.testing.assert_allclose(again.numbers, np.broadcast_to(fit.numbers, again.numbers.shape), rtol=1e-9 * fit.certificate.condition**0.5)

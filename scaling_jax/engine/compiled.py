@@ -17,13 +17,17 @@ QUICK = {
 
 
 @cache
-def _options() -> dict[str, int] | None:
-    """QUICK where this version of XLA knows it, else nothing."""
+def _options() -> dict[str, int]:
+    """What of QUICK this version of XLA knows."""
+    return {name: value for name, value in QUICK.items() if _known({name: value})}
+
+
+def _known(option: dict[str, int]) -> bool:
     try:
-        jax.jit(lambda: 0, compiler_options=QUICK).lower().compile()
+        jax.jit(lambda: 0, compiler_options=option).lower().compile()
     except jax.errors.JaxRuntimeError:
-        return None
-    return QUICK
+        return False
+    return True
 
 
 def quick_jit(fn: Callable[..., Any]) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
@@ -102,11 +103,12 @@ def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = Non
 
 
 def _compiled(problem: Problem, solver: Any, program: Any, size: int, device: Any) -> Future:
-    key = (program, size, problem.n_rows, device)
-    if key not in _COMPILED:
+    shapes = _COMPILED.setdefault(program, {})
+    key = (size, problem.n_rows, device)
+    if key not in shapes:
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
-        _COMPILED[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
-    return _COMPILED[key]
+        shapes[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
+    return shapes[key]
 
 
 def in_background(work: Callable[..., Any], *arguments: Any) -> Future:
@@ -115,7 +117,7 @@ def in_background(work: Callable[..., Any], *arguments: Any) -> Future:
 
 
 _COMPILER = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")
-_COMPILED: dict[tuple, Future] = {}
+_COMPILED: WeakKeyDictionary[Any, dict[tuple, Future]] = WeakKeyDictionary()  # holds no program that its cache has let go
 
 
 def run_lanes(
