@@ -17,7 +17,7 @@ import pandas as pd
 import scaling_jax as sj
 from benchmarks.report import save
 from scaling_jax.engine.predict import predict
-from scaling_jax.uncertainty import _run_residuals, extrapolation
+from scaling_jax.uncertainty.draws import _run_residuals, extrapolation
 
 LEVEL, REPLICATES = 0.9, 200
 GRID = np.geomspace(0.05, 60, 200)

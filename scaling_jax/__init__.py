@@ -9,30 +9,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from scaling_jax import laws
-from scaling_jax.components import components
-from scaling_jax.data import DataError, read_runs
-from scaling_jax.domains import Domain, Interval, NonNegative, Positive, Real, Unit
+from scaling_jax.api.fit import UnderdeterminedError, certify, fit, fit_groups
+from scaling_jax.api.groups import FitGroups
+from scaling_jax.api.result import FitResult
+from scaling_jax.core.domains import Domain, Interval, NonNegative, Positive, Real, Unit
+from scaling_jax.core.law import Law, Parameter, law
+from scaling_jax.core.objective import AbsoluteError, Asymmetric, Huber, SquaredError
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
-from scaling_jax.fit import UnderdeterminedError, certify, fit, fit_groups
-from scaling_jax.law import Law, Parameter, law
-from scaling_jax.objective import AbsoluteError, Asymmetric, Huber, SquaredError
 from scaling_jax.published import published
-from scaling_jax.result import FitGroups, FitResult
+from scaling_jax.tables.components import components
+from scaling_jax.tables.read import read_runs
+from scaling_jax.tables.runs import DataError
 
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
-    from scaling_jax.approach1 import envelope
-    from scaling_jax.approach2 import isoflop
-    from scaling_jax.chains import chain
-    from scaling_jax.chunked import study
-    from scaling_jax.compare import compare_laws
-    from scaling_jax.crossing import critical_size
-    from scaling_jax.design import v_optimal
-    from scaling_jax.inference import inference_optimal
-    from scaling_jax.plan import allocation_exponents, compute_optimal
-    from scaling_jax.selection import select
-    from scaling_jax.wandb import read_wandb
+    from scaling_jax.api.study import study
+    from scaling_jax.approaches.envelope import envelope
+    from scaling_jax.approaches.isoflop import isoflop
+    from scaling_jax.datasets.wandb import read_wandb
+    from scaling_jax.evaluate.compare import compare_laws
+    from scaling_jax.evaluate.selection import select
+    from scaling_jax.planning.budget import allocation_exponents, compute_optimal, inference_optimal
+    from scaling_jax.planning.crossing import critical_size
+    from scaling_jax.planning.design import v_optimal
+    from scaling_jax.uncertainty.chain import chain
 
 __version__ = "0.1.0"
 
@@ -80,28 +81,26 @@ __all__ = [
     "v_optimal",
 ]
 
-_LAZY = {
-    "datasets": ("scaling_jax.datasets", None),
-    "plot": ("scaling_jax.plot", None),
-    "read_wandb": ("scaling_jax.wandb", "read_wandb"),
-    "chain": ("scaling_jax.chains", "chain"),
-    "study": ("scaling_jax.chunked", "study"),
-    "compare_laws": ("scaling_jax.compare", "compare_laws"),
-    "v_optimal": ("scaling_jax.design", "v_optimal"),
-    "inference_optimal": ("scaling_jax.inference", "inference_optimal"),
-    "critical_size": ("scaling_jax.crossing", "critical_size"),
-    "envelope": ("scaling_jax.approach1", "envelope"),
-    "isoflop": ("scaling_jax.approach2", "isoflop"),
-    "compute_optimal": ("scaling_jax.plan", "compute_optimal"),
-    "allocation_exponents": ("scaling_jax.plan", "allocation_exponents"),
-    "evaluate": ("scaling_jax.evaluate", None),
-    "select": ("scaling_jax.selection", "select"),
+_FOLDERS = ("datasets", "evaluate", "plot")
+_LAZY = {  # what few scripts use is imported on first use
+    "study": "scaling_jax.api.study",
+    "envelope": "scaling_jax.approaches.envelope",
+    "isoflop": "scaling_jax.approaches.isoflop",
+    "read_wandb": "scaling_jax.datasets.wandb",
+    "compare_laws": "scaling_jax.evaluate.compare",
+    "select": "scaling_jax.evaluate.selection",
+    "allocation_exponents": "scaling_jax.planning.budget",
+    "compute_optimal": "scaling_jax.planning.budget",
+    "inference_optimal": "scaling_jax.planning.budget",
+    "critical_size": "scaling_jax.planning.crossing",
+    "v_optimal": "scaling_jax.planning.design",
+    "chain": "scaling_jax.uncertainty.chain",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name in _FOLDERS:
+        return importlib.import_module(f"scaling_jax.{name}")
     if name in _LAZY:
-        module, attribute = _LAZY[name]
-        found = importlib.import_module(module)
-        return getattr(found, attribute) if attribute else found
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'scaling_jax' has no attribute '{name}'")

@@ -22,6 +22,7 @@ except ImportError:
     sys.exit("The command line needs two more packages: pip install 'scaling-jax[cli]'.")
 
 import scaling_jax as sj
+from scaling_jax.core.optional import needs
 
 app = typer.Typer(
     add_completion=False,
@@ -214,10 +215,8 @@ def _read_json_lines(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except ImportError as error:
-        raise ImportError("Reading .parquet needs pyarrow: pip install 'scaling-jax[data]'.") from error
+    needs("pyarrow", "data", "Reading .parquet needs")
+    return pd.read_parquet(path)
 
 
 def _saved_fit(path: Path, law: sj.Law | None) -> sj.FitResult:

@@ -57,7 +57,7 @@ def test_list_names_every_data_set():
 
 def test_importing_is_light():
     code = (
-        "import sys; from scaling_jax.datasets import _catalog, _fetch; import scaling_jax.datasets, scaling_jax.wandb;"
+        "import sys; from scaling_jax.datasets import _catalog, _fetch; import scaling_jax.datasets, scaling_jax.datasets.wandb;"
         "print([m for m in ('pooch', 'requests', 'pyarrow.parquet', 'wandb') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

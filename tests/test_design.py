@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.design import _exchange
+from scaling_jax.planning.design import _exchange
 
 SCORES = ["MMLU", "ARC-C", "HellaSwag", "Winograd", "TruthfulQA", "GSM8K", "XWinograd", "HumanEval"]
 

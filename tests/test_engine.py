@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.batch import build_problem, make_spec
-from scaling_jax.data import read_runs
 from scaling_jax.engine import lanes, solve
 from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.problem import bucket, evaluate, exact_evaluation
 from scaling_jax.engine.starts import product_grid, spread
+from scaling_jax.fitting.batch import build_problem
+from scaling_jax.fitting.spec import make_spec
+from scaling_jax.tables.read import read_runs
 
 RNG = np.random.default_rng(0)
 N, D = (np.exp(RNG.uniform(np.log(low), np.log(high), 50)) for low, high in ((1e7, 1e10), (1e9, 1e12)))

@@ -86,7 +86,7 @@ def test_units_and_order_do_not_matter(curves, method):
 @METHODS
 def test_draws_that_hold_every_run_are_the_envelope_itself(curves, method, monkeypatch):
     found = sj.envelope(curves, run="run", method=method)
-    monkeypatch.setattr("scaling_jax.approach1.counts", lambda indices, size: np.ones((len(indices), size)))
+    monkeypatch.setattr("scaling_jax.approaches.envelope.counts", lambda indices, size: np.ones((len(indices), size)))
     draws = found.bootstrap(3)
     within = 1e-12 if method == "minimum" else 2e-3  # draws follow tangents of 1,500 slopes, not each hull's own edges
     np.testing.assert_allclose(draws.drawn_lines[:, 0], draws.lines[:, :1] * np.ones(3), rtol=within)

@@ -144,7 +144,7 @@ def test_the_mirror_needs_no_pooch_and_downloads_say_so(mirror, tmp_path, monkey
         assert len(datasets.load(name)) == len(loaded(name))
     monkeypatch.delenv(_fetch.MIRROR_VARIABLE)
     for cache_dir in (None, tmp_path):
-        with pytest.raises(ModuleNotFoundError, match=r"needs pooch: pip install 'scaling_jax\[data\]'"):
+        with pytest.raises(ImportError, match=r"needs pooch: pip install 'scaling-jax\[data\]'"):
             datasets.load("chinchilla_replication", cache_dir=cache_dir)
 
 

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 import scaling_jax as sj
-from scaling_jax import batch
+from scaling_jax.fitting import members
 
 RNG = np.random.default_rng(0)
 ROWS = 40
@@ -223,7 +223,7 @@ def test_ctrl_c_between_dispatches_leaves_everything_usable(monkeypatch, best: s
         yield update
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "progress_bar", impatient)
+        patched.setattr(members, "progress_bar", impatient)
         with pytest.raises(KeyboardInterrupt):
             fit()
     same(fit(), best)

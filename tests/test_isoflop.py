@@ -8,7 +8,7 @@ import pytest
 from scipy.interpolate import Akima1DInterpolator
 
 import scaling_jax as sj
-from scaling_jax.approach2 import akima
+from scaling_jax.approaches.interpolate import akima
 
 LAW = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 FLOPS = [1e19, 1e20, 1e21, 1e22]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scaling_jax as sj
+from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.pow import rewrite_powers
-from scaling_jax.engine.starts import linear_parameters
 
 TRUTH = {
     "power_law": {"A": 5.0, "alpha": 0.3},

@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, optimize
 
 import scaling_jax as sj
-from scaling_jax.likelihood import information, log_likelihood, mean_log_density, standardised_log_likelihood
+from scaling_jax.uncertainty.likelihood import information, log_likelihood, mean_log_density, standardised_log_likelihood
 
 HOFFMANN = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
 TEX = {"A": np.exp(6.0073404), "B": np.exp(6.0179186), "E": np.exp(0.5267228), "alpha": 0.33917084, "beta": 0.2849083}

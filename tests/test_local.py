@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.local import lack_of_fit_words
+from scaling_jax.uncertainty.sandwich import lack_of_fit_words
 
 COLUMNS = {"inputs": {"N": "n_params", "D": "tokens"}}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scaling_jax as sj
-from scaling_jax.objective import objective_from_dict
+from scaling_jax.core.objective import objective_from_dict
 
 RESIDUAL = st.floats(-10, 10)
 

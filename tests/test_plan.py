@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.engine.frontier import frontier
+from scaling_jax.planning.frontier import frontier
 
 T1 = {"A": 477.826, "B": 2143.417, "E": 1.817218, "alpha": 0.3473105, "beta": 0.367172}
 TEX = {"A": np.exp(6.0073404), "B": np.exp(6.0179186), "E": np.exp(0.5267228), "alpha": 0.33917084, "beta": 0.2849083}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.batch import make_spec
+from scaling_jax.fitting.spec import make_spec
 from scaling_jax.published import Entry, Published
 
 TABLE_KEYS = {"inputs", "where", "target"}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.selection import accept_then_stop, pear_corr, rel_acc
+from scaling_jax.evaluate.selection import accept_then_stop, pear_corr, rel_acc
 
 FULL = 1638400
 CALLS = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.variants import like, solve_variants
+from scaling_jax.fitting.variants import like, solve_variants
 
 COLUMNS = {"inputs": {"N": "n_params", "D": "tokens"}}
 

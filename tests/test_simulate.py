@@ -133,7 +133,7 @@ def test_the_truth_is_recorded():
 
 
 def test_a_law_of_the_library():
-    sj_law = pytest.importorskip("scaling_jax.law", reason="the law module needs jax")
+    sj_law = pytest.importorskip("scaling_jax.core.law", reason="the law module needs jax")
     law = sj_law.law(chinchilla)
     ours = simulate(law, TRUTH, GRID, grid=True, noise=0.01, seed=1)
     np.testing.assert_allclose(ours["loss"], simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.01, seed=1)["loss"], rtol=1e-12)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax import chunked
+from scaling_jax.api import study
 
 STARTS = 12
 
@@ -65,8 +65,8 @@ def test_an_error_in_the_middle_loses_nothing_before_it(
             raise KeyboardInterrupt
         return solve(*arguments, **options)
 
-    solve = chunked.solve_members
-    monkeypatch.setattr(chunked, "solve_members", interrupted)
+    solve = study.solve_members
+    monkeypatch.setattr(study, "solve_members", interrupted)
     with pytest.raises(KeyboardInterrupt):
         studied(tmp_path)
     assert len(files(tmp_path)) == 2
@@ -79,10 +79,10 @@ def test_an_error_in_the_middle_loses_nothing_before_it(
 
 def test_a_killed_process_is_resumed_by_another(whole: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; import pandas as pd; import scaling_jax as sj; from scaling_jax import chunked\n"
-        "put = chunked._put\n"
+        "import sys; from pathlib import Path; import pandas as pd; import scaling_jax as sj; from scaling_jax.tables import store\n"
+        "put = store._put\n"
         "def reported(file, write):\n    put(file, write); print(file.name, flush=True)\n"
-        "chunked._put = reported\n"
+        "store._put = reported\n"
         "sj.study(sj.laws.power_law, pd.read_parquet(sys.argv[1]), by='group', folder=sys.argv[2], chunk=11, starts=12)"
     )
     table().to_parquet(tmp_path / "runs.parquet")

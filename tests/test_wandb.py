@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scaling_jax.wandb import read_wandb
+from scaling_jax.datasets.wandb import read_wandb
 
 
 def csv(text: str) -> io.StringIO:

@@ -14,7 +14,7 @@ from benchmarks.report import machine, peak_megabytes, save
 from benchmarks.thousand_laws import compare, figures, protocol
 from benchmarks.thousand_laws.laws import OURS, THEIRS, baselines, fit_cells, of_one_run, of_other_families
 from benchmarks.thousand_laws.scipy_side import curve_fit_cell
-from scaling_jax.chunked import in_chunks
+from scaling_jax.tables.store import in_chunks
 
 
 def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.thousand_laws.laws import PARAMETERS, errors
-from scaling_jax.evaluate import Split
+from scaling_jax.evaluate.splits import Split
 
 KEYS = ["experiment", "family", "pct", "n_models", "window"]
 POINT = 5e-4

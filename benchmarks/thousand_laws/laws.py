@@ -9,7 +9,8 @@ import pandas as pd
 
 import scaling_jax as sj
 from benchmarks.thousand_laws.protocol import START, bounded
-from scaling_jax.evaluate import Split, fit_splits
+from scaling_jax.evaluate.score import fit_splits
+from scaling_jax.evaluate.splits import Split
 
 THEIRS: dict[str, Any] = {"objective": sj.SquaredError(on="raw")}
 OURS: dict[str, Any] = {"objective": sj.Huber(1e-3), "run": "model", "weights": "runs"}

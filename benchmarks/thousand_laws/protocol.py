@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import scaling_jax as sj
-from scaling_jax.evaluate import Split
+from scaling_jax.evaluate.splits import Split
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 STARTS_AT = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.optimize import curve_fit
 
 from benchmarks.thousand_laws.protocol import START
-from scaling_jax.evaluate import Split
+from scaling_jax.evaluate.splits import Split
 
 P0 = np.array([np.log(START["A"]), np.log(START["B"]), np.log(START["E"]), START["alpha"], START["beta"]])
 BUDGET = 500

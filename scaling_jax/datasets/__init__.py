@@ -10,10 +10,10 @@ import os
 
 import pandas as pd
 
-from . import chinchilla, finetuning, hitchhikers, learning_curves, observational, overtraining, tiny_sweep
-from ._catalog import Dataset
-from ._fetch import Files
-from .simulate import simulate
+from scaling_jax.datasets import chinchilla, finetuning, hitchhikers, learning_curves, observational, overtraining, tiny_sweep
+from scaling_jax.datasets._catalog import Dataset
+from scaling_jax.datasets._fetch import Files
+from scaling_jax.datasets.simulate import simulate
 
 __all__ = ["list", "load", "simulate"]
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from ._fetch import Files
+from scaling_jax.datasets._fetch import Files
 
 __all__ = ["Dataset", "Table"]
 

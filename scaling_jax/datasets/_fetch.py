@@ -17,6 +17,8 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
+from scaling_jax.core.optional import needs
+
 __all__ = ["MIRROR_VARIABLE", "Files", "registry"]
 
 MIRROR_VARIABLE = "SCALING_JAX_DATA"
@@ -133,11 +135,4 @@ def _has_pooch() -> bool:
 
 
 def _pooch():
-    try:
-        import pooch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"downloading a data set needs pooch: pip install 'scaling_jax[data]' (or set {MIRROR_VARIABLE} to a local copy of the files)",
-            name="pooch",
-        ) from error
-    return pooch
+    return needs("pooch", "data", f"Set {MIRROR_VARIABLE} to a local copy of the files; downloading a data set needs")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import _pythia
+from scaling_jax.datasets import _pythia
 
 __all__ = ["SOURCES", "pythia"]
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._fetch import Files
+from scaling_jax.datasets._fetch import Files
 
 REPOSITORY = "EleutherAI/pythia"
 COMMIT = "0931c9a502242d3abf1db54c8a62954f957e3cfc"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
 
 COMMIT = "92258837425e1b5f2851d624287f0120583a3d0e"
 FILE = f"epoch-research/analyzing-chinchilla/{COMMIT}/data/svg_extracted_data.csv"

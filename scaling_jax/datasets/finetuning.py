@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
 
 COMMIT = "5214568013af65e3cefd03860ecd7bc9358b308c"
 FOLDER = f"linhaowei1/Fine-tuning-Scaling-Law/{COMMIT}/benchmark"

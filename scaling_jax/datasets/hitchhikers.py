@@ -6,10 +6,10 @@ import warnings
 
 import pandas as pd
 
-from . import _pythia
-from ._catalog import Dataset, Table
-from ._fetch import Files
-from ._hitchhikers_sources import SOURCES, pythia
+from scaling_jax.datasets import _pythia
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
+from scaling_jax.datasets._hitchhikers_sources import SOURCES, pythia
 
 COMMIT = "16f23bbe054277ddc4afd07a972dd7cfbe3f48c3"
 FOLDER = f"IBM/ColPret/{COMMIT}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
 
 # The benchmark's own home is a very large repository; this one keeps copies of its two files.
 COMMIT = "16f23bbe054277ddc4afd07a972dd7cfbe3f48c3"

@@ -6,8 +6,8 @@ from functools import partial
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
 
 COMMIT = "4d6e1e43fd2635d04654aa77d1df9d5266ea0382"
 FOLDER = f"ryoungj/ObsScaling/{COMMIT}/eval_results"

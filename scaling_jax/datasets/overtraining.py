@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files, registry
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files, registry
 
 COMMIT = "a003c4913793ac2ae7ef87b28ecb562955d026d5"
 FOLDER = f"mlfoundations/scaling/{COMMIT}/exp_data"

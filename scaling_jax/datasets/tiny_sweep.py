@@ -6,8 +6,8 @@ from importlib import resources
 
 import pandas as pd
 
-from ._catalog import Dataset, Table
-from ._fetch import Files
+from scaling_jax.datasets._catalog import Dataset, Table
+from scaling_jax.datasets._fetch import Files
 
 FILE = "tiny_sweep.csv.gz"
 

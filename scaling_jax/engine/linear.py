@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-__all__ = ["solve_symmetric"]
+__all__ = ["solve_definite", "solve_symmetric"]
 
 
 def solve_symmetric(matrix: Any, right: Any) -> Any:
@@ -29,3 +30,17 @@ def solve_symmetric(matrix: Any, right: Any) -> Any:
         return jnp.where(chosen[:, None], row[None, :], table - jnp.where(good, column, 0.0)[:, None] * row[None, :])
 
     return jax.lax.fori_loop(0, k, eliminate, jnp.concatenate([matrix, right[:, None]], axis=1))[:, k]
+
+
+def solve_definite(matrix: Any, right: Any) -> tuple[Any, Any]:
+    """matrix^-1 right for a positive definite matrix, and whether it is; Gauss-Jordan, whose plain arithmetic compiles anywhere."""
+    k = matrix.shape[0]
+    table: Any = jnp.concatenate([matrix, right], axis=1)
+    definite: Any = True
+    for j in range(k):
+        pivot = table[j, j]
+        definite = definite & (pivot > 0)
+        row = table[j] / jnp.where(pivot > 0, pivot, 1.0)
+        chosen = (np.arange(k) == j)[:, None]
+        table = jnp.where(chosen, row, table - table[:, j : j + 1] * row)
+    return table[:, k:], definite

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.problem import bucket
-from scaling_jax.law import Law
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
 

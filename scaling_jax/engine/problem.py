@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.law import Law
 from scaling_jax.engine.pow import rewrite_powers
-from scaling_jax.law import Law
 
 __all__ = ["Evaluation", "LaneData", "Problem", "bucket", "evaluate", "exact_evaluation", "natural"]
 

@@ -15,23 +15,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import Domain
+from scaling_jax.core.domains import Domain
+from scaling_jax.core.law import Law
+from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.pow import rewrite_powers
-from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
-from scaling_jax.law import Law
 
-__all__ = ["default_starts", "linear_parameters", "product_grid", "spread"]
+__all__ = ["default_starts", "product_grid", "spread"]
 
 NODES = 512
 ROWS = 96  # of each of many fits, to rank nodes by
 DECADES = 1e3  # a range wider than this factor is sampled in logarithms
 GONE = 1e-9
 SAME = 1e-12
-STRAIGHT = 1e-11  # of the values whose second difference is taken
 COMPETES = 2.0  # times the least misfit: nodes are coarse
-MOST_LINEAR = 5
 ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
 
 
@@ -51,32 +49,6 @@ def spread(n: int, dimensions: int, seed: int = 0) -> np.ndarray:
 def product_grid(axes: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:
     """All combinations of the values per name, (points, names)."""
     return np.array(list(itertools.product(*(np.atleast_1d(np.asarray(axes[n], dtype=np.float64)) for n in names))))
-
-
-@lru_cache(maxsize=256)
-def linear_parameters(law: Law) -> tuple[int, ...]:
-    """Indices (into `law.labels`) of numbers the law is jointly linear in, judged by second differences at random points."""
-    rng = np.random.default_rng(0)
-    k, points = len(law.labels), 4
-    bounds = np.array([(d.lower, d.upper) for d in law.label_domains])
-    inputs = {name: np.clip(rng.uniform(2.0, 9.0, points), d.lower, d.upper) for name, d in law.input_domains.items()}
-    low, high = np.maximum(bounds[:, 0], np.minimum(0.3, bounds[:, 1] - 0.6)), np.minimum(bounds[:, 1], np.maximum(0.9, bounds[:, 0] + 0.6))
-    numbers = low + (high - low) * rng.uniform(0.0, 0.5, (points, k))
-    steps = np.diag((high - low) / 4)
-    first, second = np.triu_indices(k)
-    corners = [np.zeros((len(first), k)), steps[first], steps[second], steps[first] + steps[second]]
-    values = predict(law, (numbers[:, None, None] + np.array(corners)).reshape(-1, k), inputs)
-    values = values.reshape(points, 4, len(first), points)
-    if not np.all(np.isfinite(values)):
-        return ()
-    bent = np.abs(values[:, 0] - values[:, 1] - values[:, 2] + values[:, 3]) > STRAIGHT * np.abs(values).max(axis=1)
-    bends = np.zeros((k, k), dtype=bool)
-    bends[first, second] = bends[second, first] = bent.any(axis=(0, 2))
-    chosen: list[int] = []
-    for i in range(k):
-        if not bends[i, i] and not any(bends[i, j] for j in chosen) and len(chosen) < MOST_LINEAR:
-            chosen.append(i)
-    return tuple(chosen)
 
 
 def _default_range(domain: Domain, u: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:

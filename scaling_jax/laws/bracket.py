@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import Positive
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive
+from scaling_jax.core.law import law
 from scaling_jax.laws._starts import grid
 
 __all__ = ["bracket"]

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import NON_NEGATIVE, POSITIVE, REAL
-from scaling_jax.law import Law, Parameter
+from scaling_jax.core.domains import NON_NEGATIVE, POSITIVE, REAL
+from scaling_jax.core.law import Law, Parameter
 
 __all__ = ["bnsl"]
 

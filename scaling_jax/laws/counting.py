@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.domains import Positive, Real
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive, Real
+from scaling_jax.core.law import law
 
 __all__ = [
     "OMEGA",

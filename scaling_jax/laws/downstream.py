@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from scaling_jax.domains import NON_NEGATIVE, REAL, Interval, NonNegative, Positive, Unit
-from scaling_jax.law import Law, Parameter, law
+from scaling_jax.core.domains import NON_NEGATIVE, REAL, Interval, NonNegative, Positive, Unit
+from scaling_jax.core.law import Law, Parameter, law
 from scaling_jax.laws._starts import grid, logit
 
 __all__ = ["capability_sigmoid", "chance_corrected", "chance_sigmoid", "ladder_accuracy", "ladder_loss"]

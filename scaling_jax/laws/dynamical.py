@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scaling_jax.domains import Positive, Real
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive, Real
+from scaling_jax.core.law import law
 
 __all__ = ["BordelonExponents", "bordelon_exponents", "dynamical"]
 

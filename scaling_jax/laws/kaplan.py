@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaling_jax.domains import Positive
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive
+from scaling_jax.core.law import law
 from scaling_jax.laws._starts import grid, scale_of_power
 
 __all__ = [

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import NonNegative, Positive, Real
-from scaling_jax.implicit import root
-from scaling_jax.law import law
+from scaling_jax.core.domains import NonNegative, Positive, Real
+from scaling_jax.core.implicit import root
+from scaling_jax.core.law import law
 from scaling_jax.laws._starts import grid
 
 __all__ = ["ceiling_power_law", "rectified", "shifted_power_law"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from scaling_jax.domains import POSITIVE, REAL, Positive, Real
-from scaling_jax.law import Law, Parameter, law
+from scaling_jax.core.domains import POSITIVE, REAL, Positive, Real
+from scaling_jax.core.law import Law, Parameter, law
 
 __all__ = ["compute_frontier", "compute_only", "power_law", "power_law_floor", "power_product", "power_sum"]
 

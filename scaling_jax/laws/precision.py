@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import Positive, Real
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive, Real
+from scaling_jax.core.law import law
 from scaling_jax.laws._starts import grid
 
 __all__ = ["PrecisionOptimum", "precision", "precision_optimum", "precision_ptq", "precision_unified"]

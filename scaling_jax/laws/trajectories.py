@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.domains import Positive
-from scaling_jax.implicit import root
-from scaling_jax.law import law
+from scaling_jax.core.domains import Positive
+from scaling_jax.core.implicit import root
+from scaling_jax.core.law import law
 from scaling_jax.laws._starts import grid
 
 __all__ = ["critical_batch", "minimum_loss", "steps_to_loss", "tokens_to_loss", "trajectory"]

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from scaling_jax.core.optional import needs
 from scaling_jax.posterior.model import OFFSET, TARGET, Table, model
 
 if TYPE_CHECKING:
-    from scaling_jax.posterior.result import Sampled
+    from scaling_jax.posterior.sampled import Sampled
 
 __all__ = ["to_arviz"]
 
 
 def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None) -> Any:
     """One group without an axis of groups (keys None), or several with one."""
-    from scaling_jax.posterior import needs
 
-    needs("arviz")
+    needs("arviz", "bayes", "Posteriors need")
     import arviz
 
     design, table, chains = sampled.design, sampled.table, sampled.chains

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.data import DataError, Runs
-from scaling_jax.domains import POSITIVE, REAL, Domain
+from scaling_jax.api.result import FitResult
+from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.posterior.model import Design, Table
 from scaling_jax.posterior.priors import bijection, coordinate_of, default_prior, noise_prior, population_priors, read_priors
-from scaling_jax.result import FitResult
+from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["OBSERVATIONS", "build"]
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from scaling_jax.core.law import Law, Parameter
 from scaling_jax.engine.pow import rewrite_powers
-from scaling_jax.law import Law, Parameter
 from scaling_jax.posterior.priors import bijection
 
 __all__ = ["OFFSET", "TARGET", "Design", "Table", "location", "model"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.domains import Domain
-from scaling_jax.law import Parameter
+from scaling_jax.core.domains import Domain
+from scaling_jax.core.law import Parameter
 
 __all__ = ["NOISE_PRIORS", "coordinate_of", "default_prior", "noise_prior", "population_priors", "read_priors"]
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from scaling_jax.law import Law
+from scaling_jax.core.law import Law
 from scaling_jax.published import downstream, pretraining, transfer
 from scaling_jax.published.entry import Entry
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scaling_jax import laws
-from scaling_jax.objective import Huber, SquaredError
+from scaling_jax.core.objective import Huber, SquaredError
 from scaling_jax.published.entry import Entry
 
 __all__ = ["ENTRIES"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scaling_jax.law import Law
+from scaling_jax.core.law import Law
 
 __all__ = ["Entry"]
 

@@ -1,0 +1,208 @@
+"""`fit`, `fit_groups` and `certify`: a law and a table in, certified optima out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scaling_jax.api.groups import FitGroups
+from scaling_jax.api.result import FitResult
+from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Objective
+from scaling_jax.fitting.members import solve_members
+from scaling_jax.fitting.shared import solve_shared
+from scaling_jax.fitting.spec import MEASURE, Spec, fixed_numbers, make_spec
+from scaling_jax.tables.read import as_frame, names_columns, read_runs
+from scaling_jax.tables.runs import DataError, Runs
+
+__all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
+
+
+class UnderdeterminedError(ValueError):
+    """Raised under strict=True when the table cannot determine the free parameters."""
+
+
+def fit(
+    law: Law,
+    runs: Any,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    target: Any = None,
+    run: Any = None,
+    where: Any = None,
+    missing: str = "raise",
+    objective: Objective | None = None,
+    weights: Any = None,
+    target_se: Any = None,
+    count: Mapping[str, str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    tied: Sequence[Sequence[str]] | None = None,
+    starts: Any = None,
+    solver: Any = "lm",
+    screen: bool = True,
+    device: Any = None,
+    mesh: Any = None,
+    strict: bool = False,
+) -> FitResult:
+    r"""Fits a law to a table of runs and certifies the optimum.
+
+    $$\min_\theta \sum_i w_i\,\rho\big((\log L_\theta(x_i) - \log y_i)/s_i\big)$$
+
+    Args:
+        law: a law of `sj.laws`, or your own (`@sj.law`).
+        runs: pandas or polars frame, or mapping of equally long arrays; one row per run or checkpoint.
+        inputs: law input -> column name, array or function of the table; same-named columns need no entry.
+        target: column (or array, or function) the law predicts; default: the law's own, usually "loss".
+        run: column naming the training run a row belongs to; rows that share it are checkpoints of one run.
+        where: rows to use: a query string, a boolean array, or a function of the table.
+        missing: "raise", or "drop" rows with missing values (counted).
+        objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or `"raw"`.
+        weights: column or array multiplying each row's term; "runs" gives every run the same total.
+        target_se: column of known standard errors; divides the residual before the loss.
+        count: how sizes and compute were counted, for example {"N": "non-embedding", "C": "6ND"}; echoed and stored.
+        fixed: parameter -> value that is not fitted.
+        tied: groups of parameters that share one value, for example [("alpha", "beta")].
+        starts: None (the law's own), "grid" (its classical grid), a mapping to axes of a product grid, a number of
+            space-filling starts, or an array or frame of start points; natural units.
+        solver: "lm", "lbfgs", or a solver object such as `sj.LM(max_steps=1000)`.
+        screen: False runs every start to convergence.
+        device: a JAX device; None picks by size of the work, and uses every local accelerator where that pays.
+        mesh: a `jax.sharding.Mesh` over whose devices the starts are spread, those of other hosts included; each of them calls
+            `fit` with the same table and returns the whole result.
+        strict: raise instead of warning when the table cannot determine the parameters.
+
+    Returns:
+        A `FitResult`: `.params`, `.predict(...)`, `.summary()`, `.warnings`, `.certificate`.
+
+    Raises:
+        DataError: bad input, in one sentence, before anything is compiled.
+        ValueError: unknown parameters or options; with strict=True, an underdetermined fit.
+
+    Source: the objective and grid are those of Hoffmann et al. 2022 (arXiv:2203.15556), section 3.3; why the solver and
+    the certificate are not: Besiroglu et al. 2024 (arXiv:2404.10102).
+
+    >>> import scaling_jax as sj
+    >>> table = {"N": [1e6, 1e7, 1e8, 1e9], "loss": [4.0, 3.0, 2.5, 2.25]}
+    >>> fitted = sj.fit(sj.laws.power_law_floor, table, inputs={"x": "N"})
+    >>> round(fitted.params["E"], 6), fitted.status
+    (2.0, 'converged')
+    """
+    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
+    on_log = spec.objective.on == "log"
+    table = read_runs(
+        law, runs, inputs=inputs, target=target, run=run, where=where, missing=missing, weights=weights,
+        target_se=target_se, on_log=on_log,
+    )  # fmt: skip
+    values = fixed_numbers(spec, [None])
+    result = solve_members(spec, table, [np.arange(len(table))], values, [None])[0]
+    if strict and result.status == "underdetermined":
+        raise UnderdeterminedError(result.warnings[0])
+    return result
+
+
+def fit_groups(
+    law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None = None, shared: Sequence[str] | None = None, **options: Any
+) -> FitGroups:
+    """Fits a law to every group of a table in one batch.
+
+    Args:
+        law: the law.
+        runs: the table, as in `fit`.
+        by: column (or several, or an array, or a function) naming the group of each row; several give tuples as keys.
+        fixed: parameter -> value, or per group a mapping key -> value, or the name of a column constant within groups.
+        shared: parameters that take one value for all groups, fitted jointly (Zhang et al. 2024, arXiv:2402.17193, fit theirs
+            this way); the others stay free in each group.
+        **options: as in `fit`.
+
+    Returns:
+        A `FitGroups`: a mapping from group to `FitResult`, with `.params`, `.table`, `.summary()`. A group that cannot be
+        fitted has status `failed` and a reason; the others are unaffected.
+
+    Raises:
+        DataError: bad input that concerns the whole table.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 9, 3, 1], "family": list("aaabbb")}
+    >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
+    >>> round(fits["b"].params["A"], 6)
+    9.0
+    """
+    strict = options.pop("strict", False)
+    spec, table, values = read_groups(law, runs, by, options | {"fixed": fixed})
+    members = table.members()
+    if shared:
+        results, left = solve_shared(spec, table, members, values, table.group_labels, list(shared))
+        groups = FitGroups({r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left)
+    else:
+        results = solve_members(spec, table, members, values, table.group_labels)
+        groups = FitGroups({r.key: r for r in results})
+    if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
+        raise UnderdeterminedError(f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters.")
+    return groups
+
+
+def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tuple[Spec, Runs, np.ndarray]:
+    """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of many groups."""
+    asked = dict(options)
+    fixed = asked.pop("fixed", None) or {}
+    reading = {k: asked.pop(k) for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se") if k in asked}
+    unknown = set(asked) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
+    if unknown:
+        raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
+    spec = make_spec(law, fixed=dict.fromkeys(fixed), **asked)
+    columns = {name: value for name, value in fixed.items() if isinstance(value, str)}
+    table = read_runs(law, runs, by=by, on_log=spec.objective.on == "log", **reading)
+    per_group = dict(fixed) | {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
+    spec = replace(spec, fixed=per_group)
+    return spec, table, fixed_numbers(spec, table.group_labels)
+
+
+def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) -> FitResult:
+    """Judges parameters that somebody else fitted: the certificate at that point, beside the best optimum found here.
+
+    Args:
+        law: the law.
+        runs: the table, as in `fit`.
+        params: the parameters to judge, natural units.
+        **options: as in `fit`.
+
+    Returns:
+        A `FitResult` at the given parameters; its warnings say what is left to gain there, and how far it lies above the
+        optimum that `fit` finds on the same table.
+
+    >>> import scaling_jax as sj
+    >>> judged = sj.certify(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}, {"A": 4.0, "alpha": 0.2})
+    >>> judged.status
+    'not_converged'
+    """
+    best = fit(law, runs, **options)
+    numbers = law.flatten(params)
+    table = best.data()
+    how = {name: options[name] for name in ("objective", "tied", "device", "mesh", "count") if name in options}
+    spec = make_spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
+    judged = solve_members(spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0)[0]
+    above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
+    certificate = judged.certificate
+    if above > 1e-6:
+        sentence = (
+            f"These parameters lie {100 * above:.3g} % above the best optimum found on this table "
+            f"({judged.objective_value:.8g} against {best.objective_value:.8g})."
+        )
+        status = "not_converged" if certificate.status == "converged" else certificate.status
+        certificate = replace(certificate, status=status, runner_up=np.nan, warnings=[sentence, *certificate.warnings])
+    return replace(judged, stored_certificate=certificate)
+
+
+def _column_per_group(runs: Any, by: Any, column: str, name: str) -> dict[Any, float]:
+    """fixed={name: column}: the column's value in each group, which must be one."""
+    table = as_frame(runs)
+    if column not in table.columns:
+        raise DataError(f"There is no column '{column}' for fixed parameter '{name}'.")
+    keys = by if isinstance(by, str) else list(by) if names_columns(by) else np.asarray(by(table) if callable(by) else by)
+    values = table.groupby(keys)[column].agg(["min", "max"])
+    if len(varying := values.index[values["min"] != values["max"]]):
+        raise DataError(f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there.")
+    return values["min"].to_dict()

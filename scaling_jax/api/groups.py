@@ -1,0 +1,113 @@
+"""Fits of many groups: a mapping from the group's key to its result, with tables over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scaling_jax.api.result import FitResult
+from scaling_jax.report.summary import groups_text
+
+if TYPE_CHECKING:
+    from scaling_jax.posterior import PosteriorGroups
+    from scaling_jax.uncertainty.draws import Draws
+
+__all__ = ["FitGroups"]
+
+
+class FitGroups(Mapping):
+    """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
+
+    Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
+
+    Args:
+        fits: the results by key.
+        shared: parameters that took one value for all groups.
+        gain_left: share of the joint objective that a Newton step in the shared values would still gain.
+    """
+
+    def __init__(self, fits: dict[Any, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
+        self._fits = fits
+        self.shared = shared
+        self.gain_left = gain_left
+
+    def __getitem__(self, key: Any) -> FitResult:
+        return self._fits[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """One row per group, one column per parameter, natural units."""
+        labels = next(iter(self._fits.values())).law.labels
+        index = pd.Index(list(self._fits))
+        index.names = ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
+        return pd.DataFrame([f.numbers for f in self._fits.values()], index=index, columns=list(labels))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per group: parameters, objective, rows, status, agreement, and how many warnings."""
+        rows = [
+            {
+                "objective": f.objective_value,
+                "rows": f.record.get("rows_used"),
+                "status": f.status,
+                "agree": f"{f.n_agree}/{f.certificate.n_finished}",
+                "warnings": len(f.warnings),
+            }
+            for f in self._fits.values()
+        ]
+        return self.params.join(pd.DataFrame(rows, index=self.params.index))
+
+    def posterior(self, pool: Sequence[str] = (), **options: Any) -> PosteriorGroups:
+        r"""The joint posterior of all groups, in which the groups of a pooled parameter are draws from one population.
+
+        $$\theta_g \sim N(\mu, \tau), \quad \mu \sim \text{the law's prior}, \quad \tau \sim \text{half-normal, as wide as that prior}$$
+
+        on the logarithm for positive parameters. A group with few runs borrows from the others as far as they agree.
+
+        Args:
+            pool: parameters whose groups lend each other strength, usually the exponents.
+            **options: as in `FitResult.posterior`; priors may also name `alpha_mean` (on the log for positive parameters) and
+                `alpha_sd`. nu and run_sd are common to all groups, sigma is each group's own.
+
+        Returns:
+            A `PosteriorGroups`: a mapping from group to `Posterior`, with `.population`, `.params`, `.summary()`,
+            `.to_arviz()`. Groups that could not be fitted are left out, and said so.
+
+        Raises:
+            ValueError: for unknown parameters or options.
+        """
+        from scaling_jax.posterior.sample import sample_groups
+
+        return sample_groups(self, pool, **options)
+
+    def predict(self, other: Any) -> pd.DataFrame:
+        """Predictions for the same runs by every group that was fitted: one column per group."""
+        return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
+
+    def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None) -> dict[Any, Draws]:
+        """`FitResult.bootstrap` of every fitted group in one batch: a dict from key to `Draws`; shared parameters stay at their value."""
+        from scaling_jax.uncertainty.bootstrap import bootstrap_groups
+
+        return bootstrap_groups(self, n, seed, method, scale)
+
+    def summary(self) -> str:
+        """One line per group, and how many need a second look."""
+        return groups_text(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<FitGroups of {len(self)} fits>"
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html()

@@ -1,0 +1,112 @@
+"""Studies of very many groups: planned in chunks, fitted one chunk at a time, resumed from the chunks that are on disk.
+
+What a chunk holds depends on its own groups alone, never on what the process did before, so a study that was killed and
+resumed ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.api.fit import read_groups
+from scaling_jax.api.result import FitResult
+from scaling_jax.core.law import Law
+from scaling_jax.engine.behaviour import behaviour_of, digest
+from scaling_jax.fitting.members import solve_members
+from scaling_jax.fitting.spec import Spec
+from scaling_jax.tables.read import names_columns
+from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.tables.store import in_chunks
+
+__all__ = ["study"]
+
+CERTIFIED = ("status", "n_agree", "n_finished", "n_basins", "runner_up", "relative_decrement", "curvature_ok", "condition")
+NAMED = ("unidentified", "extinct", "at_bound")
+
+
+def study(law: Law, runs: Any, *, by: Any, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any) -> pd.DataFrame:
+    """Fits a law to every group of a table as `fit_groups` does, in chunks that are kept on disk; run again, it goes on where it was.
+
+    Args:
+        law: the law.
+        runs: the table, as in `fit`.
+        by: column or columns that tell groups apart, as in `fit_groups`.
+        folder: where each chunk's table is kept, one Parquet file each; `pd.read_parquet(folder)` reads all that is there.
+        chunk: groups per file, at most. A process that is killed loses the chunk it was at, nothing before.
+        **options: as in `fit_groups`, but for shared=, which makes all groups one fit.
+
+    Returns:
+        One row per group, in order of appearance: the group, the parameters, objective, rows, the certificate (status, n_agree,
+        n_finished, n_basins, runner_up, relative_decrement, curvature_ok, condition; unidentified, extinct and at_bound by
+        name), warnings, and a reason where there is no fit.
+
+    Raises:
+        ValueError: if the folder holds a study of another law, table, or other options.
+        DataError: bad input that concerns the whole table.
+        ImportError: without pyarrow, with the remedy.
+
+    >>> import tempfile
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 9, 3, 1], "family": list("aaabbb")}
+    >>> laws = sj.study(sj.laws.power_law, table, by="family", folder=tempfile.mkdtemp())
+    >>> laws[["family", "A"]].round(6).values.tolist()
+    [['a', 4.0], ['b', 9.0]]
+    """
+    if options.get("shared"):
+        raise ValueError("shared= makes all groups one fit, which has no chunks: use fit_groups, or fix those parameters.")
+    if chunk < 1:
+        raise ValueError(f"chunk={chunk}: give a positive number of groups.")
+    spec, table, values = read_groups(law, runs, by, options)
+    groups = _group_columns(by, table.group_labels)
+    if clash := set(groups) & {*law.labels, "objective", "rows", *CERTIFIED, *NAMED, "warnings", "reason"}:
+        raise ValueError(f"Column '{clash.pop()}' names the groups, and the table of laws has another of that name: rename it.")
+    plan = {
+        "law": behaviour_of(law), "table": digest(table.fingerprint, table.group.tobytes(), repr(table.group_labels)),
+        "options": _options(spec, values), "chunk": chunk,
+    }  # fmt: skip
+    chunks = np.array_split(np.arange(len(groups)), -(-len(groups) // chunk))
+    return in_chunks(folder, plan, chunks, partial(_laws, spec, table, table.members(), values, groups))
+
+
+def _laws(spec: Spec, table: Runs, members: list[np.ndarray], values: np.ndarray, groups: pd.DataFrame, chunk: np.ndarray) -> pd.DataFrame:
+    """The rows of one chunk's groups, fitted on a table of their own."""
+    parts = [members[g] for g in chunk]
+    ends = np.cumsum([len(part) for part in parts])
+    own = table.take(np.concatenate(parts))
+    fits = solve_members(spec, own, np.split(np.arange(len(own)), ends[:-1]), values[chunk], [table.group_labels[g] for g in chunk])
+    found = pd.DataFrame([_law_row(fit) for fit in fits])
+    return pd.concat([groups.iloc[chunk].reset_index(drop=True), found], axis=1)
+
+
+def _law_row(fit: FitResult) -> dict[str, Any]:
+    c = fit.certificate
+    return {
+        **dict(zip(fit.law.labels, fit.numbers.tolist(), strict=True)),
+        "objective": fit.objective_value, "rows": fit.record["rows_used"],
+        **{name: getattr(c, name) for name in CERTIFIED},
+        **{name: ", ".join(getattr(c, name)) for name in NAMED},
+        "warnings": " ".join(c.warnings), "reason": fit.reason,
+    }  # fmt: skip
+
+
+def _group_columns(by: Any, labels: list[Any]) -> pd.DataFrame:
+    """One row per group; the columns that told them apart, or one called `group`."""
+    several = not isinstance(by, str) and names_columns(by)
+    columns = pd.DataFrame(labels, columns=list(by)) if several else pd.DataFrame({by if isinstance(by, str) else "group": labels})
+    for name, column in columns.items():
+        if pd.api.types.infer_dtype(column).startswith("mixed"):
+            raise DataError(f"Column '{name}' tells groups apart by values of several types: convert it, for example with .astype(str).")
+    return columns
+
+
+def _options(spec: Spec, values: np.ndarray) -> str:
+    """What was asked of the fits, without where they run; addresses of objects say nothing."""
+    starts = spec.starts.tobytes() if isinstance(spec.starts, np.ndarray) else spec.starts
+    asked = re.sub(r" at 0x[0-9a-f]+", "", repr((spec.objective, spec.tied, spec.solver, spec.screen)))
+    return digest(asked, starts, values.tobytes())

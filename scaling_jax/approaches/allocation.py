@@ -1,0 +1,191 @@
+"""Best sizes that Approach 1 or 2 read off a table, and the power laws in compute that go through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax import laws
+from scaling_jax.api.fit import fit
+from scaling_jax.approaches.interpolate import finite_quantile, line
+from scaling_jax.core.objective import SquaredError
+from scaling_jax.engine.predict import predict
+from scaling_jax.planning.source import budgets_of
+from scaling_jax.uncertainty.bootstrap import REPLICATES, refit
+from scaling_jax.uncertainty.draws import tail_of
+
+if TYPE_CHECKING:
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["Allocation", "AllocationDraws"]
+
+FRONTIER_ROWS = 40
+FRONTIER_NEEDS = 3
+QUANTITIES = ("N", "D", "loss", "tokens_per_param")
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """Optima over compute. table: flops, N, D, loss, edge (the best size was the smallest or largest tried), ...; warnings."""
+
+    table: pd.DataFrame
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def inside(self) -> pd.DataFrame:
+        """The optima that the power laws go through: those with smaller and larger sizes tried."""
+        return self.table[~self.table["edge"]]
+
+    def exponents(self, level: float | None = None) -> pd.DataFrame:
+        """Rows N and D with the exponent `estimate` and log `intercept` of the power law in compute; edges are left out.
+
+        Args:
+            level: gives `lower`, `upper` and `se` from the bootstrap in `draws` (without `intercept`).
+        """
+        if level is not None:
+            return self.draws.exponents(level)
+        x = np.log(self.inside["flops"].to_numpy())
+        lines = {name: np.ravel(line(x, np.log(self.inside[name].to_numpy())[None])) for name in ("N", "D")}
+        return pd.DataFrame.from_dict(lines, orient="index", columns=["estimate", "intercept"])
+
+    def optimal(self, flops: Any, level: float | None = None) -> pd.DataFrame:
+        """The best run of each budget on the power laws, as `compute_optimal` has it.
+
+        Args:
+            flops: budgets, FLOP.
+            level: gives `_lower` and `_upper` of all quantities from the bootstrap in `draws`.
+
+        Returns:
+            flops, N, D, loss (on `frontier`), tokens_per_param, extrapolation (decades of compute beyond the optima found).
+        """
+        if level is not None:
+            return self.draws.optimal(flops, level)
+        budgets = budgets_of(flops)
+        return self.on_lines(budgets, self.exponents().to_numpy(), self.losses(budgets, None)[0])
+
+    @cached_property
+    def frontier(self) -> FitResult | None:
+        """The saturating frontier E + A C^-gamma through the optima, as a fit with its certificate; None with fewer than three.
+
+        E is barely identified over the few decades of compute anybody has: read `frontier.summary()` before extrapolating a loss.
+        """
+        rows = self.inside.iloc[self.frontier_rows]
+        if rows["flops"].nunique() < FRONTIER_NEEDS:
+            return None
+        return fit(laws.compute_frontier, {"C": rows["flops"].to_numpy(), "loss": rows["loss"].to_numpy()}, objective=SquaredError())
+
+    @property
+    def frontier_rows(self) -> np.ndarray:
+        """Positions among `inside` that the frontier is fitted to: all of few, evenly drawn of many."""
+        count = len(self.inside)
+        return np.unique(np.linspace(0, count - 1, min(count, FRONTIER_ROWS)).astype(int))
+
+    @cached_property
+    def draws(self) -> AllocationDraws:
+        """The bootstrap behind intervals: 1,000 replicates by the default way, seed 0."""
+        return self.bootstrap(REPLICATES)
+
+    def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
+        """Replicates of the optima; each approach has its own."""
+        raise NotImplementedError
+
+    def losses(self, budgets: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
+        """(vectors, budgets) losses on the frontier, of the fit itself or of other parameter vectors; NaN without a frontier."""
+        if self.frontier is None:
+            return np.full((1, len(budgets)), np.nan)
+        return predict(laws.compute_frontier, self.frontier.numbers if numbers is None else numbers, {"C": budgets})
+
+    def on_lines(self, budgets: np.ndarray, lines: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
+        """The table of `optimal` from the lines of N and D, (2, slope and intercept)."""
+        N, D = (np.exp(intercept + slope * np.log(budgets)) for slope, intercept in lines)
+        low, high = np.log10(self.inside["flops"].min()), np.log10(self.inside["flops"].max())
+        beyond = np.maximum(0.0, np.maximum(np.log10(budgets) - high, low - np.log10(budgets)))
+        return pd.DataFrame({"flops": budgets, "N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "extrapolation": beyond})
+
+
+@dataclass(frozen=True, eq=False)
+class AllocationDraws:
+    """Plausible optima, and the power laws through each set of them.
+
+    Args:
+        source: the optima they belong to.
+        flops, N, D: (draws, points); NaN where a draw has no optimum inside the sizes tried.
+        loss: (draws, rows of `source.frontier`) the loss of the best run there.
+        lines: (2, slope and intercept) of N and D, the point estimate.
+        weight: (points,) of each optimum in the lines.
+        method: how they were drawn, in words.
+    """
+
+    source: Allocation
+    flops: np.ndarray
+    N: np.ndarray
+    D: np.ndarray
+    loss: np.ndarray
+    lines: np.ndarray
+    weight: np.ndarray
+    method: str
+
+    @cached_property
+    def drawn_lines(self) -> np.ndarray:
+        """(2, slope and intercept, draws) of N and D; NaN for draws with fewer than two optima."""
+        return np.stack([line(np.log(self.flops), np.log(values), self.weight) for values in (self.N, self.D)])
+
+    @cached_property
+    def frontier_numbers(self) -> np.ndarray:
+        """(draws, 3) refits of the frontier; NaN for draws with fewer than three optima."""
+        frontier = self.source.frontier
+        if frontier is None:
+            return np.full((len(self.N), len(laws.compute_frontier.labels)), np.nan)
+        known = np.isfinite(self.loss)
+        targets = np.where(known, np.log(np.where(known, self.loss, 1.0)), np.log(frontier.data().target))
+        enough = known.sum(axis=1) >= FRONTIER_NEEDS
+        weights = np.where(enough[:, None], known, True).astype(float)
+        return np.where(enough[:, None], refit(frontier, weights, targets, self.method).numbers, np.nan)
+
+    def exponents(self, level: float = 0.9) -> pd.DataFrame:
+        """Rows N and D: estimate, lower, upper (percentiles), se (standard deviation of the draws)."""
+        tail, slopes = tail_of(level), self.drawn_lines[:, 0]
+        lower, upper = np.nanquantile(slopes, [tail, 1 - tail], axis=1)
+        columns = {"estimate": self.lines[:, 0], "lower": lower, "upper": upper, "se": np.nanstd(slopes, axis=1)}
+        return pd.DataFrame(columns, index=["N", "D"])
+
+    def optima(self, level: float = 0.9) -> pd.DataFrame:
+        """One row per optimum inside: flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that have one there.
+
+        Raises:
+            ValueError: where each draw has optima at other budgets (the convex hull).
+        """
+        if not (self.flops == self.flops[0]).all():
+            raise ValueError("The vertices of a hull differ from draw to draw: ask for .optimal(flops) or .exponents().")
+        tail = tail_of(level)
+        lower, upper = finite_quantile(self.N, tail), finite_quantile(self.N, 1 - tail)
+        kept = np.isfinite(self.N).mean(axis=0)
+        return pd.DataFrame({
+            "flops": self.flops[0], "N": self.source.inside["N"].to_numpy(), "N_lower": lower, "N_upper": upper, "kept": kept
+        })  # fmt: skip
+
+    def optimal(self, flops: Any, level: float = 0.9) -> pd.DataFrame:
+        """The best run of each budget with `_lower` and `_upper` of every quantity; see `Allocation.optimal`."""
+        tail, budgets = tail_of(level), budgets_of(flops)
+        table = self.source.on_lines(budgets, self.lines, self.source.losses(budgets, None)[0])
+        N, D = (np.exp(i[:, None] + s[:, None] * np.log(budgets)) for s, i in self.drawn_lines)
+        drawn = dict(zip(QUANTITIES, (N, D, self.source.losses(budgets, self.frontier_numbers), D / N), strict=True))
+        for end, share in (("lower", tail), ("upper", 1 - tail)):
+            table = table.assign(**{f"{name}_{end}": finite_quantile(values, share) for name, values in drawn.items()})
+        table.attrs["level"], table.attrs["method"] = level, f"{len(self.N):,} replicates: {self.method}"
+        return table
+
+    def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
+        """Any function of the exponents `a` (N) and `b` (D), arrays (draws,): estimate, lower, upper, se."""
+        tail = tail_of(level)
+        at, values = (np.asarray(quantity({"a": s[0], "b": s[1]})) for s in (self.lines[:, 0], self.drawn_lines[:, 0]))
+        ends = np.nanquantile(values, [tail, 1 - tail])
+        return pd.DataFrame({"estimate": [float(at)], "lower": ends[:1], "upper": ends[1:], "se": [np.nanstd(values)]}, index=["quantity"])
+
+    def __repr__(self) -> str:
+        return f"<{len(self.N)} draws of {len(self.source.inside)} optima: {self.method}>"

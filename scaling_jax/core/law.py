@@ -1,0 +1,300 @@
+"""A law: the function you would write in a notebook for one run, and what the library reads off it.
+
+The signature is the specification. Positional arguments are inputs (columns of a table), keyword-only arguments are
+parameters, annotations give their domains. The function stays an ordinary JAX function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
+
+__all__ = ["Law", "Parameter", "check_law", "law"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named parameter: its domain, its shape (() for a scalar), and the default prior on its search coordinate."""
+
+    name: str
+    domain: Domain = REAL
+    shape: tuple[int, ...] = ()
+    prior: tuple[str, float, float] | None = None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def labels(self) -> list[str]:
+        """One printed name per number: `alpha`, or `t[0]`, `t[1]` for a vector."""
+        if not self.shape:
+            return [self.name]
+        return [f"{self.name}[{','.join(map(str, i))}]" for i in np.ndindex(*self.shape)]
+
+
+class Law:
+    """A scaling law: a function of one run, with named inputs and parameters.
+
+    Usually made by the `law` decorator. `law(N, D, E=..., ...)` is for people: it broadcasts over arrays and computes
+    in float64. `law.apply(params, inputs)` takes two dicts and is the form for `jit`, `grad` and `vmap`.
+
+    Args:
+        fn: the function; positional arguments are inputs, keyword-only arguments are parameters.
+        params: the parameters, when the signature cannot say (`**kwargs`, vectors, factories).
+        inputs: the inputs' names with domains, when the signature cannot say.
+        name: printed name; the function's own by default.
+        domains: domain per parameter or input, in place of annotations.
+        shapes: shape per vector parameter.
+        cite: the publication and equation.
+        formula: LaTeX of the right-hand side; None takes the first math block of the docstring.
+        starts: `starts(inputs, target) -> dict of equally long arrays` in natural units, plain NumPy.
+        ranges: per parameter the (low, high) from which default starts are drawn, natural units.
+        grid: per parameter the classical grid of the field, natural units; the product is searched.
+        priors: per parameter `(family, location, scale)` on the search coordinate.
+        target: what the law predicts, with its unit.
+        units: unit per input or parameter, for documentation.
+        recipe: for factories, `(module, function, args)` that rebuilds the law.
+
+    Raises:
+        TypeError: if the function has no inputs or no parameters, or takes `*args`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        *,
+        params: typing.Sequence[Parameter] | None = None,
+        inputs: Mapping[str, Domain] | None = None,
+        name: str | None = None,
+        domains: Mapping[str, Any] | None = None,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        cite: str = "",
+        formula: str | None = None,
+        starts: Callable[[dict[str, np.ndarray], np.ndarray], dict[str, np.ndarray]] | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+        grid: Mapping[str, typing.Sequence[float]] | None = None,
+        priors: Mapping[str, tuple[str, float, float]] | None = None,
+        target: str = "loss",
+        units: Mapping[str, str] | None = None,
+        recipe: tuple[str, str, tuple] | None = None,
+    ):
+        self.fn = fn
+        self.name = name or str(getattr(fn, "__name__", "law"))
+        self.__doc__ = inspect.getdoc(fn)
+        self.__name__ = self.name
+        self.__module__ = getattr(fn, "__module__", __name__)
+        self.__wrapped__ = fn
+        self.cite = cite
+        self.target = target
+        self.units = dict(units or {})
+        self.grid = dict(grid or {})
+        self.ranges = dict(ranges or {})
+        self.starts = starts
+        self.recipe = recipe
+        read_inputs, read_params = _read_signature(fn, self.name, domains or {}, shapes or {}, priors or {})
+        self.inputs: tuple[str, ...] = tuple(inputs if inputs is not None else read_inputs)
+        self.input_domains: dict[str, Domain] = dict(inputs if inputs is not None else read_inputs)
+        self.parameters: tuple[Parameter, ...] = tuple(params if params is not None else read_params)
+        if not self.inputs or not self.parameters:
+            raise TypeError(
+                f"Law '{self.name}' needs at least one input (positional argument) and one parameter (keyword-only "
+                f"argument, after '*'), for example: def {self.name}(N, *, A: Positive, alpha: Real)."
+            )
+        self.formula = formula if formula is not None else _formula_of(self.__doc__)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        known = set(self.params) | set(self.inputs)
+        for what in ("grid", "ranges", "units"):
+            if unknown := set(getattr(self, what)) - known - {"target"}:
+                raise TypeError(f"Law '{self.name}': {what} names {sorted(unknown)}, but it has {sorted(known)}.")
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order of the signature."""
+        return tuple(p.name for p in self.parameters)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Printed name of every number among the parameters (vectors are spelled out)."""
+        return tuple(label for p in self.parameters for label in p.labels)
+
+    @cached_property
+    def label_domains(self) -> tuple[Domain, ...]:
+        """Domain of every number among the parameters, in the order of `labels`."""
+        return tuple(p.domain for p in self.parameters for _ in p.labels)
+
+    def apply(self, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+        """The law as a pure function of two dicts: the form that `jit`, `grad` and `vmap` take."""
+        return self.fn(*(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params})
+
+    def unflatten(self, numbers: Any) -> dict[str, Any]:
+        """A flat vector in the order of `labels` as a dict of named parameters."""
+        out, at = {}, 0
+        for p in self.parameters:
+            out[p.name] = numbers[at] if not p.shape else numbers[at : at + p.size].reshape(p.shape)
+            at += p.size
+        return out
+
+    def flatten(self, params: Mapping[str, Any]) -> np.ndarray:
+        """Named parameters as one flat float64 vector in the order of `labels`."""
+        return np.concatenate([np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        names = dict(zip(self.inputs, args, strict=False)) | kwargs
+        expected = set(self.inputs) | set(self.params)
+        if len(args) > len(self.inputs):
+            raise TypeError(
+                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), got {len(args)}: "
+                "name the parameters."
+            )
+        if set(names) != expected:
+            missing, unknown = sorted(expected - set(names)), sorted(set(names) - expected)
+            raise TypeError(
+                f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing {missing}, unknown {unknown}."
+            )
+        if any(isinstance(v, jax.core.Tracer) for v in names.values()):
+            return self.apply(names, names)
+        with jax.enable_x64(True):
+            values = {k: jnp.asarray(np.asarray(v, dtype=np.float64)) for k, v in names.items()}
+            shape = np.broadcast_shapes(*(values[i].shape for i in self.inputs), *self._batch_shapes(values))
+            result = self._over(shape, values)
+        return float(result) if result.ndim == 0 else result
+
+    def _batch_shapes(self, values: Mapping[str, jax.Array]) -> list[tuple[int, ...]]:
+        return [values[p.name].shape[: values[p.name].ndim - len(p.shape)] for p in self.parameters]
+
+    def _over(self, shape: tuple[int, ...], values: dict[str, jax.Array]) -> np.ndarray:
+        """Evaluates at every element of the broadcast shape, whatever the law does inside."""
+        cores = {p.name: p.shape for p in self.parameters} | dict.fromkeys(self.inputs, ())
+        flat = {k: jnp.broadcast_to(values[k], shape + core).reshape((-1, *core)) for k, core in cores.items()}
+        return np.asarray(jax.vmap(lambda one: self.apply(one, one))(flat)).reshape(shape)
+
+    def __repr__(self) -> str:
+        return f"<law {self.name}({', '.join(self.inputs)}; {', '.join(self.params)})>"
+
+    def __reduce__(self) -> Any:
+        if self.recipe is not None:
+            return _rebuild, self.recipe
+        module, qualname = str(self.__module__), str(getattr(self.fn, "__qualname__", self.name))
+        try:
+            found = _lookup(module, qualname)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            raise TypeError(f"Law '{self.name}' cannot be pickled by name: define it at the top level of an importable module.")
+        return _lookup, (module, qualname)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Law):
+            return NotImplemented
+        return self is other or (self.recipe is not None and self.recipe == other.recipe)
+
+    def __hash__(self) -> int:
+        return hash(self.recipe) if self.recipe is not None else id(self)
+
+
+def law(fn: Callable[..., Any] | None = None, **options: Any) -> Any:
+    r"""Turns a function of one run into a `Law`.
+
+    Positional arguments are inputs, keyword-only arguments parameters, annotations their domains (`Positive`, `Real`,
+    `NonNegative`, `Unit`, `Annotated[Array, Interval(lo, hi)]`); an input is positive and a parameter real unless said
+    otherwise. Options are those of `Law`.
+
+    >>> import scaling_jax as sj
+    >>> @sj.law
+    ... def mine(N, D, *, E: sj.Positive, A: sj.Positive, alpha: sj.Real):
+    ...     return E + A * (N * D) ** -alpha
+    >>> mine
+    <law mine(N, D; E, A, alpha)>
+    >>> mine(10.0, 10.0, E=1.0, A=2.0, alpha=0.5)
+    1.2
+    """
+    if fn is None:
+        return lambda f: Law(f, **options)
+    return Law(fn, **options)
+
+
+@lru_cache(maxsize=256)
+def check_law(law: Law) -> None:
+    """Traces the law for one run, so that a mistake in it is one sentence and not a stack of JAX's frames.
+
+    Raises:
+        TypeError: if JAX cannot trace the function, or if it does not return one real number.
+    """
+    shapes = dict.fromkeys(law.inputs, ()) | {p.name: p.shape for p in law.parameters}
+    with jax.enable_x64(True):
+        one = {name: jax.ShapeDtypeStruct(shape, np.float64) for name, shape in shapes.items()}
+        try:
+            out = jax.eval_shape(lambda named: law.apply(named, named), one)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            raise TypeError(
+                f"Law '{law.name}' cannot be traced by JAX ({reason}). Write it for one run with jax.numpy, and jnp.where in place of if."
+            ) from error
+    if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise TypeError(f"Law '{law.name}' must return one real number for one run; it returns {out}.")
+
+
+_UNREAD = Domain("unread")
+
+
+def _read_signature(
+    fn: Callable[..., Any],
+    name: str,
+    domains: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    priors: Mapping[str, tuple[str, float, float]],
+) -> tuple[dict[str, Domain], list[Parameter]]:
+    try:
+        hints = typing.get_type_hints(fn, include_extras=True)
+    except NameError:
+        hints = dict(getattr(fn, "__annotations__", {}))
+    for word, given in domains.items():
+        if domain_of(given, _UNREAD) is _UNREAD:
+            raise TypeError(
+                f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit or Interval(lo, hi)."
+            )
+    inputs: dict[str, Domain] = {}
+    params: list[Parameter] = []
+    for argument in inspect.signature(fn).parameters.values():
+        annotation = domains.get(argument.name, hints.get(argument.name))
+        if argument.kind is argument.KEYWORD_ONLY:
+            domain = domain_of(annotation, REAL)
+            params.append(Parameter(argument.name, domain, tuple(shapes.get(argument.name, ())), priors.get(argument.name)))
+        elif argument.kind is argument.POSITIONAL_OR_KEYWORD:
+            inputs[argument.name] = domain_of(annotation, POSITIVE)
+    known = {*inputs, *(p.name for p in params)}
+    for what, named in (("domains", domains), ("shapes", shapes), ("priors", priors)):
+        if unknown := set(named) - known:
+            raise TypeError(f"Law '{name}': {what} names {sorted(unknown)}, which its signature does not have.")
+    return inputs, params
+
+
+def _formula_of(doc: str | None) -> str:
+    match = re.search(r"\$\$(.+?)\$\$", doc or "", re.S)
+    return " ".join(match.group(1).split()) if match else ""
+
+
+def _lookup(module: str, qualname: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _rebuild(module: str, function: str, args: tuple) -> Law:
+    return _lookup(module, function)(*args)

@@ -1,0 +1,81 @@
+"""The backtest: drop the largest budgets, refit, predict them, and see whether the interval holds what really happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.fitting.members import solve_members
+from scaling_jax.fitting.spec import fixed_numbers, respec
+from scaling_jax.tables.scale import top_rows
+
+if TYPE_CHECKING:
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["Backtest", "backtest"]
+
+REPLICATES = 200
+EXPECTED_MISSES = 2.0
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How a fit without the largest budgets predicts them.
+
+    Args:
+        dropped: which rows, in words.
+        table: per dropped row: measured, prediction, lower, upper, inside.
+        params: the parameters fitted without them.
+        level: probability the interval claims.
+    """
+
+    dropped: str
+    table: pd.DataFrame
+    params: dict[str, float]
+    level: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of the dropped rows inside the interval."""
+        return float(self.table["inside"].mean())
+
+    @property
+    def error(self) -> float:
+        """Mean of prediction / measured - 1: the bias of the forecast."""
+        return float((self.table["prediction"] / self.table["measured"] - 1).mean())
+
+    @property
+    def missed(self) -> bool:
+        """Whether fewer rows lie inside than the level allows, two binomial standard deviations granted."""
+        n = len(self.table)
+        return bool(self.coverage * n < self.level * n - EXPECTED_MISSES * np.sqrt(n * self.level * (1 - self.level)) - 1e-9)
+
+    def __str__(self) -> str:
+        n = len(self.table)
+        said = (
+            f"fitted without the {self.dropped} ({n} row{'s' if n > 1 else ''}), the law predicts {'them' if n > 1 else 'it'} "
+            f"{abs(100 * self.error):.2g} % too {'high' if self.error > 0 else 'low'} on average; "
+            f"{int(self.table['inside'].sum())} of {n} inside the {100 * self.level:g} % prediction interval"
+        )
+        return said + (": THE INTERVAL MISSED, trust no narrower one beyond the data" if self.missed else "")
+
+
+def backtest(fit: FitResult, level: float = 0.9) -> Backtest | None:
+    """Drops the top budgets and predicts them; see `FitResult.backtest`."""
+    top = top_rows(fit)
+    if top is None or fit.shared:
+        return None
+    words, dropped = top
+    spec, runs = respec(fit), fit.data()
+    rest = solve_members(spec, runs, [np.flatnonzero(~dropped & (runs.weight > 0))], fixed_numbers(spec, [None]), [None])[0]
+    if rest.reason:
+        return None
+    out = runs.take(np.flatnonzero(dropped))
+    band = rest.bootstrap(REPLICATES).predict(out.inputs, "prediction", level)
+    band.index = pd.Index(out.rows)
+    band.insert(0, "measured", out.target)
+    band["inside"] = (band["measured"] >= band["lower"]) & (band["measured"] <= band["upper"])
+    return Backtest(words, band, rest.params, level)

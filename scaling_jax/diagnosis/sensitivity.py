@@ -1,0 +1,230 @@
+"""How much the answer depends on the analyst: the same table under a dozen defensible choices, in one batch.
+
+An interval is conditional on the objective, the filters and the columns that somebody chose. Where other defensible choices
+land far outside it, the interval is not what limits the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredError
+from scaling_jax.engine.behaviour import linear_parameters
+from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.variants import Variant, like, solve_variants
+from scaling_jax.tables.runs import DataError, run_weights
+from scaling_jax.tables.scale import beyond, budget
+
+if TYPE_CHECKING:
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["Sensitivity", "choices", "sensitivity"]
+
+HIGHEST = (0.02, 0.05)
+LEAST_LEFT = 1 / 3
+AS_FITTED = "as fitted"
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One table under many defensible choices.
+
+    Args:
+        table: per choice: rows, the parameters, prediction (at `at`), and with `flops` N, D, loss, tokens_per_param.
+        at: the inputs of the prediction.
+        flops: the training budget of the optimum, or None.
+        interval: (lower, upper) of the answer from the bootstrap of the fit as it stands, or None.
+        level: probability of that interval.
+    """
+
+    table: pd.DataFrame
+    at: dict[str, float]
+    flops: float | None
+    interval: tuple[float, float] | None
+    level: float
+
+    @property
+    def answer(self) -> pd.Series:
+        """What the choices are judged by: tokens per parameter where a budget was given, else the prediction."""
+        return self.table["prediction" if self.flops is None else "tokens_per_param"]
+
+    @property
+    def most(self) -> str:
+        """The choice that moves the answer most, by ratio."""
+        answer = self.answer.where(self.answer > 0)
+        moved = np.abs(np.log(answer / answer[AS_FITTED])).drop(AS_FITTED).dropna()
+        return str(moved.idxmax()) if len(moved) else ""
+
+    def __str__(self) -> str:
+        answer = self.answer[np.isfinite(self.answer)]
+        if self.flops is None:
+            where = ", ".join(f"{name} = {value:.3g}" for name, value in self.at.items())
+            what = f"the prediction at {where}"
+        else:
+            what = f"tokens per parameter at {self.flops:.3g} FLOP"
+        beside = (
+            ""
+            if self.interval is None
+            else f", while its {100 * self.level:g} % interval reads {self.interval[0]:.4g} to {self.interval[1]:.4g}"
+        )
+        return (
+            f"{len(answer) - 1} other defensible choices put {what} between {answer.min():.4g} and {answer.max():.4g} "
+            f"({self.answer[AS_FITTED]:.4g} as fitted{beside}); what moves it most: {self.most} ({self.answer[self.most]:.4g})"
+        )
+
+
+def sensitivity(
+    fit: FitResult,
+    at: Mapping[str, float] | None = None,
+    flops: float | None = None,
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    highest: Sequence[int] | None = None,
+    level: float | None = 0.9,
+    alike: bool = False,
+) -> Sensitivity:
+    """Refits a table under other defensible choices; see `FitResult.sensitivity`.
+
+    With `alike` only those whose residuals are on the fit's own scale, with or without a corner as its own: one program compiles.
+    """
+    variants = choices(fit, columns, highest)
+    if alike:
+        mine = (fit.objective.on, fit.objective.smooth)
+        variants = [v for v in variants if (v.objective.on, v.objective.smooth) == mine]
+    numbers, _ = solve_variants(fit, variants)
+    numbers = np.concatenate([fit.numbers[None], numbers])
+    place = fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
+    table = pd.DataFrame(numbers, columns=list(fit.law.labels), index=pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice"))
+    table.insert(0, "rows", [int((v.weight > 0).sum()) for v in (like(fit, AS_FITTED), *variants)])
+    table["prediction"] = predict(fit.law, numbers, place)[:, 0]
+    if flops is not None:
+        table = table.join(pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True).set_index(table.index))
+    interval = None
+    if level is not None and flops is None:
+        band = fit.predict(place, "confidence", level)
+        interval = float(band["lower"].iloc[0]), float(band["upper"].iloc[0])
+    elif level is not None:
+        from scaling_jax.planning.budget import compute_optimal
+
+        band = compute_optimal(fit.draws, flops, level=level)
+        interval = float(band["tokens_per_param_lower"].iloc[0]), float(band["tokens_per_param_upper"].iloc[0])
+    return Sensitivity(table, {name: float(v[0]) for name, v in place.items()}, flops, interval, level or 0.9)
+
+
+def choices(fit: FitResult, columns: Mapping[str, Mapping[str, Any]] | None = None, highest: Sequence[int] | None = None) -> list[Variant]:
+    """The other analyses that somebody careful might have made of the same table."""
+    rows, free = (fit.data().weight > 0).sum(), fit.evidence.free.sum()
+    found = [*_objectives(fit), *_ties(fit), *_columns(fit, columns or {}), *_without_highest(fit, highest), *_without_ends(fit)]
+    found = [v for v in found if (v.weight > 0).sum() >= LEAST_LEFT * rows] + _checkpoints(fit)
+    return [v for v in found if (v.weight > 0).sum() >= 2 * free]
+
+
+def _objectives(fit: FitResult) -> list[Variant]:
+    mine, runs = fit.objective, fit.data()
+    typical = float(np.median(np.abs(fit.residuals)))
+    on_log, size = mine.on == "log", float(np.median(np.abs(runs.target)))
+    other: Objective | None
+    if isinstance(mine, Huber):
+        listed: list[Objective] = [replace(mine, delta=10 * mine.delta), replace(mine, delta=mine.delta / 10), SquaredError(on=mine.on)]
+        other = Huber(mine.delta * (size if on_log else 1 / size), on="raw" if on_log else "log")
+    else:
+        listed = [
+            o for o in (Huber(max(typical, 1e-9), on=mine.on), SquaredError(on=mine.on), AbsoluteError(on=mine.on)) if o.kind != mine.kind
+        ]
+        other = replace(mine, on="raw" if on_log else "log")
+    if not on_log and runs.target.min() <= 0:
+        other = None
+    named = {"huber": "Huber, delta {:g}", "squared": "squared error", "absolute": "absolute error", "asymmetric": "asymmetric error"}
+    words = [named[o.kind].format(o.numbers[0]) for o in listed]
+    out = [like(fit, w, objective=o) for w, o in zip(words, listed, strict=True)]
+    return out + ([like(fit, f"residuals on {other.on} values", objective=other)] if other and runs.target_se is None else [])
+
+
+def _ties(fit: FitResult) -> list[Variant]:
+    if fit.tied:
+        return [like(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
+    linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}
+    alike: dict[Any, list[str]] = {}
+    for p in fit.law.parameters:
+        if not p.shape and not p.domain.log and p.name in fit.law.ranges and p.name not in linear and p.name not in fit.fixed:
+            alike.setdefault((p.domain, fit.law.ranges[p.name]), []).append(p.name)
+    return [like(fit, f"tied: {' = '.join(group)}", tied=[tuple(group)]) for group in alike.values() if len(group) > 1]
+
+
+def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
+    runs, out = fit.data(), []
+    for name, others in columns.items():
+        if name not in runs.inputs:
+            raise DataError(f"columns names {name!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}.")
+        for words, given in others.items():
+            values = np.asarray(given.reindex(runs.rows) if isinstance(given, pd.Series) else given, dtype=float)
+            if values.shape != runs.target.shape or not fit.law.input_domains[name].contains(values).all():
+                raise DataError(
+                    f"columns[{name!r}][{words!r}] must hold one finite value ({fit.law.input_domains[name].name}) for each of the "
+                    f"{len(runs)} fitted rows: pass a column of the fitted table."
+                )
+            out.append(like(fit, f"{name}: {words}", inputs={name: values}))
+    return out
+
+
+def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Variant]:
+    runs = fit.data()
+    used = int((runs.weight > 0).sum())
+    order = np.argsort(np.where(runs.weight > 0, -runs.target, np.inf), kind="stable")
+    out = []
+    for k in highest if highest is not None else sorted({max(1, round(share * used)) for share in HIGHEST}):
+        weight = runs.weight.copy()
+        weight[order[:k]] = 0.0
+        out.append(like(fit, f"without the {k} highest targets" if k > 1 else "without the highest target", weight=weight))
+    return out
+
+
+def _without_ends(fit: FitResult) -> list[Variant]:
+    runs = fit.data()
+    scales = [budget(fit)]
+    if {"N", "D"} <= set(runs.inputs):
+        scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
+    out = []
+    for name, size in scales:
+        used = (runs.weight > 0) & (size > 0)
+        low, high = size[used].min(), size[used].max()
+        ends = [("lowest decade", size >= 10 * low), ("lowest two decades", size >= 100 * low), ("top decade", size <= high / 10)]
+        for words, kept in ends:
+            if (used & ~kept).any() and (used & kept).any():
+                out.append(like(fit, f"without the {words} of {name}", weight=runs.weight * kept))
+    return out
+
+
+def _checkpoints(fit: FitResult) -> list[Variant]:
+    runs = fit.data()
+    if runs.run is None or len(np.unique(runs.run)) == len(runs):
+        return []
+    size = budget(fit)[1]
+    largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
+    return [
+        like(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
+        like(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),
+        *_other_weighting(fit),
+    ]
+
+
+def _other_weighting(fit: FitResult) -> list[Variant]:
+    """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs are equally long."""
+    runs = fit.data()
+    per_run = run_weights(np.asarray(runs.run))
+    if np.allclose(per_run, 1.0):
+        return []
+    if np.allclose(runs.weight, per_run):
+        return [like(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))]
+    return [like(fit, "every run counts the same", weight=runs.weight * per_run)]
+
+
+def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:
+    from scaling_jax.planning.budget import compute_optimal
+
+    found = compute_optimal((fit.law, fit.law.unflatten(numbers)), [flops])[["N", "D", "loss", "tokens_per_param"]]
+    return found.rename(columns={name: f"optimal {name}" for name in ("N", "D", "loss")})

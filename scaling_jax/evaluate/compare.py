@@ -1,0 +1,147 @@
+"""Which law to trust: many laws on one table, ranked by what they predict of runs they were not shown."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.core.law import Law
+from scaling_jax.diagnosis.measures import are, log_rmse
+from scaling_jax.evaluate.score import predictions, read_splits, solve_splits
+from scaling_jax.evaluate.splits import Split
+from scaling_jax.tables.read import as_frame
+from scaling_jax.tables.runs import DataError
+from scaling_jax.uncertainty.likelihood import information
+
+__all__ = ["compare_laws"]
+
+COLUMNS = ("extrapolation", "are", "wins", "in_sample", "aicc", "bic", "log_likelihood", "k", "fits", "not_converged")
+THREADS = 2  # one law compiles while another runs
+
+
+def compare_laws(
+    laws: Sequence[Law | tuple[Law, Mapping[str, Any]]],
+    runs: Any,
+    *,
+    by: Any = None,
+    holdout: Any = None,
+    inputs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Ranks laws by how well they predict the runs that were held out.
+
+    Every law is fitted to the same rows, every group of them in the same batch. Means over groups are taken where every law gave
+    a finite prediction, so that no law gains by failing on the hard groups.
+
+    Args:
+        laws: laws, or pairs of a law and options for it alone, such as `(sj.laws.ceiling_power_law, {"fixed": {"e_0": 1.0}})`.
+        runs: the table.
+        by: column (or columns) naming the group of each row; each group is fitted by itself.
+        holdout: the rows to predict: a query, a mask or a function of the table. None holds nothing out, and ranks by AICc.
+        inputs: law input -> column, for all laws together; each law takes what it needs.
+        **options: as in `sj.fit`.
+
+    Returns:
+        One row per law, best first: extrapolation (`log_rmse` of the rows held out, mean over groups), are (likewise), wins (share
+        of groups it predicts best, ties split), in_sample (`log_rmse` of the fitted rows), aicc, bic and log_likelihood (sums over
+        groups, of the target itself, so that objectives on logs and raw values compare; NaN where rows are too few), k (parameters
+        per group, the scale included), fits, and how many of them did not converge.
+
+    Raises:
+        DataError: bad input, or a holdout that leaves nothing to fit or to predict.
+        ValueError: without any law.
+
+    Source: extrapolation as the criterion, Alabdulmohsin et al. 2022 (arXiv:2209.06640), section 4.
+
+    >>> import scaling_jax as sj
+    >>> x = np.geomspace(1, 1e4, 12)
+    >>> table = {"x": x, "loss": 1.5 + 2 * x**-0.3}
+    >>> sj.compare_laws([sj.laws.power_law, sj.laws.power_law_floor], table, holdout="x > 1e3").index.tolist()
+    ['power_law_floor', 'power_law']
+    """
+    entries = [entry if isinstance(entry, tuple) else (entry, {}) for entry in laws]
+    if not entries:
+        raise ValueError("compare_laws needs at least one law.")
+    frame = as_frame(runs).reset_index(drop=True)
+    splits = _splits(frame, by, holdout)
+
+    def judged(entry: tuple[Law, Mapping[str, Any]]) -> pd.DataFrame:
+        law, own = entry
+        needed = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
+        return _judged(law, frame, splits, {"inputs": needed, **options, **own})
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(judged, entries))
+    table = _table(_names(entries), found, bool(holdout is not None))
+    return table.sort_values("extrapolation" if holdout is not None else "aicc", kind="stable")
+
+
+def _splits(frame: pd.DataFrame, by: Any, holdout: Any) -> list[Split]:
+    if holdout is None:
+        held = np.zeros(len(frame), dtype=bool)
+    else:
+        held = frame.eval(holdout) if isinstance(holdout, str) else holdout(frame) if callable(holdout) else holdout
+        held = np.asarray(held)
+        if held.dtype != bool or held.shape != (len(frame),):
+            raise DataError(f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of shape {held.shape}.")
+        if held.all() or not held.any():
+            raise DataError(f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to predict.")
+    if by is None:
+        return [Split("all", ~held, held)]
+    groups = frame.groupby(by, sort=False).indices
+    return [Split(key, rows[~held[rows]], rows[held[rows]]) for key, rows in groups.items()]
+
+
+def _judged(law: Law, frame: pd.DataFrame, splits: list[Split], options: dict[str, Any]) -> pd.DataFrame:
+    """One row per group: errors, criteria, and whether the fit converged."""
+    table, members = read_splits(law, frame, splits, options)
+    fits = solve_splits(law, table, members, options)
+    inside = predictions(fits, table, {label: train for label, (train, _) in members.items()})
+    beyond = predictions(fits, table, {label: test for label, (_, test) in members.items()})
+    rows = []
+    for label, fit in fits.items():
+        train, test = members[label]
+        rows.append({
+            **information(fit)._asdict(),
+            "in_sample": log_rmse(inside[label], table.target[train]),
+            "extrapolation": log_rmse(beyond[label], table.target[test]) if len(test) else np.nan,
+            "are": are(beyond[label], table.target[test]) if len(test) else np.nan,
+            "not_converged": fit.status != "converged",
+        })  # fmt: skip
+    return pd.DataFrame(rows, index=pd.Index(list(fits), tupleize_cols=False))
+
+
+def _table(names: list[str], found: list[pd.DataFrame], held_out: bool) -> pd.DataFrame:
+    decisive = "extrapolation" if held_out else "in_sample"
+    errors = pd.concat([part[decisive].rename(i) for i, part in enumerate(found)], axis=1)
+    errors = errors[np.isfinite(errors).all(axis=1)]
+    best = errors.eq(errors.min(axis=1), axis=0)
+    wins = best.div(best.sum(axis=1), axis=0).mean()
+    rows = []
+    for i, part in enumerate(found):
+        both = part.loc[errors.index]
+        rows.append({
+            **both[["extrapolation", "are", "in_sample"]].mean(),
+            **both[["aicc", "bic", "log_likelihood"]].sum(skipna=False),
+            "wins": wins[i],
+            "k": int(part["k"].max()),
+            "fits": len(errors),
+            "not_converged": int(both["not_converged"].sum()),
+        })  # fmt: skip
+    return pd.DataFrame(rows, index=pd.Index(names, name="law"), columns=list(COLUMNS))
+
+
+def _names(entries: Sequence[tuple[Law, Mapping[str, Any]]]) -> list[str]:
+    """The laws' names; a second use of one is numbered."""
+    seen: dict[str, itertools.count] = {}
+    names = []
+    for law, _ in entries:
+        label = law.name + (f"({', '.join(map(str, law.recipe[2]))})" if law.recipe and law.recipe[2] else "")
+        turn = next(seen.setdefault(label, itertools.count(1)))
+        names.append(label if turn == 1 else f"{label} #{turn}")
+    return names

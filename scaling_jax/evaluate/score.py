@@ -1,0 +1,144 @@
+"""Every split of a table fitted in one batch, and how well each predicts its target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.api.groups import FitGroups
+from scaling_jax.core.law import Law
+from scaling_jax.diagnosis.measures import MEASURES, log_rmse
+from scaling_jax.engine.predict import predict_rows
+from scaling_jax.evaluate.splits import Split
+from scaling_jax.fitting.members import solve_members
+from scaling_jax.fitting.spec import fixed_numbers, make_spec
+from scaling_jax.tables.read import as_frame, read_runs
+from scaling_jax.tables.runs import DataError, Runs, run_weights
+
+__all__ = ["fit_splits", "score"]
+
+
+def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> FitGroups:
+    """Fits a law to the training rows of every split in one batch.
+
+    Args:
+        law: the law.
+        runs: the table, as in `sj.fit`.
+        splits: what to fit; labels must differ.
+        **options: those of `sj.fit` but where=, which the splits replace; fixed= takes a mapping label -> value as well, so
+            that parameters may be borrowed from other fits. weights="runs" counts the training rows of each split alone.
+
+    Returns:
+        A `FitGroups` keyed by label, without the splits that have no row to fit. Splits with the same rows share one result.
+
+    Raises:
+        DataError: bad input that concerns the whole table.
+        ValueError: if two splits have the same label.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
+    >>> fits = fit_splits(sj.laws.power_law, table, by_size(table["x"]))
+    >>> fits[3].params["A"].__round__(6)
+    8.0
+    """
+    return solve_splits(law, *read_splits(law, runs, splits, options), options)
+
+
+def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[str] = tuple(MEASURES), **options: Any) -> pd.DataFrame:
+    """Fits every split in one batch and measures what it predicts of its target.
+
+    Args:
+        law: the law.
+        runs: the table.
+        splits: thousands are welcome.
+        measures: names out of `MEASURES`.
+        **options: as in `fit_splits`.
+
+    Returns:
+        One row per split: its info, n_train, n_test, the measures, in_sample (`log_rmse` of the fitted rows), status
+        ("no rows" where there was nothing to fit), and the parameters.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
+    >>> score(sj.laws.power_law, table, by_size(table["x"]))["are"].round(6).tolist()
+    [0.0, 0.0]
+    """
+    table, members = read_splits(law, runs, splits, options)
+    fits = solve_splits(law, table, members, options)
+    inside = predictions(fits, table, {label: train for label, (train, _) in members.items()})
+    beyond = predictions(fits, table, {label: test for label, (_, test) in members.items()})
+    rows = []
+    for split in splits:
+        train, test = members[split.label]
+        row = {**split.info, "n_train": len(train), "n_test": len(test)}
+        fit = fits.get(split.label)
+        if fit is not None:
+            row |= {m: MEASURES[m](beyond[split.label], table.target[test]) for m in measures} if len(test) else {}
+            row["in_sample"] = log_rmse(inside[split.label], table.target[train])
+        row["status"] = "no rows" if fit is None else fit.status
+        rows.append(row | ({} if fit is None else dict(zip(law.labels, fit.numbers, strict=True))))
+    return pd.DataFrame(rows, index=pd.Index([split.label for split in splits], name="split", tupleize_cols=False))
+
+
+Members = dict[Any, tuple[np.ndarray, np.ndarray]]
+
+
+def read_splits(law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]) -> tuple[Runs, Members]:
+    """The rows that any split uses, and for each label the rows to fit and to predict among them."""
+    if "where" in options:
+        raise TypeError("where= and splits both choose rows: leave where= out, or filter the table before splitting it.")
+    if len({split.label for split in splits}) < len(splits):
+        raise ValueError("Two splits have the same label: give each its own.")
+    frame = as_frame(runs).reset_index(drop=True)
+    used = np.zeros(len(frame), dtype=bool)
+    for split in splits:
+        for rows in (split.train, split.test):
+            if len(rows) and not 0 <= rows.min() <= rows.max() < len(frame):
+                raise DataError(f"Split {split.label!r} names row {int(rows.max())}, the table has {len(frame)} rows.")
+            used[rows] = True
+    objective = make_spec(law, options.get("objective")).objective
+    columns = {k: options[k] for k in ("inputs", "target", "run", "missing", "target_se") if k in options}
+    weights = None if isinstance(options.get("weights"), str) and options["weights"] == "runs" else options.get("weights")
+    table = read_runs(law, frame, where=used, weights=weights, on_log=objective.on == "log", **columns)
+    place = np.full(len(frame), -1)
+    place[table.rows.astype(np.intp)] = np.arange(len(table))
+    return table, {s.label: tuple(p[p >= 0] for p in (place[s.train], place[s.test])) for s in splits}
+
+
+def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any]) -> FitGroups:
+    """The fits of all splits that have a row to fit, in one batch."""
+    how = {k: v for k, v in options.items() if k not in ("inputs", "target", "run", "missing", "target_se", "weights")}
+    spec = make_spec(law, **how)
+    alike = isinstance(options.get("weights"), str) and options["weights"] == "runs"
+    keys = [label for label, (train, _) in members.items() if len(train)]
+    fixed = fixed_numbers(spec, keys)
+    same = [members[key][0].tobytes() + held.tobytes() for key, held in zip(keys, fixed, strict=True)]
+    first = {content: i for i, content in reversed(list(enumerate(same)))}
+    once = sorted(first.values())
+    rows = [members[keys[i]][0] for i in once]
+    weights = [_each_run_alike(table, m) for m in rows] if alike else None
+    fitted = dict(zip(once, solve_members(spec, table, rows, fixed[once], [keys[i] for i in once], weights=weights), strict=True))
+    return FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
+
+
+def _each_run_alike(table: Runs, rows: np.ndarray) -> np.ndarray:
+    """Weights of a split's rows under which each of its runs counts the same."""
+    if table.run is None:
+        raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
+    return run_weights(np.unique(table.run[rows], return_inverse=True)[1])
+
+
+def predictions(fits: FitGroups, table: Runs, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+    """Predictions of every fit for its own rows (positions in `table`), in one pass."""
+    keys = [key for key in rows if key in fits]
+    if not keys:
+        return {}
+    which = np.concatenate([rows[key] for key in keys])
+    owner = np.repeat(np.arange(len(keys)), [len(rows[key]) for key in keys])
+    law = fits[keys[0]].law
+    numbers = np.stack([fits[key].numbers for key in keys])
+    found = predict_rows(law, numbers[owner], {name: column[which] for name, column in table.inputs.items()})
+    return dict(zip(keys, np.split(found, np.cumsum([len(rows[key]) for key in keys])[:-1]), strict=True))

@@ -1,0 +1,103 @@
+"""From a specification and a table to the engine's batch, and from its answer back to results.
+
+A fit is a set of rows and a vector of weights; many fits are one batch, padded to a few common lengths so that thousands
+of them share a handful of programs. Fixing and tying parameters is data here (a matrix and an offset), never a recompile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from scaling_jax.engine.problem import LaneData, Problem, bucket
+from scaling_jax.fitting.certificate import EPS, target_scale
+from scaling_jax.fitting.members import SEARCH_ROWS
+from scaling_jax.fitting.spec import Spec, tied_index
+from scaling_jax.tables.runs import Runs
+
+__all__ = ["build_problem", "padded_lengths"]
+
+WORTH_A_PROGRAM = 400_000  # padded rows, over all fits, whose time compiling one more program costs
+SEARCHED = 8  # how much dearer a row is that every start sees
+
+
+def padded_lengths(sizes: np.ndarray) -> list[int]:
+    """Padded lengths that cover all sizes: as many as save more padding than compiling a program for each costs."""
+    counts = np.bincount([bucket(int(s)) for s in sizes])
+    choices = np.flatnonzero(counts).tolist()
+    edges = choices[-1:]
+
+    def cost(edges: list[int]) -> int:
+        padded = {size: next(e for e in edges if e >= size) for size in choices}
+        return sum(int(counts[size]) * (e + SEARCHED * min(e, SEARCH_ROWS)) for size, e in padded.items())
+
+    while len(edges) < len(choices):
+        best = min((sorted([*edges, c]) for c in choices if c not in edges), key=cost)
+        if cost(edges) - cost(best) < WORTH_A_PROGRAM:
+            break
+        edges = best
+    return edges
+
+
+def build_problem(
+    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | list[np.ndarray] | None = None
+) -> tuple[Problem, np.ndarray]:
+    """One batch of fits padded to a bucket of rows, and the moving coordinates.
+
+    Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding. One fit, or
+    many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves. A list of `weights` has one
+    vector per member.
+    """
+    law, objective = spec.law, spec.objective
+    width = bucket(max(len(m) for m in members))
+    apart = len(members) > 1 and not isinstance(weights, np.ndarray)
+    positions = _padded(members, width, len(runs), np.int32) if apart else None
+    table = np.append(np.arange(len(runs)), 0) if apart else np.append(members[0], np.full(width - len(members[0]), members[0][0]))
+    if weights is not None:
+        own = _padded(weights, width, 0.0, np.float64)
+    elif apart:
+        own = np.append(runs.weight, 0.0)
+    else:
+        own = _padded([runs.weight[members[0]]], width, 0.0, np.float64)
+    scale = np.ones(width) if runs.target_se is None else runs.target_se[table]
+    target = np.log(runs.target[table]) if objective.on == "log" else runs.target[table]
+    leader = tied_index(spec)
+    moving = np.isnan(fixed)
+    n_fits = len(members) if apart else len(own)
+    fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
+    k = len(leader)
+    tie = np.zeros((n_fits, k, k))
+    tie[:, np.arange(k), leader] = np.broadcast_to(moving, (n_fits, k))
+    offset = np.zeros((n_fits, k))
+    bounds = np.array([d.search_bounds for d in law.label_domains])
+    for i, domain in enumerate(law.label_domains):
+        held = ~np.isnan(fixed[:, i])
+        offset[held, i] = domain.to_search(fixed[held, i])
+    perfect = objective.rho(16 * EPS * target_scale(runs, objective))
+    if isinstance(weights, np.ndarray):
+        floor = weights @ perfect[members[0]]
+    else:
+        floor = np.array([w @ perfect[m] for w, m in zip(weights or (runs.weight[m] for m in members), members, strict=True)])
+    data = LaneData(
+        inputs={name: column[table] for name, column in runs.inputs.items()},
+        target=target, weight=own, scale=scale, numbers=np.array(objective.numbers), tie=tie, offset=offset,
+        lower=bounds[:, 0], upper=bounds[:, 1], floor=floor,
+    )  # fmt: skip
+    many = n_fits > 1
+    per_fit = LaneData(
+        inputs=dict.fromkeys(data.inputs, apart), target=apart, weight=many, scale=apart and runs.target_se is not None,
+        numbers=False, tie=many, offset=many, lower=False, upper=False, floor=many,
+    )  # fmt: skip
+    if not many:
+        data = data._replace(weight=own[0], tie=tie[0], offset=offset[0], floor=floor[0])
+    return Problem(law, objective.on == "log", n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
+
+
+def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: Any) -> np.ndarray:
+    parts = list(parts)
+    out = np.full((len(parts), width), fill, dtype=dtype)
+    for row, part in zip(out, parts, strict=True):
+        row[: len(part)] = part
+    return out

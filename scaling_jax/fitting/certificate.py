@@ -1,0 +1,400 @@
+"""The certificate: what an optimum must show before anybody acts on it, and what the data cannot say.
+
+It reads what the engine left behind (exact gradient and Hessian, every finished lane) and the rows that were fitted, and
+turns them into numbers and plain sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Objective
+from scaling_jax.engine.behaviour import linear_parameters, rank_of
+from scaling_jax.engine.predict import predict, predict_rows
+from scaling_jax.engine.status import Status
+from scaling_jax.tables.runs import Runs
+
+__all__ = ["AtRows", "Certificate", "Evidence", "agreement", "at_rows", "at_rows_of_many", "certify", "target_scale"]
+
+EPS = np.finfo(np.float64).eps
+STATIONARY = 1e-8
+EXTINCT_SHARE = 1e-6
+BASIN_GAP = 1e-3
+FEW_AGREE = 0.1
+VAGUE_LOG = np.log(10.0)
+OUTLIER_SIGMAS = 6.0
+ILL_CONDITIONED = 1e12
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the engine knows about one fit.
+
+    Args:
+        z: best point, (k,), search coordinates; gradient, hessian: exact derivatives there.
+        tie, offset: from search to the law's coordinates, `x = tie @ z + offset`.
+        lower, upper: bounds of z.
+        free: (k,), which search coordinates move at all.
+        value: the objective in the kernel's units.
+        status: how the best lane ended.
+        basins: distinct points among the finished lanes, best first, (up to 4, k).
+        finished_value, finished_status: every lane that was run to its end.
+        n_starts, n_polished: lanes begun and polished.
+    """
+
+    z: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    tie: np.ndarray
+    offset: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    free: np.ndarray
+    value: float
+    status: int
+    basins: np.ndarray
+    finished_value: np.ndarray
+    finished_status: np.ndarray
+    n_starts: int
+    n_polished: int
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Numbers and sentences about one optimum.
+
+    Args:
+        status: converged, not_converged, underdetermined or failed.
+        relative_decrement: share of the objective a Newton step would still gain, g'H^-1 g / 2f; subgradient for corners.
+        curvature_ok: whether the exact Hessian is positive semi-definite within rounding.
+        n_starts, n_finished, n_polished, n_agree, n_basins: lanes begun, run to the end, polished, agreeing; distinct optima.
+        runner_up: relative gap in objective to the next distinct optimum found, NaN when there is none.
+        condition: condition number of the Hessian in search coordinates.
+        spread: label -> rough one-sigma extent in the search coordinate (natural log for positive parameters).
+        unidentified, extinct, at_bound, outliers: names and rows.
+        warnings: sentences, most serious first.
+    """
+
+    status: str
+    relative_decrement: float
+    curvature_ok: bool
+    n_starts: int
+    n_finished: int
+    n_polished: int
+    n_agree: int
+    n_basins: int
+    runner_up: float
+    condition: float
+    spread: dict[str, float] = field(default_factory=dict)
+    unidentified: list[str] = field(default_factory=list)
+    extinct: list[str] = field(default_factory=list)
+    at_bound: list[str] = field(default_factory=list)
+    outliers: list[Any] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class AtRows(NamedTuple):
+    """What a fit says of its own rows: prediction (rows,), and share (labels,).
+
+    The share is the largest part of any prediction that a positive linear parameter's term makes up; NaN for the others.
+    """
+
+    prediction: np.ndarray
+    share: np.ndarray
+
+
+def at_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> AtRows:
+    """`AtRows` of one fit with parameters `numbers` (labels,)."""
+    values = predict(law, np.stack(_without_each_term(law, numbers)), inputs)
+    with np.errstate(all="ignore"):
+        change = np.max(np.abs(values[1:] - values[0]) / np.abs(values[0]), axis=1)
+    return AtRows(values[0], _by_label(law, change))
+
+
+def at_rows_of_many(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], members: list[np.ndarray]) -> list[AtRows]:
+    """`AtRows` of every fit, in one pass: numbers (fits, labels), and the positions of each fit's rows in the inputs' columns."""
+    where, sizes = np.concatenate(members), [len(m) for m in members]
+    columns = {name: column[where] for name, column in inputs.items()}
+    whole, *without = (predict_rows(law, np.repeat(part, sizes, axis=0), columns) for part in _without_each_term(law, numbers))
+    starts = np.cumsum([0, *sizes[:-1]])
+    with np.errstate(all="ignore"):
+        changes = [np.maximum.reduceat(np.abs(part - whole) / np.abs(whole), starts) for part in without]
+    shares = _by_label(law, np.array(changes).reshape(len(without), len(members))).T
+    return [AtRows(*of_fit) for of_fit in zip(np.split(whole, starts[1:]), shares, strict=True)]
+
+
+def _terms(law: Law) -> list[int]:
+    """Indices of the positive parameters in which the law is linear."""
+    return [i for i in linear_parameters(law) if law.label_domains[i].lower == 0]
+
+
+def _without_each_term(law: Law, numbers: np.ndarray) -> list[np.ndarray]:
+    """The parameters (..., labels) as they are, and then with each term's set to zero."""
+    return [numbers, *(np.where(np.arange(numbers.shape[-1]) == i, 0.0, numbers) for i in _terms(law))]
+
+
+def _by_label(law: Law, of_terms: np.ndarray) -> np.ndarray:
+    """What is known of each term, (terms, ...), for each number of the law, NaN where it has no term."""
+    out = np.full((len(law.labels), *of_terms.shape[1:]), np.nan)
+    out[_terms(law)] = of_terms
+    return out
+
+
+def agreement(best: Any, scale: Any) -> Any:
+    """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the target)."""
+    return best * (1 + 1e-6) + 64 * EPS * scale
+
+
+def certify(
+    law: Law,
+    objective: Objective,
+    numbers: np.ndarray,
+    evidence: Evidence,
+    runs: Runs,
+    residual: np.ndarray,
+    share: np.ndarray,
+    fixed: dict[str, float],
+    tied: list[tuple[str, ...]],
+) -> Certificate:
+    """Judges one fit; see `Certificate`. `share` is that of `AtRows`."""
+    if not np.isfinite(evidence.value):
+        return Certificate(
+            "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
+            warnings=["No start gives a finite objective: check units and domains of the inputs, or pass starts=."],
+        )  # fmt: skip
+    scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
+    decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
+    if not objective.smooth:
+        decrement = _corner_gap(evidence, objective, scale)
+    values = evidence.finished_value
+    agree = values <= agreement(evidence.value, scale)
+    basins, runner_up = _basins(evidence, scale)
+    short = _too_few(law, runs, evidence)
+    spread = _spread(evidence, covariance)
+    at_bound = _at_bound(law, evidence)
+    extinct = [label for label, part in zip(law.labels, share, strict=True) if part < EXTINCT_SHARE and label not in fixed]
+    vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
+    outliers = _outliers(runs, residual)
+    stationary = decrement <= STATIONARY
+    status = "underdetermined" if short else "converged" if stationary and curvature_ok else "not_converged"
+    certificate = Certificate(
+        status=status,
+        relative_decrement=decrement,
+        curvature_ok=curvature_ok,
+        n_starts=evidence.n_starts,
+        n_finished=int(np.isfinite(values).sum()),
+        n_polished=evidence.n_polished,
+        n_agree=int(agree.sum()),
+        n_basins=basins,
+        runner_up=runner_up,
+        condition=condition,
+        spread=dict(zip(law.labels, spread.tolist(), strict=True)),
+        unidentified=vague,
+        extinct=extinct,
+        at_bound=at_bound,
+        outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
+    )
+    certificate.warnings.extend(_sentences(law, certificate, evidence, numbers, short, tied))
+    certificate.warnings.extend(runs.warnings)
+    return certificate
+
+
+def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
+    """(rows,) the size of the target on the objective's scale: what a residual is small or large against."""
+    size = np.ones(len(runs)) if objective.on == "log" else np.abs(runs.target)
+    return size if runs.target_se is None else size / runs.target_se
+
+
+def _moving(evidence: Evidence) -> np.ndarray:
+    """Coordinates that may still move: free, and not held by a bound the gradient pushes against."""
+    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | ((evidence.z >= evidence.upper) & (evidence.gradient <= 0))
+    return evidence.free & ~held
+
+
+def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
+    """Relative Newton decrement, definiteness, condition number, and a scale-profiled covariance of z."""
+    k = len(evidence.z)
+    covariance = np.zeros((k, k))
+    moving = np.flatnonzero(_moving(evidence))
+    if not len(moving) or not np.all(np.isfinite(evidence.hessian)):
+        return 0.0, bool(len(moving) == 0), 1.0, covariance
+    hessian = evidence.hessian[np.ix_(moving, moving)]
+    gradient = evidence.gradient[moving]
+    with np.errstate(divide="ignore"):
+        condition = _condition(hessian)
+        steep = np.diag(hessian)
+        scale_of = np.where(steep > 0, 1.0 / np.sqrt(np.where(steep > 0, steep, 1.0)), 1.0)
+    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T) * np.outer(scale_of, scale_of))
+    usable = values > 64 * EPS * len(moving)
+    along = vectors.T @ (gradient * scale_of)
+    gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
+    floor = max(evidence.value, 64 * EPS * scale, np.finfo(float).tiny)
+    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
+    noise = 2 * max(evidence.value, EPS * EPS * scale) / max(n_rows, 1)
+    with np.errstate(invalid="ignore"):
+        variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise * scale_of**2
+    covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
+    return gain / floor, bool(values[0] > -1e-8), condition, covariance
+
+
+def _condition(hessian: np.ndarray) -> float:
+    """Largest over smallest curvature in search coordinates; infinite where one is missing."""
+    values = np.linalg.eigvalsh(0.5 * (hessian + hessian.T))
+    return float(values[-1] / values[0]) if values[0] > 0 else np.inf
+
+
+def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float:
+    """For objectives with a corner: what the last smoothed problem leaves open, relative to its value."""
+    floor = max(evidence.value, 64 * EPS * scale)
+    moving = np.flatnonzero(_moving(evidence))
+    if not len(moving):
+        return 0.0
+    hessian = evidence.hessian[np.ix_(moving, moving)]
+    gradient = evidence.gradient[moving]
+    step = np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
+    return float(abs(gradient @ step) / 2 / floor)
+
+
+def _basins(evidence: Evidence, scale: float) -> tuple[int, float]:
+    """Distinct converged optima, and the relative gap from the best to the next."""
+    converged = evidence.finished_status == Status.CONVERGED
+    values = np.sort(evidence.finished_value[converged & np.isfinite(evidence.finished_value)])
+    if not len(values):
+        return 0, np.nan
+    best = max(evidence.value, 64 * EPS * scale)
+    levels = [values[0]]
+    for value in values[1:]:
+        if value > agreement(levels[-1], scale) and value > levels[-1] * (1 + BASIN_GAP):
+            levels.append(value)
+    return len(levels), float((levels[1] - evidence.value) / best) if len(levels) > 1 else np.nan
+
+
+def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
+    """Why the table cannot determine the free parameters, or an empty string."""
+    used = runs.weight > 0
+    free = int(evidence.free.sum())
+    columns = {name: column[used] for name, column in runs.inputs.items()}
+    single = tuple(name for name, column in columns.items() if len(column) and np.all(column == column[0]))
+    if single and free > 1 and free > rank_of(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free))):
+        return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
+    distinct = _distinct_rows(list(columns.values()), free)
+    if distinct < free:
+        return f"{distinct} distinct runs cannot determine {free} free parameters"
+    return ""
+
+
+def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
+    """How many rows differ, counted no further than needed."""
+    seen: set[Any] = set()
+    for row in zip(*columns, strict=True):
+        seen.add(row)
+        if len(seen) >= enough:
+            break
+    return len(seen)
+
+
+def _spread(evidence: Evidence, covariance: np.ndarray) -> np.ndarray:
+    """Rough one-sigma extent of every number of the law in its search coordinate."""
+    with np.errstate(invalid="ignore"):
+        variance = np.where(evidence.tie != 0, evidence.tie**2 * np.diag(covariance)[None, :], 0.0).sum(axis=1)
+    return np.sqrt(variance)
+
+
+def _unidentified(law: Law, numbers: np.ndarray, spread: np.ndarray, fixed: set[str], at_bound: set[str], extinct: set[str]) -> list[str]:
+    out = []
+    for label, domain, number, extent in zip(law.labels, law.label_domains, numbers, spread, strict=True):
+        if label in fixed or label in at_bound:
+            continue
+        limit = VAGUE_LOG if domain.log else max(abs(number), 1e-2)
+        if label in extinct or extent > limit:
+            out.append(label)
+    return out
+
+
+def _at_bound(law: Law, evidence: Evidence) -> list[str]:
+    x = evidence.tie @ evidence.z + evidence.offset
+    moves = (evidence.tie != 0).any(axis=1)
+    out = []
+    for label, domain, value, free in zip(law.labels, law.label_domains, x, moves, strict=True):
+        low, high = domain.search_bounds
+        if free and (value <= low or value >= high):
+            out.append(label)
+    return out
+
+
+def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:
+    used = np.flatnonzero((runs.weight > 0) & np.isfinite(residual))
+    if len(used) < 8:
+        return np.array([], dtype=object)
+    centre = np.median(residual[used])
+    sigma = 1.4826 * np.median(np.abs(residual[used] - centre))
+    size = np.abs(residual[used] - centre)
+    far = used[size > OUTLIER_SIGMAS * max(sigma, 64 * EPS)]
+    return runs.rows[far[np.argsort(-np.abs(residual[far] - centre))]]
+
+
+def _names(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
+
+
+def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray, short: str, tied: list[tuple[str, ...]]) -> list[str]:
+    """The warnings, in the words of somebody who has to decide."""
+    out = []
+    if short:
+        which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
+        out.append(
+            f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not identified; "
+            "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
+        )
+    elif c.status == "not_converged":
+        if not c.curvature_ok:
+            out.append("Not an optimum: the objective still curves downwards here. Refit with more starts or another solver.")
+        else:
+            left = f"about {100 * c.relative_decrement:.2g} %" if c.relative_decrement < 0.5 else "more than half"
+            out.append(
+                f"Not converged: a Newton step promises to lower the objective by {left}. "
+                "Raise the solver's max_steps or refit from more starts."
+            )
+    if c.extinct:
+        many = len(c.extinct) > 1
+        out.append(
+            f"The term{'s' if many else ''} of {_names(c.extinct)} {'have' if many else 'has'} gone extinct: "
+            f"{'they contribute' if many else 'it contributes'} nothing on any row, so {'their' if many else 'its'} other "
+            "parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare with the default starts."
+        )
+    vague = [label for label in c.unidentified if label not in c.extinct]
+    if vague and not short:
+        out.append(
+            f"The data barely identify {_names(vague)}: the fit hardly changes when {'they move' if len(vague) > 1 else 'it moves'} "
+            "by its own size. Do not quote the value; predictions within the data's range are unaffected."
+        )
+    if c.at_bound:
+        out.append(f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed range.")
+    for label, number in zip(law.labels, numbers, strict=True):
+        limits = law.ranges.get(label.split("[")[0])
+        if limits and limits[0] > 0 and label not in c.extinct and (number < 0 or number > 2.5 * limits[1]):
+            kind = "negative" if number < 0 else "unusually large"
+            out.append(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
+    if c.n_finished > 3 and c.n_agree < max(2, FEW_AGREE * c.n_finished) and not short:
+        out.append(
+            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may have been missed. "
+            "Refit with more starts."
+        )
+    if np.isfinite(c.runner_up) and c.runner_up < 0.05 and not short:
+        out.append(f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them apart.")
+    if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
+        out.append(f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, not parameters.")
+    if c.outliers:
+        named = ", ".join(str(r) for r in c.outliers[:5]) + (f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else "")
+        out.append(
+            f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than {OUTLIER_SIGMAS:g} robust standard "
+            f"deviations from the fit (rows {named}): check them, and see how the answer moves without them."
+        )
+    return out

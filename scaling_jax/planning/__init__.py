@@ -1,0 +1,1 @@
+"""What to train: the best run of a budget, where recipes cross, and designs of runs."""

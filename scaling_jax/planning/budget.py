@@ -1,0 +1,166 @@
+"""What to train with a budget: the size, tokens and loss of the best run, with intervals, from any law of N and D.
+
+A plan takes whatever stands for a law with parameters: a fit, its bootstrap or posterior, a law with a dict of parameters,
+a published entry, or the result of Approach 1 or 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax import laws
+from scaling_jax.core.law import Law
+from scaling_jax.planning.frontier import along, frontier
+from scaling_jax.planning.source import budgets_of, planned
+from scaling_jax.tables.scale import TOKENS_FLOP
+
+__all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
+
+CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
+
+
+def compute_optimal(source: Any, flops: Any, *, level: float | None = None, given: Mapping[str, float] | None = None) -> pd.DataFrame:
+    r"""The size, tokens and loss of the best run of each training budget.
+
+    $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}},
+      \quad G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
+
+    Args:
+        source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
+            The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a search over D.
+        flops: training budgets, FLOP.
+        level: probability between the two ends of the intervals. None: .9 where draws are given, and no intervals for a bare
+            fit (a number makes its bootstrap, 1,000 refits, cached).
+        given: values of the law's other inputs, for example `{"U": 1e11}` unique tokens.
+
+    Returns:
+        One row per budget: flops, N (parameters), D (tokens), loss, tokens_per_param, extrapolation (decades of compute
+        beyond the fitted runs; NaN where those are not known), and with draws `_lower` and `_upper` of the first four.
+        NaN where the law has no optimum (an exponent not positive). `attrs["notes"]` says how compute and size were counted.
+
+    Raises:
+        TypeError: for something that holds no law, or a law without inputs N and D.
+        ValueError: for budgets or a level that make no sense, or intervals of bare constants.
+
+    Source: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4.
+
+    >>> import scaling_jax as sj
+    >>> printed = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
+    >>> plan = sj.compute_optimal((sj.laws.chinchilla, printed), flops=[5.76e23])
+    >>> [f"{value:.3g}" for value in plan.iloc[0, :5]]
+    ['5.76e+23', '3.22e+10', '2.98e+12', '1.93', '92.6']
+    """
+    budgets = budgets_of(flops)
+    if hasattr(source, "optimal"):
+        return source.optimal(budgets) if level is None else source.optimal(budgets, level=level)
+    plan = planned(source, level, given)
+
+    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        best = _closed(plan.law, numbers, budgets) if plan.law in CLOSED_FORM else None
+        N, D, loss = best or frontier(plan.law, numbers, budgets, np.asarray(0.0), plan.given)
+        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N}
+
+    table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
+    table["extrapolation"] = plan.beyond(budgets)
+    return plan.with_intervals(table, quantities)
+
+
+def allocation_exponents(
+    source: Any, *, flops: float = 1e21, level: float | None = None, given: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    r"""How fast the best size and tokens grow with compute, and the loss falls.
+
+    $$a = \frac{d \ln N^*}{d \ln C}, \quad b = 1 - a, \quad g = -\frac{d \ln (L^* - E)}{d \ln C}; \qquad
+      \text{Chinchilla: } a = \frac{\beta}{\alpha+\beta}, \; g = \frac{\alpha\beta}{\alpha+\beta}$$
+
+    Args:
+        source, level, given: as in `compute_optimal`.
+        flops: the budget at which the exponents are taken; those of Chinchilla do not depend on it.
+
+    Returns:
+        Rows N, D, loss with their exponent `estimate`, and `lower`, `upper` where there are draws. The loss is taken above the
+        law's floor `E`, where it has one.
+
+    Source: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4.
+
+    >>> import scaling_jax as sj
+    >>> replicated = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    >>> sj.allocation_exponents((sj.laws.chinchilla, replicated))["estimate"].round(4).to_dict()
+    {'N': 0.5126, 'D': 0.4874, 'loss': 0.1783}
+    """
+    budget = budgets_of(flops)[:1]
+    if hasattr(source, "exponents"):
+        return source.exponents() if level is None else source.exponents(level=level)
+    plan = planned(source, level, given)
+
+    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        of_size, of_loss = along(plan.law, numbers, np.log(budget), plan.given)
+        loss = frontier(plan.law, numbers, budget, np.asarray(0.0), plan.given).loss
+        floor = plan.law.unflatten(numbers.T)["E"][:, None] if "E" in plan.law.params else 0.0
+        return {"N": of_size[:, 0], "D": 1 - of_size[:, 0], "loss": (-of_loss / (loss - floor))[:, 0]}
+
+    table = pd.DataFrame({"estimate": {name: values[0] for name, values in quantities(plan.numbers).items()}})
+    if plan.draws is not None:
+        drawn = quantities(plan.draws)
+        table["lower"], table["upper"] = (pd.Series({k: q(v) for k, v in drawn.items()}) for q in plan.ends)
+    return table
+
+
+def _closed(law: Law, numbers: np.ndarray, flops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    p = {name: values[:, None] for name, values in zip(law.labels, numbers.T, strict=True)}
+    alpha, beta = p["alpha"], p.get("beta", p["alpha"])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        exists = (alpha > 0) & (beta > 0) & (p["A"] > 0) & (p["B"] > 0)
+        log_G = np.where(exists, np.log(alpha * p["A"]) - np.log(beta * p["B"]), np.nan) / (alpha + beta)
+        N = np.exp(log_G + beta / (alpha + beta) * np.log(flops / TOKENS_FLOP))
+        D = flops / (TOKENS_FLOP * N)
+        loss = p["E"] + (p["A"] * N**-alpha + p["B"] * D**-beta) ** p.get("gamma", 1.0)
+    return N, D, loss
+
+
+def inference_optimal(
+    source: Any, flops: Any, served: float, *, level: float | None = None, given: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    r"""The size, tokens and loss of the best run whose budget pays for its training and for the tokens it will serve.
+
+    $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND + 2N D_{inf}; \qquad
+      \text{Chinchilla: } \frac{\alpha A N^{-\alpha}}{\beta B D^{-\beta}} = 1 + \frac{D_{inf}}{3D}$$
+
+    The run is also the cheapest that reaches its loss: both problems have the same first-order condition.
+
+    Args:
+        source, level, given: as in `compute_optimal`; an `sj.isoflop` result holds no law to plan from.
+        flops: budgets for training and inference together, FLOP.
+        served: tokens of inference D_inf over the model's life.
+
+    Returns:
+        One row per budget: flops, N (parameters), D (training tokens), loss, tokens_per_param, training_share (of the budget),
+        and with draws `_lower` and `_upper` of all but flops. NaN where the law has no optimum.
+
+    Raises:
+        TypeError: for something that holds no law, or a law without inputs N and D.
+        ValueError: for budgets, tokens or a level that make no sense.
+
+    Source: Sardana et al. 2024 (arXiv:2401.00448), eq. 3.
+
+    >>> import scaling_jax as sj
+    >>> printed = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
+    >>> plan = sj.inference_optimal((sj.laws.chinchilla, printed), flops=5.76e23, served=1e13)
+    >>> bool(plan["tokens_per_param"][0] > 92.6)
+    True
+    """
+    budgets = budgets_of(flops)
+    if not np.ndim(served) == 0 or not 0 <= float(served) < np.inf:
+        raise ValueError(f"served={served!r}: give the tokens of inference as one number, zero or more.")
+    plan = planned(source, level, given)
+
+    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        N, D, loss = frontier(plan.law, numbers, budgets, np.asarray(float(served)), plan.given)
+        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "training_share": 3 * D / (3 * D + float(served))}
+
+    table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
+    return plan.with_intervals(table, quantities)

@@ -1,0 +1,125 @@
+"""The best run that a budget buys: the loss of any law of N and D minimised along a budget, for many parameter vectors at once.
+
+A budget C = N (6 D + 2 I), I tokens of inference, gives the size that each D leaves room for, so the search is over log D
+alone and knows no edge: a scan for the basin, then bisection on the slope, whose root is known to rounding (the minimum of
+the values themselves only to its square root).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.core.law import Law
+from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.engine.problem import bucket
+from scaling_jax.tables.scale import TOKENS_FLOP
+
+__all__ = ["Frontier", "along", "frontier"]
+
+SERVED_FLOP = 2.0
+NODES = 160
+HALVINGS = 56
+BEYOND = 14.0
+LANES = 2**13
+
+
+class Frontier(NamedTuple):
+    """Best runs, each (vectors, budgets): size N, tokens D, loss; NaN where the law has no optimum inside."""
+
+    N: np.ndarray
+    D: np.ndarray
+    loss: np.ndarray
+
+
+def frontier(law: Law, numbers: np.ndarray, budgets: np.ndarray, served: np.ndarray, given: dict[str, float]) -> Frontier:
+    """The run of least loss at each budget.
+
+    Args:
+        law: a law of N, D, and the inputs in `given`.
+        numbers: (vectors, labels) parameters, natural units.
+        budgets: (budgets,) or (vectors, budgets), FLOP.
+        served: tokens of inference, of the same shape or ().
+        given: values of the law's other inputs.
+    """
+    shape = np.broadcast_shapes((len(numbers), 1), np.shape(budgets), np.shape(served))
+    lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
+    per_lane = (lanes, *(np.broadcast_to(np.asarray(v, dtype=np.float64), shape).ravel() for v in (np.log(budgets), served)))
+    v, loss = (part.reshape(shape) for part in _in_chunks(_search(law, tuple(given)), per_lane, given))
+    D = np.exp(v)
+    return Frontier(budgets / (TOKENS_FLOP * D + SERVED_FLOP * served), D, loss)
+
+
+def along(law: Law, numbers: np.ndarray, log_budgets: np.ndarray, given: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Local exponents along the frontier of C = 6 N D, each (vectors, budgets): d ln N / d ln C, and d L / d ln C."""
+    best = frontier(law, numbers, np.exp(log_budgets), np.asarray(0.0), given)
+    shape = best.D.shape
+    lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
+    per_lane = (lanes, np.broadcast_to(log_budgets, shape).ravel(), np.log(best.D).ravel())
+    of_data, of_loss = (part.reshape(shape) for part in _in_chunks(_slopes(law, tuple(given)), per_lane, given))
+    return 1 - of_data, of_loss
+
+
+def _loss(law: Law, numbers: Any, log_budget: Any, served: Any, v: Any, given: dict[str, Any]) -> Any:
+    D = jnp.exp(v)
+    N = jnp.exp(log_budget - jnp.log(TOKENS_FLOP * D + SERVED_FLOP * served))
+    return law.apply(law.unflatten(numbers), {**given, "N": N, "D": D})
+
+
+@lru_cache(maxsize=64)
+def _search(law: Law, names: tuple[str, ...]) -> Any:
+    def one(numbers: Any, log_budget: Any, served: Any, given: dict[str, Any]) -> Any:
+        def loss(v: Any) -> Any:
+            return _loss(law, numbers, log_budget, served, v, given)
+
+        reach = BEYOND + jnp.abs(log_budget) / 2
+        nodes = log_budget / 2 + reach * jnp.linspace(-1.0, 1.0, NODES)
+        values = jax.vmap(loss)(nodes)
+        values = jnp.where(jnp.isfinite(values), values, jnp.inf)
+        at = jnp.argmin(values)
+
+        def halve(_: Any, bracket: Any) -> Any:
+            low, high = bracket
+            middle = 0.5 * (low + high)
+            falling = jax.grad(loss)(middle) < 0
+            return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
+
+        low, high = nodes[jnp.maximum(at - 1, 0)], nodes[jnp.minimum(at + 1, NODES - 1)]
+        low, high = jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
+        inside = (at > 0) & (at < NODES - 1) & jnp.isfinite(values[at])
+        v = jnp.where(inside, 0.5 * (low + high), jnp.nan)
+        return v, loss(v)
+
+    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
+
+
+@lru_cache(maxsize=64)
+def _slopes(law: Law, names: tuple[str, ...]) -> Any:
+    def one(numbers: Any, log_budget: Any, v: Any, given: dict[str, Any]) -> Any:
+        def loss(c: Any, x: Any) -> Any:
+            return _loss(law, numbers, c, 0.0, x, given)
+
+        slope = jax.grad(loss, argnums=1)
+        curvature, mixed = jax.grad(slope, argnums=1)(log_budget, v), jax.grad(slope, argnums=0)(log_budget, v)
+        return -mixed / curvature, jax.grad(loss, argnums=0)(log_budget, v)
+
+    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
+
+
+def _in_chunks(program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, float]) -> tuple[np.ndarray, ...]:
+    """Runs a program over all lanes in padded chunks, so that near sizes share a program and memory stays small."""
+    count = len(per_lane[0])
+    size = min(bucket(count), LANES)
+    found = []
+    with jax.enable_x64(True):
+        fixed = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in given.items()}
+        for first in range(0, count, size):
+            part = [values[first : first + size] for values in per_lane]
+            short = size - len(part[0])
+            padded = [jnp.asarray(np.concatenate([values, np.repeat(values[:1], short, axis=0)])) for values in part]
+            found.append([np.asarray(out)[: len(part[0])] for out in program(*padded, fixed)])
+    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -1,0 +1,70 @@
+"""From fits to posteriors: the model is built, sampled by the method asked for, and handed back with its diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from scaling_jax.core.optional import needs
+from scaling_jax.core.progress import progress_bar
+from scaling_jax.posterior.build import build
+from scaling_jax.posterior.result import Posterior, PosteriorGroups
+from scaling_jax.posterior.sampled import Sampled
+from scaling_jax.posterior.sampler import Settings, run_laplace, run_nuts
+
+if TYPE_CHECKING:
+    from scaling_jax.api.groups import FitGroups
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["sample_fit", "sample_groups"]
+
+METHODS = {"nuts": run_nuts, "laplace": run_laplace}
+
+
+def sample_fit(fit: FitResult, **options: Any) -> Posterior:
+    """The posterior of one fit; see `FitResult.posterior`."""
+    if fit.reason:
+        raise ValueError(f"There is no fit to start from: {fit.reason}")
+    return Posterior.of(_sample([fit], **options), 0)
+
+
+def sample_groups(fits: FitGroups, pool: Sequence[str], **options: Any) -> PosteriorGroups:
+    """The joint posterior of many groups; see `FitGroups.posterior`."""
+    there = [fit for fit in fits.values() if not fit.reason]
+    if not there:
+        raise ValueError("None of the groups could be fitted, so there is nothing to start from.")
+    sampled = _sample(there, pool=pool, shared=fits.shared, **options)
+    return PosteriorGroups(sampled, {key: fit.reason for key, fit in fits.items() if fit.reason})
+
+
+def _sample(
+    fits: Sequence[FitResult],
+    *,
+    pool: Sequence[str] = (),
+    shared: Sequence[str] = (),
+    priors: Mapping[str, Any] | None = None,
+    observation: str = "student",
+    run_effects: bool | None = None,
+    method: str = "nuts",
+    chains: int = 4,
+    draws: int = 1000,
+    warmup: int = 500,
+    target_accept: float = 0.9,
+    seed: int = 0,
+) -> Sampled:
+    needs("numpyro", "bayes", "Posteriors need")
+    if method not in METHODS:
+        raise ValueError(f"method={method!r}: use {' or '.join(map(repr, METHODS))}.")
+    if min(chains, draws, warmup) < 1 or not 0 < target_accept < 1:
+        raise ValueError("chains, draws and warmup must be positive numbers, and target_accept a probability.")
+    settings = Settings(chains, draws, warmup, target_accept, seed)
+    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        from scaling_jax.posterior.geometry import start_coordinates
+
+        design, table, common, own, places = build(fits, pool, shared, priors, observation, run_effects)
+        with progress_bar(1, "sampling", "draw") as progress:
+            found = METHODS[method](design, table, start_coordinates(design, table, common, own), settings, progress)
+    how = f"NUTS, {chains} chains of {draws:,} draws" if method == "nuts" else f"Laplace approximation, {chains * draws:,} draws"
+    return Sampled(tuple(fits), design, table, found, places, settings, observation, how)

@@ -1,0 +1,1 @@
+"""How a fit is told: the layout of what is handed in, as text, HTML and a checklist."""

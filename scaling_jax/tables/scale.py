@@ -1,0 +1,58 @@
+"""The scale of every run: what its compute is called, which rows are the largest, and where a law will be used next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["TOKENS_FLOP", "beyond", "budget", "top_rows"]
+
+TOKENS_FLOP = 6.0
+"""FLOP per parameter and training token, forward and backward."""
+
+LEAST_LEFT = 0.6
+
+
+def budget(fit: FitResult) -> tuple[str, np.ndarray]:
+    """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first input."""
+    inputs = fit.data().inputs
+    if {"N", "D"} <= set(inputs):
+        return "6ND", TOKENS_FLOP * inputs["N"] * inputs["D"]
+    name = next((n for n in ("C", "flops") if n in inputs), fit.law.inputs[0])
+    return name, inputs[name]
+
+
+def top_rows(fit: FitResult) -> tuple[str, np.ndarray] | None:
+    """The largest budgets, in words and as a mask: the top decade, or half decade, or budget, whichever leaves enough to fit."""
+    name, size = budget(fit)
+    used = fit.data().weight > 0
+    if size[used].min() <= 0:
+        size = size + size[size > 0].min() / 2
+    for words, factor in ((f"top decade of {name}", 10.0), (f"top half decade of {name}", 10**0.5), (f"largest {name}", 1.05)):
+        top = used & (size >= size[used].max() / factor)
+        left = used & ~top
+        if left.sum() >= LEAST_LEFT * used.sum() and _distinct(fit, left) > fit.evidence.free.sum():
+            return words, top
+    return None
+
+
+def beyond(fit: FitResult, factor: float = 10.0) -> dict[str, float]:
+    """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by the factor."""
+    runs = fit.data()
+    largest = int(np.argmax(budget(fit)[1]))
+    at = {}
+    for name, column in runs.inputs.items():
+        spans = column.min() > 0 and column.max() >= 10 * column.min()
+        at[name] = float(column[largest]) * (factor if spans else 1.0)
+    return at
+
+
+def _distinct(fit: FitResult, rows: np.ndarray) -> int:
+    runs = fit.data()
+    if runs.run is not None:
+        return len(np.unique(runs.run[rows]))
+    return len(np.unique(np.column_stack([column[rows] for column in runs.inputs.values()]), axis=0))

@@ -1,0 +1,123 @@
+"""What the neighbourhood of an optimum says: the sandwich covariance, the influence of each run, and the lack-of-fit test.
+
+Nothing is refitted here. Gradients of single rows and the exact Hessian, both at the optimum, give everything.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from scaling_jax.uncertainty.optimum import row_gradients
+from scaling_jax.uncertainty.resample import cluster_of
+
+if TYPE_CHECKING:
+    from scaling_jax.api.result import FitResult
+
+__all__ = ["LackOfFit", "covariance", "influence", "influence_words", "lack_of_fit", "lack_of_fit_words"]
+
+INSIDE = 0.5
+NAMED = 3
+
+
+class LackOfFit(NamedTuple):
+    """The pure-error F test: F, its degrees of freedom, the p-value, and how many input points repeat."""
+
+    F: float
+    df_lack: int
+    df_pure: int
+    p: float
+    points: int
+
+
+def covariance(fit: FitResult) -> pd.DataFrame:
+    """The sandwich covariance of the parameters; see `FitResult.cov`."""
+    moves = _moves(fit)
+    inside = np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0])
+    if inside < INSIDE:
+        warnings.warn(
+            f"Only {100 * inside:.0f} % of the residuals lie inside the Huber threshold, so the curvature that this covariance rests "
+            "on comes from few rows: use conf_int(), the bootstrap, instead.",
+            stacklevel=3,
+        )
+    labels = list(fit.law.labels)
+    return pd.DataFrame(moves.T @ moves, index=labels, columns=labels)
+
+
+def influence(fit: FitResult) -> pd.DataFrame:
+    """How each parameter would move without each run; see `FitResult.influence`."""
+    moves, (_, names) = _moves(fit), cluster_of(fit.data())
+    logs = np.array([d.log for d in fit.law.label_domains])
+    change = np.where(logs, fit.numbers * np.expm1(moves / np.where(logs, fit.numbers, 1.0)), moves)
+    return pd.DataFrame(change, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
+
+
+def influence_words(fit: FitResult) -> str:
+    """One sentence that names the most influential runs, or an empty string where nothing can be said."""
+    moves, (_, names) = _moves(fit), cluster_of(fit.data())
+    spread = np.sqrt(np.sum(moves**2, axis=0))
+    if not np.isfinite(moves).all() or not (spread > 0).any() or len(names) <= NAMED:
+        return ""
+    share = np.where(spread > 0, np.abs(moves) / np.where(spread > 0, spread, 1.0), 0.0)
+    order = np.argsort(-share.max(axis=1))[:NAMED]
+    first, parameter = order[0], int(np.argmax(share[order[0]]))
+    now = fit.numbers[parameter]
+    then = now + influence(fit).iloc[first, parameter]
+    kind = "row" if fit.data().run is None else "run"
+    rest = " and ".join(str(names[i]) for i in order[1:])
+    return (
+        f"{kind} {names[first]} matters most, then {rest}; without it {fit.law.labels[parameter]} would go from {now:.4g} to about "
+        f"{then:.4g} ({share[first, parameter]:.1f} standard errors)"
+    )
+
+
+def lack_of_fit(fit: FitResult) -> LackOfFit | None:
+    """The pure-error F test; see `FitResult.lack_of_fit`."""
+    runs = fit.data()
+    used = (runs.weight > 0) & np.isfinite(fit.residuals)
+    if runs.run is not None and len(np.unique(runs.run[used])) < used.sum():
+        return None
+    residual = fit.residuals[used] * np.sqrt(runs.weight[used] / runs.weight[used].mean())
+    points = np.column_stack([column[used] for column in runs.inputs.values()])
+    _, where, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    mean = np.bincount(where.ravel(), residual) / count
+    pure = float(np.sum((residual - mean[where.ravel()]) ** 2))
+    lack = float(np.sum(count * mean**2))
+    df_pure, df_lack = int(used.sum() - len(count)), int(len(count) - fit.evidence.free.sum())
+    if df_pure < 1 or df_lack < 1 or pure <= 0:
+        return None
+    ratio = (lack / df_lack) / (pure / df_pure)
+    return LackOfFit(ratio, df_lack, df_pure, float(f_tail(ratio, df_lack, df_pure)), int(np.sum(count > 1)))
+
+
+def f_tail(ratio: np.ndarray | float, above: int, below: int) -> np.ndarray:
+    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t| exceeds its root."""
+    with jax.enable_x64(True):
+        return np.asarray(jax.scipy.special.betainc(below / 2.0, above / 2.0, jnp.asarray(below / (below + above * ratio))))
+
+
+def lack_of_fit_words(fit: FitResult) -> str:
+    """One sentence, or an empty string where no inputs repeat."""
+    found = lack_of_fit(fit)
+    if found is None:
+        return ""
+    verdict = "the law misses more than seeds explain" if found.p < 0.01 else "no more than seeds explain"
+    return f"{verdict}: F({found.df_lack}, {found.df_pure}) = {found.F:.3g}, p = {found.p:.2g}, from {found.points} repeated points"
+
+
+def _moves(fit: FitResult) -> np.ndarray:
+    """(runs, labels) H^-1 s: how far leaving a run out moves each parameter to first order, natural units."""
+    evidence, (code, names) = fit.evidence, cluster_of(fit.data())
+    scores = np.zeros((len(names), len(evidence.z)))
+    np.add.at(scores, code, row_gradients(fit))
+    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | ((evidence.z >= evidence.upper) & (evidence.gradient <= 0))
+    moving = np.flatnonzero(evidence.free & ~held)
+    step = np.zeros_like(scores)
+    step[:, moving] = np.linalg.lstsq(evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14)[0].T
+    logs = np.array([d.log for d in fit.law.label_domains])
+    return step @ evidence.tie.T * np.where(logs, fit.numbers, 1.0)
