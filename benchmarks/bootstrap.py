@@ -1,8 +1,10 @@
-"""The replication's 4,000 bootstrap refits (Besiroglu et al. 2024): speed and optima beside SciPy's BFGS, and T6's numbers.
+"""The replication's 4,000 bootstrap refits (Besiroglu et al. 2024): speed and optima beside SciPy's BFGS, and
+T6's numbers.
 
-`python -m benchmarks.bootstrap TABLE` takes the 245-row table (epoch_replication.csv). Every replicate is searched from four
-starts; SciPy gets one start, on a sample of the replicates, once as the replication calls it (its own finite differences) and once
-with an exact gradient written by hand; its times are scaled up to all of them.
+`python -m benchmarks.bootstrap TABLE` takes the 245-row table (epoch_replication.csv). Every replicate is
+searched from four starts; SciPy gets one start, on a sample of the replicates, once as the replication calls
+it (its own finite differences) and once with an exact gradient written by hand; its times are scaled up to
+all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ HOFFMANN = np.array([6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083])
 PUBLISHED = {"A": 124.52232, "B": 1293.2841, "E": 0.02566, "alpha": 0.01540, "beta": 0.02060}
 
 
-def value_and_gradient(p: np.ndarray, n: np.ndarray, d: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+def value_and_gradient(
+    p: np.ndarray, n: np.ndarray, d: np.ndarray, y: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Sum of Huber losses of log residuals, as the replication writes it."""
     terms = np.stack([p[0] - p[3] * n, p[1] - p[4] * d, np.full_like(n, p[2])])
     top = terms.max(axis=0)
@@ -32,7 +36,15 @@ def value_and_gradient(p: np.ndarray, n: np.ndarray, d: np.ndarray, y: np.ndarra
     share /= total
     slope = np.clip(r, -DELTA, DELTA)
     size, inner = np.abs(r), np.minimum(np.abs(r), DELTA)
-    gradient = np.array([slope @ share[0], slope @ share[1], slope @ share[2], -slope @ (share[0] * n), -slope @ (share[1] * d)])
+    gradient = np.array(
+        [
+            slope @ share[0],
+            slope @ share[1],
+            slope @ share[2],
+            -slope @ (share[0] * n),
+            -slope @ (share[1] * d),
+        ]
+    )
     return float(np.sum(inner * (size - 0.5 * inner))), gradient
 
 
@@ -50,24 +62,32 @@ def main(path: str) -> None:
     sample = np.linspace(0, REPLICATES - 1, SAMPLED).astype(int)
     columns = [(n[i], d[i], y[i]) for i in indices[sample]]
     start = time.perf_counter()
-    exact = np.array([minimize(value_and_gradient, HOFFMANN, args=rows, jac=True, method="BFGS").fun for rows in columns])
+    exact = np.array(
+        [minimize(value_and_gradient, HOFFMANN, args=rows, jac=True, method="BFGS").fun for rows in columns]
+    )
     scipy_exact = (time.perf_counter() - start) * REPLICATES / SAMPLED
     start = time.perf_counter()
     plain = np.array(
-        [minimize(lambda p, *rows: value_and_gradient(p, *rows)[0], HOFFMANN, args=rows, method="BFGS").fun for rows in columns]
+        [
+            minimize(lambda p, *rows: value_and_gradient(p, *rows)[0], HOFFMANN, args=rows, method="BFGS").fun
+            for rows in columns
+        ]
     )
     scipy_plain = (time.perf_counter() - start) * REPLICATES / SAMPLED
     worst = float((draws.objective_values[sample] / np.minimum(exact, plain) - 1).max())
     se = draws.params.std(ddof=0)
     warm = min(times[1:])
     lines = [
-        f"{REPLICATES:,} refits of {len(runs)} rows, 4 starts each: cold {times[0]:.2f} s (compilation included), warm {warm:.2f} s",
+        f"{REPLICATES:,} refits of {len(runs)} rows, 4 starts each: cold {times[0]:.2f} s (compilation "
+        f"included), warm {warm:.2f} s",
         *(
-            f"SciPy BFGS with {how}, one start each, {SAMPLED} sampled: {took:.0f} s for all; ratio {took / warm:.0f} warm, "
+            f"SciPy BFGS with {how}, one start each, {SAMPLED} sampled: {took:.0f} s for all; ratio "
+            f"{took / warm:.0f} warm, "
             f"{took / times[0]:.0f} cold"
             for how, took in (("its finite differences", scipy_plain), ("an exact gradient", scipy_exact))
         ),
-        f"largest objective relative to SciPy's: {worst:+.1e}; {100 * draws.moved:.2f} % of replicates needed another basin",
+        f"largest objective relative to SciPy's: {worst:+.1e}; {100 * draws.moved:.2f} % of replicates "
+        "needed another basin",
         "standard errors: " + ", ".join(f"{k} {se[k]:.6g} (published {v:g})" for k, v in PUBLISHED.items()),
         "95 % intervals:",
         draws.conf_int(0.95).to_string(),
@@ -76,7 +96,14 @@ def main(path: str) -> None:
     save(
         "bootstrap",
         "\n".join(lines),
-        {"cold": times[0], "warm": times[1:], "scipy": scipy_plain, "scipy exact": scipy_exact, "worst": worst, "se": se.to_dict()},
+        {
+            "cold": times[0],
+            "warm": times[1:],
+            "scipy": scipy_plain,
+            "scipy exact": scipy_exact,
+            "worst": worst,
+            "se": se.to_dict(),
+        },
     )
 
 

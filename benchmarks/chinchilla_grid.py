@@ -2,9 +2,10 @@
 
     python -m benchmarks.chinchilla_grid [--starts 120] [--repeat 5] [--save]
 
-Every method minimises the same sum of Huber(1e-3) losses of log residuals in float64. SciPy is measured on a random sample
-of starts and extrapolated to 4,500. A hit is an end within 1e-6 of the optimum. Times are warm medians; the first call's
-excess over them is the compile time. Each method runs in a process of its own, so peak memory is its own.
+Every method minimises the same sum of Huber(1e-3) losses of log residuals in float64. SciPy is measured on a
+random sample of starts and extrapolated to 4,500. A hit is an end within 1e-6 of the optimum. Times are warm
+medians; the first call's excess over them is the compile time. Each method runs in a process of its own, so
+peak memory is its own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ def runs() -> pd.DataFrame:
 
 def grid() -> np.ndarray:
     """The 4,500 starts as (e, a, b, alpha, beta)."""
-    axes = ([-1, -0.5, 0, 0.5, 1], [0, 5, 10, 15, 20, 25], [0, 5, 10, 15, 20, 25], [0, 0.5, 1, 1.5, 2], [0, 0.5, 1, 1.5, 2])
+    axes = (
+        [-1, -0.5, 0, 0.5, 1],
+        [0, 5, 10, 15, 20, 25],
+        [0, 5, 10, 15, 20, 25],
+        [0, 0.5, 1, 1.5, 2],
+        [0, 0.5, 1, 1.5, 2],
+    )
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 5).astype(float)
 
 
@@ -55,7 +62,9 @@ def value_and_gradient() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         r = np.log(total) - y
         size = np.abs(r)
         share = np.clip(r, -DELTA, DELTA) * terms / total
-        slope = np.array([share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()])
+        slope = np.array(
+            [share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()]
+        )
         return float(np.where(size <= DELTA, r**2 / 2, DELTA * (size - DELTA / 2)).sum()), slope
 
     return both
@@ -73,7 +82,9 @@ def scipy_method(method: str, scale: float, options: dict[str, Any]) -> Callable
 
         begun = time.perf_counter()
         with np.errstate(all="ignore"):
-            ends = [both(minimize(scaled, x, jac=True, method=method, options=options).x)[0] for x in sample(n)]
+            ends = [
+                both(minimize(scaled, x, jac=True, method=method, options=options).x)[0] for x in sample(n)
+            ]
         return {"seconds": (time.perf_counter() - begun) * ALL / n, "values": ends, "sampled": n}
 
     return measure
@@ -122,8 +133,11 @@ def optimistix_method(name: str, chunk: int) -> Callable[[int, int], dict[str, A
             ends = np.concatenate([np.asarray(solve(p)) for p in parts])
             warm = time.perf_counter() - begun
         return {
-            "seconds": warm * ALL / len(ends), "compile": first - warm / len(parts), "values": ends.tolist(), "sampled": len(ends),
-        }  # fmt: skip
+            "seconds": warm * ALL / len(ends),
+            "compile": first - warm / len(parts),
+            "values": ends.tolist(),
+            "sampled": len(ends),
+        }
 
     return measure
 
@@ -142,7 +156,13 @@ def ours(**options: Any) -> Callable[[int, int], dict[str, Any]]:
             times.append(time.perf_counter() - begun)
         warm = float(np.median(times[1:]))
         ends = fit.evidence.finished_value
-        return {"seconds": warm, "compile": times[0] - warm, "values": ends.tolist(), "best": fit.objective_value, "sampled": len(ends)}
+        return {
+            "seconds": warm,
+            "compile": times[0] - warm,
+            "values": ends.tolist(),
+            "best": fit.objective_value,
+            "sampled": len(ends),
+        }
 
     return measure
 
@@ -165,7 +185,17 @@ METHODS: dict[str, Callable[[int, int], dict[str, Any]]] = {
 
 def measured(name: str, n: int, repeat: int) -> dict[str, Any]:
     """One method in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.chinchilla_grid", "--only", name, "--starts", str(n), "--repeat", str(repeat)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.chinchilla_grid",
+        "--only",
+        name,
+        "--starts",
+        str(n),
+        "--repeat",
+        str(repeat),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": done.stderr.strip().splitlines()[-1]}
@@ -180,27 +210,45 @@ def main() -> None:
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     if options.only:
-        found = METHODS[options.only](options.starts if "optimistix" not in options.only else 512, options.repeat)
+        found = METHODS[options.only](
+            options.starts if "optimistix" not in options.only else 512, options.repeat
+        )
         values = np.array(found.pop("values"))
         best = found.get("best", float(np.min(values)))
         hits = float(np.mean(values <= BEST * (1 + 1e-6)))
         print(json.dumps({**found, "hits": hits, "gap": best / BEST - 1, "memory": peak_megabytes()}))
         return
-    rows, lines = {}, [f"{'method':<38}{'4,500 starts':>14}{'compile':>9}{'hits':>8}{'gap to best':>13}{'memory':>9}{'speed-up':>10}"]
+    rows, lines = (
+        {},
+        [
+            f"{'method':<38}{'4,500 starts':>14}{'compile':>9}{'hits':>8}{'gap to best':>13}{'memory':>9}{'speed-up':>10}"
+        ],
+    )
     print(lines[0], flush=True)
     for name in METHODS:
         rows[name] = r = measured(name, options.starts, options.repeat)
         if "failed" in r:
             lines.append(f"{name:<38}  {r['failed']}")
         else:
-            ratio = rows["SciPy L-BFGS-B, tight"]["seconds"] / r["seconds"] if "SciPy L-BFGS-B, tight" in rows else np.nan
+            ratio = (
+                rows["SciPy L-BFGS-B, tight"]["seconds"] / r["seconds"]
+                if "SciPy L-BFGS-B, tight" in rows
+                else np.nan
+            )
             lines.append(
-                f"{name:<38}{r['seconds']:>12.3f} s{r.get('compile', 0):>7.2f} s{100 * r['hits']:>6.1f} %{r['gap']:>13.1e}"
+                f"{name:<38}{r['seconds']:>12.3f} s{r.get('compile', 0):>7.2f} s{100 * r['hits']:>6.1f} "
+                f"%{r['gap']:>13.1e}"
                 f"{r['memory']:>6.0f} MB{ratio:>8.0f} x"
             )
         print(lines[-1], flush=True)
-    lines.append("hits: share of the starts run to their end; speed-up: against SciPy L-BFGS-B at the tolerances that reach the optimum")
-    lines.append("the chinchilla package is not timed: it fits a table from a project folder, by SciPy's BFGS, which is")
+    lines.append(
+        "hits: share of the starts run to their end; speed-up: against SciPy L-BFGS-B at the tolerances "
+        "that reach the optimum"
+    )
+    lines.append(
+        "the chinchilla package is not timed: it fits a table from a project folder, by SciPy's BFGS, which "
+        "is"
+    )
     lines.append(", ".join(f"{k} {v}" for k, v in machine().items()))
     print("\n".join(lines[-3:]))
     if options.save:

@@ -1,7 +1,7 @@
 """What a new process costs: the import, the first fit of every law, and the way from import to a printed fit.
 
-`python -m benchmarks.cold [LAW ...]` starts a process per measurement, so nothing is compiled beforehand; medians of three for the
-imports and the printed fit, one process per law.
+`python -m benchmarks.cold [LAW ...]` starts a process per measurement, so nothing is compiled beforehand;
+medians of three for the imports and the printed fit, one process per law.
 """
 
 from __future__ import annotations
@@ -40,7 +40,12 @@ print(time.perf_counter() - t)
 
 
 def seconds(program: str, *arguments: str) -> float:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -49,8 +54,10 @@ def main() -> None:
     imported, printed = (median(seconds(program) for _ in range(3)) for program in (IMPORTS, PRINTED))
     first = pd.Series({name: seconds(FIRST, name) for name in names}).sort_values(ascending=False)
     lines = [
-        f"import scaling_jax beyond jax and pandas: {imported:.2f} s; from import to a printed fit: {printed:.2f} s",
-        f"first fit of {len(first)} laws, each in a new process: median {first.median():.2f} s, {int((first <= 2).sum())} within 2 s",
+        f"import scaling_jax beyond jax and pandas: {imported:.2f} s; from import to a printed fit: "
+        f"{printed:.2f} s",
+        f"first fit of {len(first)} laws, each in a new process: median {first.median():.2f} s, "
+        f"{int((first <= 2).sum())} within 2 s",
         first.round(2).to_string(),
         str(machine()),
     ]

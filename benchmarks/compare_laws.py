@@ -1,7 +1,8 @@
-"""Eight laws on the 92 learning curves of Alabdulmohsin et al. 2022, and eight on our own sweep, ranked by extrapolation error.
+"""Eight laws on the 92 learning curves of Alabdulmohsin et al. 2022, and eight on our own sweep, ranked by
+extrapolation error.
 
-Run as `python -m benchmarks.compare_laws [folder of the shared tables]`; each call of `compare_laws` is timed in a process that has
-compiled nothing for it.
+Run as `python -m benchmarks.compare_laws [folder of the shared tables]`; each call of `compare_laws` is timed
+in a process that has compiled nothing for it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,21 @@ CURVE_LAWS = [
     L.bnsl(1),
     L.bnsl(2),
 ]
-SWEEP_LAWS = [L.chinchilla, L.chinchilla_tied, L.chinchilla_gamma, L.multiplicative, L.kaplan, L.bracket, L.compute_only, L.power_law]
+SWEEP_LAWS = [
+    L.chinchilla,
+    L.chinchilla_tied,
+    L.chinchilla_gamma,
+    L.multiplicative,
+    L.kaplan,
+    L.bracket,
+    L.compute_only,
+    L.power_law,
+]
 
 
 def curves(folder: Path) -> pd.DataFrame:
-    """Fitted on the first half of each curve, judged on the second; error rates below 1.01 so that every law is defined."""
+    """Fitted on the first half of each curve, judged on the second; error rates below 1.01 so that every law
+    is defined."""
     table = pd.read_csv(folder / "revisiting/learning_curves.csv")
     columns = dict.fromkeys(("x", "D", "C"), "seen_examples")
     return sj.compare_laws(
@@ -49,7 +60,9 @@ def sweep() -> pd.DataFrame:
     runs = sj.datasets.load("tiny_sweep")
     runs = runs[runs["final"] & (runs["arm"] == "main")]
     columns = {"N": "n_params", "D": "tokens", "C": "flops", "x": "flops"}
-    return sj.compare_laws(SWEEP_LAWS, runs, inputs=columns, holdout=lambda t: t["n_params"] >= t["n_params"].max())
+    return sj.compare_laws(
+        SWEEP_LAWS, runs, inputs=columns, holdout=lambda t: t["n_params"] >= t["n_params"].max()
+    )
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """Coverage where it counts: the largest run of every real family, predicted from its smaller ones.
 
-`python -m benchmarks.coverage_real FOLDER` takes the folder of shared tables (hitchhikers, gadre, model_ladder, revisiting).
-A task is a family cut at some size; families of fewer than three smaller sizes cannot determine a law and are left out. The
-family is the unit of every average. The widening of the recommended band is calibrated on all other suites (a suite is what
-shares runs: all of Pythia is one) and judged on the one left out; the library's constant is what all suites together ask for.
+`python -m benchmarks.coverage_real FOLDER` takes the folder of shared tables (hitchhikers, gadre,
+model_ladder, revisiting). A task is a family cut at some size; families of fewer than three smaller sizes
+cannot determine a law and are left out. The family is the unit of every average. The widening of the
+recommended band is calibrated on all other suites (a suite is what
+shares runs: all of Pythia is one) and judged on the one left out; the library's constant is what all suites
+together ask for.
 """
 
 from __future__ import annotations
@@ -36,25 +38,35 @@ def thinned(rows: pd.DataFrame, by: str, most: int) -> pd.DataFrame:
     if len(rows) <= most:
         return rows
     at = np.log(rows[by].to_numpy())
-    return rows.iloc[np.unique([*(np.abs(at - e).argmin() for e in np.linspace(at[0], at[-1], most)[:-1]), len(rows) - 1])]
+    return rows.iloc[
+        np.unique([*(np.abs(at - e).argmin() for e in np.linspace(at[0], at[-1], most)[:-1]), len(rows) - 1])
+    ]
 
 
 def task(suite: str, family: str, cut: str, train: pd.DataFrame, target: pd.Series, law: str) -> pd.DataFrame:
     """The training rows and, with weightless mark `held_out`, the run to predict."""
-    both = pd.concat([train.assign(held_out=False), target.to_frame().T.assign(held_out=True)]).infer_objects()
+    both = pd.concat(
+        [train.assign(held_out=False), target.to_frame().T.assign(held_out=True)]
+    ).infer_objects()
     return both.assign(suite=suite, family=family, task=f"{family}|{cut}", law=law)
 
 
 def hitchhikers(folder: Path) -> list[pd.DataFrame]:
-    exact = pd.read_csv(folder / "hitchhikers/checkpoints.csv.gz").dropna(subset="family").assign(digitised=False)
+    exact = (
+        pd.read_csv(folder / "hitchhikers/checkpoints.csv.gz").dropna(subset="family").assign(digitised=False)
+    )
     read = pd.read_csv(folder / "hitchhikers/digitised_curves.csv.gz").assign(digitised=True)
     read = read[read["family"].isin(["LLaMA", "Striped Hyena 1-11"])]
     read = read[read["tokens_seen"] > 0.03 * read.groupby("model")["tokens_seen"].transform("max")]
-    place = np.log(read["tokens_seen"]).groupby(read["model"]).rank(pct=True).mul(8).clip(upper=7.99).astype(int)
+    place = (
+        np.log(read["tokens_seen"]).groupby(read["model"]).rank(pct=True).mul(8).clip(upper=7.99).astype(int)
+    )
     read = read.groupby(["family", "model", place]).agg(
         {"tokens_seen": "median", "loss": "median", "n_params": "first", "digitised": "first"}
     )
-    table = pd.concat([exact, read.droplevel(2).reset_index()]).rename(columns={"n_params": "N", "tokens_seen": "D", "model": "run"})
+    table = pd.concat([exact, read.droplevel(2).reset_index()]).rename(
+        columns={"n_params": "N", "tokens_seen": "D", "model": "run"}
+    )
     out = []
     for family, rows in table.groupby("family"):
         if family not in (*SINGLE, "chinchilla") and not rows["digitised"].any():
@@ -63,8 +75,14 @@ def hitchhikers(folder: Path) -> list[pd.DataFrame]:
         if len(sizes) < 4:
             continue
         target = rows.sort_values(["N", "D"]).iloc[-1][["N", "D", "loss", "run"]]
-        kept = pd.concat([thinned(part, "D", 8) for _, part in rows.groupby("run")])[["N", "D", "loss", "run"]]
-        cuts = range(3, len(sizes)) if len(sizes) < 10 else np.unique(np.geomspace(3, min(len(sizes) - 1, 16), 4).astype(int))
+        kept = pd.concat([thinned(part, "D", 8) for _, part in rows.groupby("run")])[
+            ["N", "D", "loss", "run"]
+        ]
+        cuts = (
+            range(3, len(sizes))
+            if len(sizes) < 10
+            else np.unique(np.geomspace(3, min(len(sizes) - 1, 16), 4).astype(int))
+        )
         suite = "pythia" if "pythia" in family else "mad" if rows["digitised"].any() else family
         law = "size" if family in SINGLE else "chinchilla"
         out += [task(suite, family, str(k), kept[kept["N"] <= sizes[k - 1]], target, law) for k in cuts]
@@ -72,18 +90,34 @@ def hitchhikers(folder: Path) -> list[pd.DataFrame]:
 
 
 def gadre(folder: Path) -> list[pd.DataFrame]:
-    table = pd.read_csv(folder / "gadre/models.csv").rename(columns={"n_params": "N", "tokens": "D", "name": "run"})
+    table = pd.read_csv(folder / "gadre/models.csv").rename(
+        columns={"n_params": "N", "tokens": "D", "name": "run"}
+    )
     out = []
-    for (dataset, rows), loss in ((g, y) for g in table.groupby("dataset") for y in ("loss_c4_eval", "loss_openlm", "loss_paloma_c4_en")):
+    for (dataset, rows), loss in (
+        (g, y) for g in table.groupby("dataset") for y in ("loss_c4_eval", "loss_openlm", "loss_paloma_c4_en")
+    ):
         sizes = np.sort(rows["N"].unique())
         rows = rows.assign(loss=rows[loss])[["N", "D", "loss", "run"]]
         target = rows[rows["N"] == sizes[-1]].iloc[0]
-        out += [task("gadre", f"gadre {dataset}", f"{loss}|{k}", rows[rows["N"] <= sizes[k - 1]], target, "chinchilla") for k in (3, 4, 5)]
+        out += [
+            task(
+                "gadre",
+                f"gadre {dataset}",
+                f"{loss}|{k}",
+                rows[rows["N"] <= sizes[k - 1]],
+                target,
+                "chinchilla",
+            )
+            for k in (3, 4, 5)
+        ]
     return out
 
 
 def ladder(folder: Path) -> list[pd.DataFrame]:
-    table = pd.read_csv(folder / "model_ladder/final_runs.csv").rename(columns={"n_params": "N", "tokens": "D"})
+    table = pd.read_csv(folder / "model_ladder/final_runs.csv").rename(
+        columns={"n_params": "N", "tokens": "D"}
+    )
     out = []
     for name, rows in table.groupby("task"):
         rows = rows.assign(run=rows["model"] + rows["run"].fillna(""))
@@ -98,7 +132,12 @@ def learning_curves(folder: Path) -> list[pd.DataFrame]:
     table = pd.read_csv(folder / "revisiting/learning_curves.csv")
     out = []
     for (domain, name, model), rows in table.groupby(["domain", "task", "model"]):
-        rows = rows.groupby("seen_examples", as_index=False)["loss"].mean().rename(columns={"seen_examples": "N"}).assign(D=1.0, run="")
+        rows = (
+            rows.groupby("seen_examples", as_index=False)["loss"]
+            .mean()
+            .rename(columns={"seen_examples": "N"})
+            .assign(D=1.0, run="")
+        )
         family = f"{domain} {name.split('_')[0]}" if domain in ("IC", "BB") else domain
         for halvings in (1, 2, 3, 4):
             train = thinned(rows[rows["N"] <= rows["N"].max() / 2**halvings], "N", 16)
@@ -126,9 +165,13 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
         draws = {key: np.log(predict(law, d[one["task"]].numbers, at)[:, 0]) for key, d in resampled.items()}
         draws["default + residual"] = draws["default"] - scatter
         common = {
-            "suite": one["suite"], "family": one["family"], "task": one["task"], "decades": extrapolation(fit, at)[0],
-            "error": np.log(float(one["loss"])) - point, "scale": np.sqrt(np.mean(_run_residuals(fit) ** 2)),
-        }  # fmt: skip
+            "suite": one["suite"],
+            "family": one["family"],
+            "task": one["task"],
+            "decades": extrapolation(fit, at)[0],
+            "error": np.log(float(one["loss"])) - point,
+            "scale": np.sqrt(np.mean(_run_residuals(fit) ** 2)),
+        }
         for method, found in draws.items():
             lower, upper = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - point
             out.append({**common, "method": method, "lower": lower, "upper": upper})
@@ -152,9 +195,13 @@ def calibrated(table: pd.DataFrame) -> float:
 
 def with_recommended(results: pd.DataFrame) -> pd.DataFrame:
     base = results[results["method"] == "default + residual"].reset_index(drop=True)
-    widening = base["suite"].map({suite: calibrated(base[base["suite"] != suite]) for suite in base["suite"].unique()})
+    widening = base["suite"].map(
+        {suite: calibrated(base[base["suite"] != suite]) for suite in base["suite"].unique()}
+    )
     more = widening * base["decades"] * base["scale"]
-    widened = base.assign(method="recommended, suite left out", lower=base["lower"] - more, upper=base["upper"] + more)
+    widened = base.assign(
+        method="recommended, suite left out", lower=base["lower"] - more, upper=base["upper"] + more
+    )
     return pd.concat([results, widened], ignore_index=True)
 
 
@@ -165,28 +212,42 @@ def report(results: pd.DataFrame, constant: float) -> str:
     rows = {}
     for method in order:
         mine = results[results["method"] == method]
-        row = {"all": macro(mine["covered"].to_numpy(), mine), "by suite": mine.groupby("suite")["covered"].mean().mean()}
+        row = {
+            "all": macro(mine["covered"].to_numpy(), mine),
+            "by suite": mine.groupby("suite")["covered"].mean().mean(),
+        }
         for name, part in mine.groupby("beyond", observed=True):
             row[name] = macro(part["covered"].to_numpy(), part)
         rows[method] = {**row, "median width": mine["width"].median()}
-        rows[method] |= {f"width {name}": part["width"].median() for name, part in mine.groupby("beyond", observed=True)}
+        rows[method] |= {
+            f"width {name}": part["width"].median() for name, part in mine.groupby("beyond", observed=True)
+        }
     family = results.pivot_table(index="family", columns="method", values="covered", sort=False)[order]
     one = results[results["method"] == order[0]]
     return "\n".join([
-        f"{len(one)} extrapolations, {one['family'].nunique()} families, {one['suite'].nunique()} suites; nominal {LEVEL:.0%}",
-        f"macro average over families; widths as logarithms; widening from all suites: {constant:.2f} residual scales per decade",
+        f"{len(one)} extrapolations, {one['family'].nunique()} families, {one['suite'].nunique()} suites; "
+        f"nominal {LEVEL:.0%}",
+        f"macro average over families; widths as logarithms; widening from all suites: {constant:.2f} "
+        "residual scales per decade",
         pd.DataFrame(rows).T.round(3).to_string(),
         "by family", family.round(2).to_string(),
     ])  # fmt: skip
 
 
 def every_task(folder: Path) -> pd.DataFrame:
-    return pd.concat([*hitchhikers(folder), *gadre(folder), *ladder(folder), *learning_curves(folder)], ignore_index=True)
+    return pd.concat(
+        [*hitchhikers(folder), *gadre(folder), *ladder(folder), *learning_curves(folder)], ignore_index=True
+    )
 
 
 def main(folder: Path) -> None:
     tasks = every_task(folder)
-    finish(pd.concat([measured(part, *LAWS[law]) for (law, _), part in tasks.groupby(["law", "suite"])], ignore_index=True))
+    finish(
+        pd.concat(
+            [measured(part, *LAWS[law]) for (law, _), part in tasks.groupby(["law", "suite"])],
+            ignore_index=True,
+        )
+    )
 
 
 def finish(measurements: pd.DataFrame) -> None:

@@ -1,8 +1,10 @@
-"""Coverage of bootstrap intervals where the law is true: sweeps simulated from Chinchilla's law under five kinds of noise.
+"""Coverage of bootstrap intervals where the law is true: sweeps simulated from Chinchilla's law under five
+kinds of noise.
 
-`python -m benchmarks.coverage_simulated` fits 1,000 sweeps per kind of noise, bootstraps each 500 times, all as batches, and
-prints how often nominal 90 % intervals hold the truth: exponents, loss at 10 and 100 times the compute, optimal model size.
-Beside them stands the replicates' standard error of alpha over the true one, which says why an interval is too short or long.
+`python -m benchmarks.coverage_simulated` fits 1,000 sweeps per kind of noise, bootstraps each 500 times, all
+as batches, and prints how often nominal 90 % intervals hold the truth: exponents, loss at 10 and 100 times
+the compute, optimal model size. Beside them stands the replicates' standard error of alpha over the true one,
+which says why an interval is too short or long.
 """
 
 from __future__ import annotations
@@ -59,28 +61,42 @@ def noise(kind: str, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarra
 def optimal_size(p: dict[str, np.ndarray]) -> np.ndarray:
     """log of the compute-optimal size at 100 times the sweep's largest compute."""
     total, tokens_times_size = p["alpha"] + p["beta"], 100 * SIZES[-1] ** 2 * RATIOS[-1]
-    return np.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p["beta"] / total * np.log(tokens_times_size)
+    return np.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p["beta"] / total * np.log(
+        tokens_times_size
+    )
 
 
 def quantities(law: sj.Law, numbers: np.ndarray) -> dict[str, np.ndarray]:
     p = dict(zip(law.labels, np.atleast_2d(numbers).T, strict=True))
     at = {"N": SIZES[-1] * np.sqrt(FAR), "D": SIZES[-1] * RATIOS[2] * np.sqrt(FAR)}
     loss = np.log(predict(law, numbers, at))
-    return {"alpha": p["alpha"], "beta": p["beta"], "loss 10x": loss[:, 0], "loss 100x": loss[:, 1], "optimal N 100x": optimal_size(p)}
+    return {
+        "alpha": p["alpha"],
+        "beta": p["beta"],
+        "loss 10x": loss[:, 0],
+        "loss 100x": loss[:, 1],
+        "optimal N 100x": optimal_size(p),
+    }
 
 
 def measured(kind: str, objective: str, block: int) -> Iterator[dict[str, Any]]:
-    """One block of sweeps: per sweep and quantity whether each method's interval holds the truth, the estimate of alpha and its error."""
+    """One block of sweeps: per sweep and quantity whether each method's interval holds the truth, the
+    estimate of alpha and its error."""
     law, table = sj.laws.chinchilla, design(kind)
     base = predict(law, law.flatten(TRUTH), {k: table[k].to_numpy() for k in ("N", "D")})[0]
     loss = base * np.exp(noise(kind, table, np.random.default_rng([list(METHODS).index(kind), block])))
-    stacked = pd.concat([table] * SWEEPS, ignore_index=True).assign(loss=loss.ravel(), sweep=np.repeat(np.arange(SWEEPS), len(table)))
+    stacked = pd.concat([table] * SWEEPS, ignore_index=True).assign(
+        loss=loss.ravel(), sweep=np.repeat(np.arange(SWEEPS), len(table))
+    )
     fits = sj.fit_groups(law, stacked, by="sweep", run="run", objective=OBJECTIVES[objective])
     truth = quantities(law, law.flatten(TRUTH))
     for method in METHODS[kind]:
         for sweep, draws in fits.bootstrap(REPLICATES, method=method).items():
             found = quantities(law, draws.numbers)
-            ends = {name: np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) for name, values in found.items()}
+            ends = {
+                name: np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+                for name, values in found.items()
+            }
             yield {
                 "noise": kind, "objective": objective, "method": method, "block": block, "sweep": sweep,
                 **{name: lower <= truth[name][0] <= upper for name, (lower, upper) in ends.items()},
@@ -96,16 +112,24 @@ def finish(results: pd.DataFrame) -> None:
     table["sweeps"] = by.size()
     sweeps = int(table["sweeps"].min())
     text = "\n".join([
-        f"Coverage of nominal {LEVEL:.0%} intervals, {REPLICATES} replicates of each sweep; noise {SIGMA} on the logarithm;",
-        f"a share near .9 of {sweeps} sweeps is known to +/- {np.sqrt(0.09 / sweeps):.3f} (one standard error)",
+        f"Coverage of nominal {LEVEL:.0%} intervals, {REPLICATES} replicates of each sweep; noise {SIGMA} "
+        "on the logarithm;",
+        f"a share near .9 of {sweeps} sweeps is known to +/- {np.sqrt(0.09 / sweeps):.3f} (one standard "
+        "error)",
         table.round(3).reset_index().to_string(index=False),
     ])  # fmt: skip
     print(text)
-    save("coverage_simulated", text, {"replicates": REPLICATES, "table": table.reset_index().to_dict("records")})
+    save(
+        "coverage_simulated",
+        text,
+        {"replicates": REPLICATES, "table": table.reset_index().to_dict("records")},
+    )
 
 
 def main() -> None:
-    cells = [(kind, objective, block) for objective in OBJECTIVES for kind in METHODS for block in range(BLOCKS)]
+    cells = [
+        (kind, objective, block) for objective in OBJECTIVES for kind in METHODS for block in range(BLOCKS)
+    ]
     finish(pd.DataFrame([row for cell in cells for row in measured(*cell)]))
 
 

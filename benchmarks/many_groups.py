@@ -2,9 +2,9 @@
 
     python -m benchmarks.many_groups [--groups 2000] [--sample 8] [--save]
 
-Tables are simulated from Chinchilla laws of different constants, with 1 % noise. Both sides minimise the same sum of
-Huber(1e-3) losses of log residuals from the same number of starts; SciPy (L-BFGS-B with exact gradient, tolerances at
-which it reaches optima) is timed on a random sample of tables and extrapolated.
+Tables are simulated from Chinchilla laws of different constants, with 1 % noise. Both sides minimise the same
+sum of Huber(1e-3) losses of log residuals from the same number of starts; SciPy (L-BFGS-B with exact
+gradient, tolerances at which it reaches optima) is timed on a random sample of tables and extrapolated.
 """
 
 from __future__ import annotations
@@ -37,9 +37,14 @@ def simulate(groups: int, seed: int = 0) -> pd.DataFrame:
         "alpha": rng.normal(0.35, 0.02, groups),
         "beta": rng.normal(0.37, 0.02, groups),
     }
-    N, D = np.exp(rng.uniform(np.log(4e7), np.log(1e10), len(group))), np.exp(rng.uniform(np.log(3e8), np.log(3e11), len(group)))
+    N, D = (
+        np.exp(rng.uniform(np.log(4e7), np.log(1e10), len(group))),
+        np.exp(rng.uniform(np.log(3e8), np.log(3e11), len(group))),
+    )
     mean = sj.laws.chinchilla(N, D, **{name: values[group] for name, values in truth.items()})
-    return pd.DataFrame({"group": group, "N": N, "D": D, "loss": mean * np.exp(rng.normal(0, 0.01, len(group)))})
+    return pd.DataFrame(
+        {"group": group, "N": N, "D": D, "loss": mean * np.exp(rng.normal(0, 0.01, len(group)))}
+    )
 
 
 def scipy_fit(table: pd.DataFrame, starts: np.ndarray) -> tuple[float, np.ndarray]:
@@ -53,7 +58,9 @@ def scipy_fit(table: pd.DataFrame, starts: np.ndarray) -> tuple[float, np.ndarra
         r = np.log(total) - y
         size = np.abs(r)
         share = np.clip(r, -DELTA, DELTA) * terms / total
-        slope = np.array([share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()])
+        slope = np.array(
+            [share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()]
+        )
         return float(np.where(size <= DELTA, r**2 / 2, DELTA * (size - DELTA / 2)).sum()), slope
 
     with np.errstate(all="ignore"):
@@ -85,7 +92,13 @@ def measure(groups: int, sampled: int) -> dict[str, Any]:
     for key, (value, x) in theirs.items():
         fit = fits[key]
         mine = np.array(
-            [np.log(fit.params["E"]), np.log(fit.params["A"]), np.log(fit.params["B"]), fit.params["alpha"], fit.params["beta"]]
+            [
+                np.log(fit.params["E"]),
+                np.log(fit.params["A"]),
+                np.log(fit.params["B"]),
+                fit.params["alpha"],
+                fit.params["beta"],
+            ]
         )
         identified = fit.converged and not fit.certificate.unidentified
         compared.append(
@@ -120,13 +133,17 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{found['groups']:,} tables, {found['rows']:,} rows, {STARTS} starts each",
-            f"{device['device']}, {device['cores']} cores, Python {device['python']}, jax {device['jax']}, {device['date']}",
-            f"fit_groups, warm        {found['warm']:9.2f} s   (cold {found['cold']:.2f} s; peak {found['peak_mb']:.0f} MB)",
+            f"{device['device']}, {device['cores']} cores, Python {device['python']}, jax {device['jax']}, "
+            f"{device['date']}",
+            f"fit_groups, warm        {found['warm']:9.2f} s   (cold {found['cold']:.2f} s; peak "
+            f"{found['peak_mb']:.0f} MB)",
             f"SciPy L-BFGS-B loop     {found['scipy']:9.0f} s   (extrapolated from {len(table)} tables)",
             f"ratio                   {found['ratio']:9.0f}x",
             f"converged               {found['converged']:9,}",
-            f"sampled tables: ours better in {better}, worse in {worse}; where both reach the optimum and the certificate calls the fit",
-            f"identified ({len(level)} tables), the largest difference of any search coordinate is {level['largest difference'].max():.1e}",
+            f"sampled tables: ours better in {better}, worse in {worse}; where both reach the optimum and "
+            "the certificate calls the fit",
+            f"identified ({len(level)} tables), the largest difference of any search coordinate is "
+            f"{level['largest difference'].max():.1e}",
         ]
     )
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.nist [FOLDER]
 
-FOLDER holds the .dat files of NIST's Statistical Reference Datasets; by default the shared tables beside the repository.
+FOLDER holds the .dat files of NIST's Statistical Reference Datasets; by default the shared tables beside the
+repository.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def _lanczos(x, *, b1, b2, b3, b4, b5, b6):
 
 @_law
 def _gauss(x, *, b1, b2, b3, b4, b5, b6, b7, b8):
-    return b1 * jnp.exp(-b2 * x) + b3 * jnp.exp(-(((x - b4) / b5) ** 2)) + b6 * jnp.exp(-(((x - b7) / b8) ** 2))
+    return (
+        b1 * jnp.exp(-b2 * x) + b3 * jnp.exp(-(((x - b4) / b5) ** 2)) + b6 * jnp.exp(-(((x - b7) / b8) ** 2))
+    )
 
 
 @_law
@@ -142,12 +145,34 @@ def _bennett5(x, *, b1, b2, b3):
 
 
 LAWS = {
-    "Misra1a": _misra1a, "Misra1b": _misra1b, "Misra1c": _misra1c, "Misra1d": _misra1d, "Chwirut1": _chwirut,
-    "Chwirut2": _chwirut, "Lanczos1": _lanczos, "Lanczos2": _lanczos, "Lanczos3": _lanczos, "Gauss1": _gauss,
-    "Gauss2": _gauss, "Gauss3": _gauss, "DanWood": _danwood, "Kirby2": _kirby2, "Hahn1": _hahn1, "Nelson": _nelson,
-    "MGH09": _mgh09, "MGH10": _mgh10, "MGH17": _mgh17, "Roszman1": _roszman1, "ENSO": _enso, "Thurber": _thurber,
-    "BoxBOD": _boxbod, "Rat42": _rat42, "Rat43": _rat43, "Eckerle4": _eckerle4, "Bennett5": _bennett5,
-}  # fmt: skip
+    "Misra1a": _misra1a,
+    "Misra1b": _misra1b,
+    "Misra1c": _misra1c,
+    "Misra1d": _misra1d,
+    "Chwirut1": _chwirut,
+    "Chwirut2": _chwirut,
+    "Lanczos1": _lanczos,
+    "Lanczos2": _lanczos,
+    "Lanczos3": _lanczos,
+    "Gauss1": _gauss,
+    "Gauss2": _gauss,
+    "Gauss3": _gauss,
+    "DanWood": _danwood,
+    "Kirby2": _kirby2,
+    "Hahn1": _hahn1,
+    "Nelson": _nelson,
+    "MGH09": _mgh09,
+    "MGH10": _mgh10,
+    "MGH17": _mgh17,
+    "Roszman1": _roszman1,
+    "ENSO": _enso,
+    "Thurber": _thurber,
+    "BoxBOD": _boxbod,
+    "Rat42": _rat42,
+    "Rat43": _rat43,
+    "Eckerle4": _eckerle4,
+    "Bennett5": _bennett5,
+}
 
 
 @dataclass(frozen=True)
@@ -185,7 +210,12 @@ def digits(found: np.ndarray, certified: np.ndarray) -> float:
 
 def ours(problem: Problem, start: int) -> tuple[float, str]:
     """Digits and status of our default solver from one published start."""
-    fit = sj.fit(LAWS[problem.name], problem.table, starts=problem.starts[start][None], objective=sj.SquaredError(on="raw"))
+    fit = sj.fit(
+        LAWS[problem.name],
+        problem.table,
+        starts=problem.starts[start][None],
+        objective=sj.SquaredError(on="raw"),
+    )
     return digits(fit.numbers, problem.certified), fit.status
 
 
@@ -204,7 +234,9 @@ def lmfits(problem: Problem, start: int) -> float:
         return np.asarray(law(**inputs, **p.valuesdict())) - y
 
     try:
-        result = lmfit.minimize(residual, params, method="leastsq", ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=20000)
+        result = lmfit.minimize(
+            residual, params, method="leastsq", ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=20000
+        )
     except ValueError:
         return 0.0
     return digits(np.array([result.params[n].value for n in law.params]), problem.certified)
@@ -217,11 +249,18 @@ def main() -> None:
         problem = read(folder / f"{name}.dat")
         (first, s1), (second, s2) = ours(problem, 0), ours(problem, 1)
         rows.append((name, first, second, lmfits(problem, 0), lmfits(problem, 1), s1, s2))
-        print(f"{name:<10}{first:8.1f}{second:8.1f}   lmfit{rows[-1][3]:8.1f}{rows[-1][4]:8.1f}   {s1}, {s2}", flush=True)
+        print(
+            f"{name:<10}{first:8.1f}{second:8.1f}   lmfit{rows[-1][3]:8.1f}{rows[-1][4]:8.1f}   {s1}, {s2}",
+            flush=True,
+        )
     table = np.array([r[1:5] for r in rows])
     reached = table >= 6
-    print(f"\nproblems with 6 digits: ours from either start {(reached[:, :2].any(1)).sum()}, from both {(reached[:, :2].all(1)).sum()}; "
-          f"lmfit from either {(reached[:, 2:].any(1)).sum()}, from both {(reached[:, 2:].all(1)).sum()} of {len(rows)}")  # fmt: skip
+    print(
+        f"\nproblems with 6 digits: ours from either start {(reached[:, :2].any(1)).sum()}, from both "
+        f"{(reached[:, :2].all(1)).sum()}; "
+        f"lmfit from either {(reached[:, 2:].any(1)).sum()}, from both {(reached[:, 2:].all(1)).sum()} of "
+        f"{len(rows)}"
+    )
 
 
 if __name__ == "__main__":

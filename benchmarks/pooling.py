@@ -1,9 +1,10 @@
 """Families that lend each other exponents: each family's largest model predicted from its smallest two.
 
-`python -m benchmarks.pooling` uses the shared tables of the Hitchhiker's study (Choshen et al. 2025, arXiv:2410.11840), its
-cut at 10 B tokens and its last 30 % of the target's run. Families come in two halves: a family shows its two smallest sizes,
-the families of the other half all of theirs, so exponents are pooled over others. At most 12 checkpoints per run, evenly in
-log tokens. Compared: the unpooled fit, and the study's own variant that borrows A and alpha.
+`python -m benchmarks.pooling` uses the shared tables of the Hitchhiker's study (Choshen et al. 2025,
+arXiv:2410.11840), its cut at 10 B tokens and its last 30 % of the target's run. Families come in two halves:
+a family shows its two smallest sizes, the families of the other half all of theirs, so exponents are pooled
+over others. At most 12 checkpoints per run, evenly in log tokens. Compared: the unpooled fit, and the study's
+own variant that borrows A and alpha.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ TABLE = Path(__file__).parents[1] / "../shared/data/hitchhikers/checkpoints.csv.
 CUT, LAST, PER_RUN = 1e10, 0.7, 12
 BORROWED = {"A": float(np.exp(6.255414)), "alpha": 0.3526596}
 INPUTS = {"N": "n_params", "D": "tokens_seen"}
-RENAMED = r"(?:19m|350m|1\.3b)"  # old names of pythia-deduped's 70m, 410m and 1.4b: the same runs under another size
+# old names of pythia-deduped's 70m, 410m and 1.4b: the same runs under another size
+RENAMED = r"(?:19m|350m|1\.3b)"
 POOL = ["alpha", "beta"]
 
 
@@ -37,7 +39,9 @@ def families() -> pd.DataFrame:
 def thinned(run: pd.DataFrame) -> pd.DataFrame:
     run = run.sort_values("tokens_seen")
     aims = np.linspace(np.log(run["tokens_seen"].iloc[0]), np.log(run["tokens_seen"].iloc[-1]), PER_RUN)
-    return run.iloc[np.unique(np.searchsorted(np.log(run["tokens_seen"]), aims - 1e-9).clip(max=len(run) - 1))]
+    return run.iloc[
+        np.unique(np.searchsorted(np.log(run["tokens_seen"]), aims - 1e-9).clip(max=len(run) - 1))
+    ]
 
 
 def main() -> None:
@@ -51,7 +55,9 @@ def main() -> None:
         tests[f] = target[target["tokens_seen"] >= LAST * target["tokens_seen"].max()]
     options = {"by": "family", "inputs": INPUTS, "run": "model"}
     unpooled = sj.fit_groups(sj.laws.chinchilla, few, **options)
-    borrowed = sj.fit_groups(sj.laws.chinchilla, few, fixed=BORROWED, objective=sj.SquaredError(on="raw"), **options)
+    borrowed = sj.fit_groups(
+        sj.laws.chinchilla, few, fixed=BORROWED, objective=sj.SquaredError(on="raw"), **options
+    )
     errors, inside = {"unpooled": {}, "borrowed A, alpha": {}, "pooled": {}}, {}
     for f, test in tests.items():
         for name, fits in (("unpooled", unpooled), ("borrowed A, alpha", borrowed)):
@@ -67,13 +73,22 @@ def main() -> None:
             loss = tests[f]["loss"].to_numpy()
             errors["pooled"][f] = np.mean(np.abs(band["prediction"] / loss - 1))
             inside[f] = np.mean((band["lower"] <= loss) & (loss <= band["upper"]))
-    found = pd.DataFrame(errors).assign(covered=pd.Series(inside), rows=pd.Series({f: len(t) for f, t in tests.items()}))
+    found = pd.DataFrame(errors).assign(
+        covered=pd.Series(inside), rows=pd.Series({f: len(t) for f, t in tests.items()})
+    )
     macro = found.mean()
-    loses = [f for f in found.index if found.loc[f, "pooled"] > found.loc[f, ["unpooled", "borrowed A, alpha"]].min()]
+    loses = [
+        f
+        for f in found.index
+        if found.loc[f, "pooled"] > found.loc[f, ["unpooled", "borrowed A, alpha"]].min()
+    ]
     text = (
-        f"{found.to_string(float_format=lambda x: f'{x:.4f}')}\n\nmacro average: pooled {macro['pooled']:.4f}, unpooled "
-        f"{macro['unpooled']:.4f}, borrowed {macro['borrowed A, alpha']:.4f}; coverage of the 90 % predictive interval "
-        f"{macro['covered']:.1%} (mean over families)\nfamilies where pooling loses to the better of the two: {', '.join(loses) or 'none'}"
+        f"{found.to_string(float_format=lambda x: f'{x:.4f}')}\n\nmacro average: pooled "
+        f"{macro['pooled']:.4f}, unpooled "
+        f"{macro['unpooled']:.4f}, borrowed {macro['borrowed A, alpha']:.4f}; coverage of the 90 % "
+        "predictive interval "
+        f"{macro['covered']:.1%} (mean over families)\nfamilies where pooling loses to the better of the "
+        f"two: {', '.join(loses) or 'none'}"
     )
     print(text)
     save("pooling", text, {"families": found.to_dict("index"), "macro": macro.to_dict(), "loses": loses})

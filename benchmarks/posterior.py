@@ -1,6 +1,8 @@
-"""The posterior of the replication's 240 rows, timed from nothing, beside the bootstrap and the quick approximation.
+"""The posterior of the replication's 240 rows, timed from nothing, beside the bootstrap and the quick
+approximation.
 
-`python -m benchmarks.posterior` needs the shared table of the replication (Besiroglu et al. 2024, arXiv:2404.10102).
+`python -m benchmarks.posterior` needs the shared table of the replication (Besiroglu et al. 2024,
+arXiv:2404.10102).
 """
 
 from __future__ import annotations
@@ -38,12 +40,27 @@ def main() -> None:
         error = (quick.conf_int()["estimate"] - table["estimate"]) / table["se"]
         widths = (quick.conf_int()["se"] / table["se"]).rename("laplace sd / nuts sd")
         table = table.assign(fit=fit.numbers, off_in_sd=off, laplace_off_in_sd=error).join(widths)
-        shares = pd.concat({"posterior": post.derive(_share), "laplace": quick.derive(_share), "bootstrap": boot.derive(_share)})
-        text += [post.summary(), f"{seconds:.1f} s from nothing, compilation included", table.to_string(), shares.to_string(), ""]
+        shares = pd.concat(
+            {
+                "posterior": post.derive(_share),
+                "laplace": quick.derive(_share),
+                "bootstrap": boot.derive(_share),
+            }
+        )
+        text += [
+            post.summary(),
+            f"{seconds:.1f} s from nothing, compilation included",
+            table.to_string(),
+            shares.to_string(),
+            "",
+        ]
         record[observation] = {
-            "seconds": seconds, "divergences": post.n_divergent, "diagnostics": post.diagnostics.to_dict(), "table": table.to_dict(),
+            "seconds": seconds,
+            "divergences": post.n_divergent,
+            "diagnostics": post.diagnostics.to_dict(),
+            "table": table.to_dict(),
             "a": {name: shares.loc[name].iloc[0].to_dict() for name in ("posterior", "laplace", "bootstrap")},
-        }  # fmt: skip
+        }
         print("\n".join(text[-5:]), flush=True)
     save("posterior", "\n\n".join(text), record)
 

@@ -1,6 +1,8 @@
-"""Every law of the catalogue, sampled from its default priors on data simulated from it: divergences and agreement of chains.
+"""Every law of the catalogue, sampled from its default priors on data simulated from it: divergences and
+agreement of chains.
 
-`python -m benchmarks.posterior_catalogue [law ...]`; the tables are those of `benchmarks.recovery`, one per law.
+`python -m benchmarks.posterior_catalogue [law ...]`; the tables are those of `benchmarks.recovery`, one per
+law.
 """
 
 from __future__ import annotations
@@ -26,16 +28,24 @@ def main(names: list[str]) -> None:
         post = fit.posterior(observation="lognormal", warmup=500, draws=500)
         found = post.conf_int(0.99)
         truth = case.law.flatten(case.truth)
-        rows.append({
-            "law": name, "free": case.free, "divergences": post.n_divergent, "largest R-hat": round(post.diagnostics["r_hat"].max(), 3),
-            "fewest draws' worth": round(post.diagnostics["ess_bulk"].min()), "of": str(post.diagnostics["ess_bulk"].idxmin()),
-            "truths in 99 %": f"{int(((found['lower'] <= truth) & (truth <= found['upper'])).sum()) - len(case.fixed)}/{case.free}",
-            "seconds": round(time.perf_counter() - began, 1),
-        })  # fmt: skip
+        rows.append(
+            {
+                "law": name,
+                "free": case.free,
+                "divergences": post.n_divergent,
+                "largest R-hat": round(post.diagnostics["r_hat"].max(), 3),
+                "fewest draws' worth": round(post.diagnostics["ess_bulk"].min()),
+                "of": str(post.diagnostics["ess_bulk"].idxmin()),
+                "truths in 99 %": f"{int(((found['lower'] <= truth) & (truth <= found['upper'])).sum()) - len(case.fixed)}/{case.free}",
+                "seconds": round(time.perf_counter() - began, 1),
+            }
+        )
         print(rows[-1], flush=True)
         jax.clear_caches()
     if not names:
-        heading = "one simulated table per law (1 % noise), default priors, 4 chains of 500 draws after 500\n\n"
+        heading = (
+            "one simulated table per law (1 % noise), default priors, 4 chains of 500 draws after 500\n\n"
+        )
         save("posterior_catalogue", heading + pd.DataFrame(rows).to_string(index=False), rows)
 
 

@@ -1,4 +1,5 @@
-"""How a benchmark says what it measured: the machine in words, peak memory, and a record under benchmarks/results/."""
+"""How a benchmark says what it measured: the machine in words, peak memory, and a record under
+benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -37,4 +38,6 @@ def save(name: str, text: str, record: Any) -> None:
     """Writes the printed table and its numbers."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.txt").write_text(text.rstrip() + "\n")
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), "results": record}, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps({"machine": machine(), "results": record}, indent=1) + "\n"
+    )

@@ -1,9 +1,11 @@
-"""Simulation-based calibration: parameters drawn from the priors, data from them, and their ranks among posterior draws.
+"""Simulation-based calibration: parameters drawn from the priors, data from them, and their ranks among
+posterior draws.
 
-`python -m benchmarks.sbc` runs the default models, flat and pooled, 208 simulations each. Data sets of equal shape share one NUTS
-program, a few at a time: all of them at once would wait for the longest trajectory of any. Ranks must be uniform (Talts et al.
-2018, arXiv:1804.06788); the bands are simultaneous over the ECDF (Säilynoja et al. 2022, arXiv:2103.10522), and over a model's
-parameters by Bonferroni.
+`python -m benchmarks.sbc` runs the default models, flat and pooled, 208 simulations each. Data sets of equal
+shape share one NUTS
+program, a few at a time: all of them at once would wait for the longest trajectory of any. Ranks must be
+uniform (Talts et al. 2018, arXiv:1804.06788); the bands are simultaneous over the ECDF (Säilynoja et al.
+2022, arXiv:2103.10522), and over a model's parameters by Bonferroni.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def template(groups: int) -> sj.FitGroups:
     N, D = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e10, 5), np.geomspace(1e9, 1e12, 5)))
     truth = {"E": 1.8, "A": 400.0, "B": 800.0, "alpha": 0.34, "beta": 0.3}
     one = pd.DataFrame({"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, **truth)})
-    return sj.fit_groups(sj.laws.chinchilla, pd.concat([one.assign(family=g) for g in range(groups)]), by="family", starts=4)
+    return sj.fit_groups(
+        sj.laws.chinchilla, pd.concat([one.assign(family=g) for g in range(groups)]), by="family", starts=4
+    )
 
 
 def simulated(design: Design, table: Table, key: Any) -> tuple[dict[str, Any], Any]:
@@ -50,7 +54,9 @@ def ranks_of(name: str) -> tuple[pd.DataFrame, float, float]:
     with jax.enable_x64(True):
         design, table, *_ = build(list(fits.values()), pool=["alpha", "beta"] if MODELS[name] > 1 else [])
         found = programs(design, WARMUP, 0.9)
-        over = table._replace(**dict.fromkeys(("inputs", "weight", "se", "group", "held", "priors")), target=0)
+        over = table._replace(
+            **dict.fromkeys(("inputs", "weight", "se", "group", "held", "priors")), target=0
+        )
         keys = jax.random.split(jax.random.key(0), (3, SIMULATIONS))
         truth, targets = jax.jit(jax.vmap(lambda key: simulated(design, table, key)))(keys[0])
         tables = table._replace(target=targets)
@@ -82,13 +88,18 @@ def ranks_of(name: str) -> tuple[pd.DataFrame, float, float]:
     below = {}
     for site, values in sites.items():
         if site != OFFSET:
-            counts = (np.asarray(values) < np.asarray(truth[site])[:, None]).sum(axis=1).reshape(SIMULATIONS, -1)
-            below |= {site if counts.shape[1] == 1 else f"{site}[{i}]": counts[:, i] for i in range(counts.shape[1])}
+            counts = (
+                (np.asarray(values) < np.asarray(truth[site])[:, None]).sum(axis=1).reshape(SIMULATIONS, -1)
+            )
+            below |= {
+                site if counts.shape[1] == 1 else f"{site}[{i}]": counts[:, i] for i in range(counts.shape[1])
+            }
     return pd.DataFrame(below), float(np.mean(diverging)), time.perf_counter() - began
 
 
 def distance(ranks: np.ndarray) -> np.ndarray:
-    """Per row of ranks (rows, simulations): the smallest two-sided binomial tail probability along the ECDF."""
+    """Per row of ranks (rows, simulations): the smallest two-sided binomial tail probability along the
+    ECDF."""
     from scipy.stats import binom
 
     z = np.arange(1, KEPT + 1)
@@ -104,15 +115,23 @@ def main(names: list[str]) -> None:
         ranks, diverged, seconds = ranks_of(name)
         found = distance(ranks.to_numpy().T)
         p = np.array([(1 + (null <= d).sum()) / (1 + len(null)) for d in found])
-        table = pd.DataFrame({"mean rank": ranks.mean() / KEPT, "p of the ECDF": p, "inside 95 % band": p > 0.05}, index=ranks.columns)
+        table = pd.DataFrame(
+            {"mean rank": ranks.mean() / KEPT, "p of the ECDF": p, "inside 95 % band": p > 0.05},
+            index=ranks.columns,
+        )
         together = p.min() * len(p)
         heading = (
-            f"{name}: {SIMULATIONS} simulations, {len(p)} quantities; {(p > 0.05).sum()} inside their own 95 % band, smallest p "
+            f"{name}: {SIMULATIONS} simulations, {len(p)} quantities; {(p > 0.05).sum()} inside their own "
+            "95 % band, smallest p "
             f"{p.min():.3g} (times {len(p)} quantities: {together:.2g}; above 0.05 is uniform for all); "
             f"{diverged:.2%} of draws diverged; {seconds:.0f} s\n\n"
         )
         print(heading + table.to_string(), flush=True)
-        save(f"sbc_{name}", heading + table.to_string(), {"table": table.to_dict(), "ranks": ranks.to_dict("list"), "diverged": diverged})
+        save(
+            f"sbc_{name}",
+            heading + table.to_string(),
+            {"table": table.to_dict(), "ranks": ranks.to_dict("list"), "diverged": diverged},
+        )
         picture(name, ranks)
 
 
@@ -129,12 +148,24 @@ def picture(name: str, ranks: pd.DataFrame) -> None:
     from scipy.stats import binom
 
     p = z / (KEPT + 1)
-    low, high = binom.ppf(level, SIMULATIONS, p) / SIMULATIONS - p, binom.isf(level, SIMULATIONS, p) / SIMULATIONS - p
+    low, high = (
+        binom.ppf(level, SIMULATIONS, p) / SIMULATIONS - p,
+        binom.isf(level, SIMULATIONS, p) / SIMULATIONS - p,
+    )
     figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
     ax.fill_between(p, low, high, color="0.85", label="95 % band, simultaneous over the line")
     for column in ranks:
-        ax.plot(p, (ranks[column].to_numpy()[:, None] < z).mean(axis=0) - p, lw=0.8, label=column if len(ranks.columns) < 10 else None)
-    ax.set(xlabel="rank of the truth among posterior draws", ylabel="ECDF minus uniform", title=f"calibration of the {name} model")
+        ax.plot(
+            p,
+            (ranks[column].to_numpy()[:, None] < z).mean(axis=0) - p,
+            lw=0.8,
+            label=column if len(ranks.columns) < 10 else None,
+        )
+    ax.set(
+        xlabel="rank of the truth among posterior draws",
+        ylabel="ECDF minus uniform",
+        title=f"calibration of the {name} model",
+    )
     ax.legend(fontsize=7, frameon=False, ncols=2)
     figure.savefig(RESULTS / f"sbc_{name}.svg", metadata={"Date": None})
 

@@ -2,10 +2,11 @@
 
     python -m benchmarks.throughput [--sizes 1000 10000 100000] [--kill 5] [--save]
 
-Each group is a power law with floor of its own constants, seen in 4 to 20 runs with 1 % noise, and fitted from 32 starts by
-`sj.study`. Every size runs in a process of its own that has fitted one small study before, so that compiling is not timed and
-peak memory is that size's. With --kill, the largest study is begun again, killed (SIGKILL) at random moments and resumed; the
-table it ends in must be the uninterrupted one's, byte for byte.
+Each group is a power law with floor of its own constants, seen in 4 to 20 runs with 1 % noise, and fitted
+from 32 starts by `sj.study`. Every size runs in a process of its own that has fitted one small study before,
+so that compiling is not timed and peak memory is that size's. With --kill, the largest study is begun again,
+killed (SIGKILL) at random moments and resumed; the table it ends in must be the uninterrupted one's, byte for
+byte.
 """
 
 from __future__ import annotations
@@ -36,18 +37,25 @@ def simulate(groups: int, seed: int = 0) -> pd.DataFrame:
     """Ragged tables told apart by `group`."""
     rng = np.random.default_rng(seed)
     group = np.repeat(np.arange(groups), rng.integers(4, 21, groups))
-    E, A, alpha = rng.uniform(1.4, 2.2, groups), np.exp(rng.normal(6, 0.3, groups)), rng.normal(0.35, 0.03, groups)
+    E, A, alpha = (
+        rng.uniform(1.4, 2.2, groups),
+        np.exp(rng.normal(6, 0.3, groups)),
+        rng.normal(0.35, 0.03, groups),
+    )
     x = np.exp(rng.uniform(np.log(1e6), np.log(1e10), len(group)))
     mean = sj.laws.power_law_floor(x, E=E[group], A=A[group], alpha=alpha[group])
     return pd.DataFrame({"group": group, "x": x, "loss": mean * np.exp(rng.normal(0, 0.01, len(group)))})
 
 
 def study(groups: int, folder: Path) -> pd.DataFrame:
-    return sj.study(sj.laws.power_law_floor, simulate(groups), by="group", folder=folder, chunk=CHUNK, starts=STARTS)
+    return sj.study(
+        sj.laws.power_law_floor, simulate(groups), by="group", folder=folder, chunk=CHUNK, starts=STARTS
+    )
 
 
 def run(groups: int, folder: Path) -> dict[str, Any]:
-    """One size in this process, timed; a folder that is there is being resumed, which needs no warm programs."""
+    """One size in this process, timed; a folder that is there is being resumed, which needs no warm
+    programs."""
     if not folder.exists():
         with tempfile.TemporaryDirectory() as warm:
             study(min(groups, CHUNK), Path(warm))
@@ -55,10 +63,15 @@ def run(groups: int, folder: Path) -> dict[str, Any]:
     laws = study(groups, folder)
     seconds, processor = time.perf_counter() - begun, time.process_time() - busy
     return {
-        "laws": groups, "seconds": seconds, "processor seconds": processor, "laws per second": groups / seconds,
-        "peak_mb": peak_megabytes(), "converged": int((laws["status"] == "converged").sum()),
-        "underdetermined": int((laws["status"] == "underdetermined").sum()), "digest": digest(laws, folder),
-    }  # fmt: skip
+        "laws": groups,
+        "seconds": seconds,
+        "processor seconds": processor,
+        "laws per second": groups / seconds,
+        "peak_mb": peak_megabytes(),
+        "converged": int((laws["status"] == "converged").sum()),
+        "underdetermined": int((laws["status"] == "underdetermined").sum()),
+        "digest": digest(laws, folder),
+    }
 
 
 def digest(laws: pd.DataFrame, folder: Path) -> str:
@@ -71,7 +84,9 @@ def digest(laws: pd.DataFrame, folder: Path) -> str:
 
 def started(groups: int, folder: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "benchmarks.throughput", "--one", str(groups), str(folder)]
-    once = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "programs")}  # every process would compile for half a minute
+    once = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "programs")
+    }  # every process would compile for half a minute
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | once)
 
 
@@ -83,11 +98,14 @@ def ended(process: subprocess.Popen) -> dict[str, Any]:
 
 
 def killed(groups: int, folder: Path, times: int, whole: dict[str, Any]) -> list[dict[str, Any]]:
-    """Kills the study at `times` random moments of its way, and lets it end: what was on disk before and after each kill."""
+    """Kills the study at `times` random moments of its way, and lets it end: what was on disk before and
+    after each kill."""
     rng = np.random.default_rng(1)
     parts = -(-groups // CHUNK)
     moments = np.sort(rng.uniform(0, parts, times))
-    rests = rng.uniform(0, whole["seconds"] / parts, times)  # killed so long after a chunk was finished: anywhere within the next
+    rests = rng.uniform(
+        0, whole["seconds"] / parts, times
+    )  # killed so long after a chunk was finished: anywhere within the next
     found = []
     for moment, rest in zip(moments, rests, strict=True):
         process = started(groups, folder)
@@ -98,14 +116,20 @@ def killed(groups: int, folder: Path, times: int, whole: dict[str, Any]) -> list
         process.send_signal(signal.SIGKILL)
         process.wait()
         kept = {part.name: part.read_bytes() for part in folder.glob("part-*.parquet")}
-        found.append({"chunks": len(kept), "lost": sum(kept.get(name) != content for name, content in reported.items())})
+        found.append(
+            {
+                "chunks": len(kept),
+                "lost": sum(kept.get(name) != content for name, content in reported.items()),
+            }
+        )
     return found
 
 
 def report(sizes: list[dict[str, Any]], kills: dict[str, Any] | None) -> str:
     device = machine()
     lines = [
-        f"{STARTS} starts each, 4 to 20 rows, chunks of {CHUNK:,}; {device['device']}, {device['cores']} cores, "
+        f"{STARTS} starts each, 4 to 20 rows, chunks of {CHUNK:,}; {device['device']}, {device['cores']} "
+        "cores, "
         f"Python {device['python']}, jax {device['jax']}, {device['date']}",
         pd.DataFrame(sizes).drop(columns="digest").round(1).to_string(index=False),
     ]
@@ -113,7 +137,8 @@ def report(sizes: list[dict[str, Any]], kills: dict[str, Any] | None) -> str:
         at = ", ".join(str(k["chunks"]) for k in kills["kills"])
         lost = sum(k["lost"] for k in kills["kills"])
         lines.append(
-            f"{kills['laws']:,} laws killed with {at} of {kills['of']} chunks on disk and resumed: {lost} chunks lost, "
+            f"{kills['laws']:,} laws killed with {at} of {kills['of']} chunks on disk and resumed: {lost} "
+            "chunks lost, "
             f"final table {'byte-identical' if kills['identical'] else 'DIFFERENT'}"
         )
     return "\n".join(lines)
@@ -122,8 +147,12 @@ def report(sizes: list[dict[str, Any]], kills: dict[str, Any] | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="*", type=int, default=[1000, 10_000, 100_000])
-    parser.add_argument("--kill", type=int, default=0, help="how often the largest study is killed and resumed")
-    parser.add_argument("--one", nargs=2, metavar=("GROUPS", "FOLDER"), help="one size in this process, its record as JSON")
+    parser.add_argument(
+        "--kill", type=int, default=0, help="how often the largest study is killed and resumed"
+    )
+    parser.add_argument(
+        "--one", nargs=2, metavar=("GROUPS", "FOLDER"), help="one size in this process, its record as JSON"
+    )
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     if options.one:
@@ -138,7 +167,12 @@ def main() -> None:
             met = killed(largest["laws"], folder, options.kill, largest)
             again = ended(started(largest["laws"], folder))
             identical = again["digest"] == largest["digest"]
-            kills = {"laws": largest["laws"], "of": -(-largest["laws"] // CHUNK), "kills": met, "identical": identical}
+            kills = {
+                "laws": largest["laws"],
+                "of": -(-largest["laws"] // CHUNK),
+                "kills": met,
+                "identical": identical,
+            }
     print(report(sizes, kills))
     if options.save:
         save("throughput", report(sizes, kills), {"sizes": sizes, "kills": kills})

@@ -1,4 +1,5 @@
-"""The gallery: one page per law, made from the law itself when the docs are built (`python docs/make_gallery.py FOLDER`)."""
+"""The gallery: one page per law, made from the law itself when the docs are built
+(`python docs/make_gallery.py FOLDER`)."""
 
 from __future__ import annotations
 
@@ -17,24 +18,59 @@ import matplotlib.pyplot as plt
 import scaling_jax as sj
 
 LINES = {
-    "One input": ["power_law", "power_law_floor", "compute_frontier", "compute_only", "kaplan_compute", "kaplan_min_compute"],
-    "Kaplan et al. and Su et al.": [
-        "kaplan", "kaplan_size", "kaplan_data", "kaplan_steps", "kaplan_critical_batch", "trajectory",
+    "One input": [
+        "power_law",
+        "power_law_floor",
+        "compute_frontier",
+        "compute_only",
+        "kaplan_compute",
+        "kaplan_min_compute",
     ],
-    "Size and data": ["chinchilla", "chinchilla_tied", "chinchilla_gamma", "multiplicative", "nonembedding", "bracket", "dynamical"],
+    "Kaplan et al. and Su et al.": [
+        "kaplan",
+        "kaplan_size",
+        "kaplan_data",
+        "kaplan_steps",
+        "kaplan_critical_batch",
+        "trajectory",
+    ],
+    "Size and data": [
+        "chinchilla",
+        "chinchilla_tied",
+        "chinchilla_gamma",
+        "multiplicative",
+        "nonembedding",
+        "bracket",
+        "dynamical",
+    ],
     "Shape, and any set of resources": ["width_depth", "width_depth_size", "power_sum", "power_product"],
     "Repeated data and precision": [
-        "data_constrained", "data_constrained_geometric", "precision", "precision_ptq", "precision_unified",
+        "data_constrained",
+        "data_constrained_geometric",
+        "precision",
+        "precision_ptq",
+        "precision_unified",
     ],
     "Over-training and downstream": [
-        "overtraining", "error_from_loss", "ladder_loss", "ladder_accuracy", "chance_sigmoid", "capability_sigmoid",
+        "overtraining",
+        "error_from_loss",
+        "ladder_loss",
+        "ladder_accuracy",
+        "chance_sigmoid",
+        "capability_sigmoid",
     ],
     "Fine-tuning and transfer": [
-        "rectified", "finetuning_line", "hernandez_transfer", "hernandez_loss", "zhang_multiplicative", "zhang_additive",
-        "mikami", "barnett",
+        "rectified",
+        "finetuning_line",
+        "hernandez_transfer",
+        "hernandez_loss",
+        "zhang_multiplicative",
+        "zhang_additive",
+        "mikami",
+        "barnett",
     ],
     "Learning curves": ["shifted_power_law", "ceiling_power_law", "bnsl"],
-}  # fmt: skip
+}
 MADE = {
     "power_sum": sj.laws.power_sum("N", "D"),
     "power_product": sj.laws.power_product("N", "D"),
@@ -46,7 +82,9 @@ SWEEP = {
     "M": lambda table: table["tokens"] / table["n_params"],
 }  # fmt: skip
 FITTED = {  # law -> which runs of our sweep it is fitted to
-    "chinchilla": "arm == 'main' and final", "chinchilla_tied": "arm == 'main' and final", "multiplicative": "arm == 'main' and final",
+    "chinchilla": "arm == 'main' and final", "chinchilla_tied": "arm == 'main' and "
+                                                                "final", "multiplicative": "arm == 'main' "
+                                                                                           "and final",
     "kaplan": "arm == 'main' and final", "overtraining": "arm == 'main' and final",
     "data_constrained_geometric": "(arm == 'main' and final) or (arm == 'repeat' and final)",
 }  # fmt: skip
@@ -67,7 +105,8 @@ def constants(name: str) -> tuple[dict[str, float], dict[str, tuple[float, float
 
     case = next(case for case in CASES.values() if case.law == law)
     return case.truth, {
-        key: (float(np.min(v[v > 0])) if np.min(v) >= 0 else float(np.min(v)), float(np.max(v))) for key, v in case.design.items()
+        key: (float(np.min(v[v > 0])) if np.min(v) >= 0 else float(np.min(v)), float(np.max(v)))
+        for key, v in case.design.items()
     }
 
 
@@ -89,7 +128,10 @@ def picture(name: str, path: Path) -> None:
         label = f"{second} = {value:.3g}" if second else None
         y = law(**({first: x} | at | ({second: value} if second else {})), **params)
         ax.plot(x, y, color=plt.get_cmap("viridis")(0.85 * i / CURVES), label=label)
-    ax.set(xlabel=f"{first} [{law.units[first]}]" if first in law.units else first, ylabel=law.units.get("target", law.target))
+    ax.set(
+        xlabel=f"{first} [{law.units[first]}]" if first in law.units else first,
+        ylabel=law.units.get("target", law.target),
+    )
     ax.set_xscale("log" if logs[first] else "linear")
     if second:
         ax.legend(fontsize="small", frameon=False)
@@ -98,15 +140,23 @@ def picture(name: str, path: Path) -> None:
 
 
 def parameters(law: sj.Law) -> str:
-    rows = [("input", name, domain.name, law.units.get(name, "")) for name, domain in law.input_domains.items()]
+    rows = [
+        ("input", name, domain.name, law.units.get(name, "")) for name, domain in law.input_domains.items()
+    ]
     rows += [("parameter", p.name, p.domain.name, law.units.get(p.name, "")) for p in law.parameters]
     rows += [("target", law.target, "", law.units.get("target", ""))]
-    return table(("", "name", "domain", "unit"), [(kind, f"`{name}`", domain, unit) for kind, name, domain, unit in rows])
+    return table(
+        ("", "name", "domain", "unit"),
+        [(kind, f"`{name}`", domain, unit) for kind, name, domain, unit in rows],
+    )
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
 
 
 def known_constants(law: sj.Law) -> str:
@@ -114,7 +164,12 @@ def known_constants(law: sj.Law) -> str:
     if not found:
         return "No printed constants in `sj.published`."
     rows = [
-        (f"`{e.key}`", ", ".join(f"{name} {value:.5g}" for name, value in e.params.items()), e.units["target"], literal(e.remark))
+        (
+            f"`{e.key}`",
+            ", ".join(f"{name} {value:.5g}" for name, value in e.params.items()),
+            e.units["target"],
+            literal(e.remark),
+        )
         for e in found
     ]
     return table(("key", "constants", "target", "remark"), rows)
@@ -134,9 +189,13 @@ def fit_to_our_sweep(name: str, runs: Any, path: Path) -> str:
     sj.plot.curves(fit, ax=ax)
     fig.savefig(path, dpi=110)
     plt.close(fig)
-    shown = ", ".join(f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params" for key in law.inputs)
+    shown = ", ".join(
+        f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params"
+        for key in law.inputs
+    )
     return (
-        f"## On our own sweep\n\nByte-level transformers of 5 thousand to half a million parameters, `tiny_sweep` ({shown}; "
+        "## On our own sweep\n\nByte-level transformers of 5 thousand to half a million parameters, "
+        f"`tiny_sweep` ({shown}; "
         f'`where="{FITTED[name]}"`).\n\n```text\n{fit.summary()}\n```\n\n![fit]({path.name})\n'
     )
 
@@ -153,10 +212,15 @@ def page(name: str, folder: Path, runs: Any) -> None:
     first = (inspect.getdoc(getattr(sj.laws, name)) or "").split("\n\n")[0].replace("\n", " ")
     made = f"Made by `sj.laws.{name}(...)`; shown is `{law!r}`.\n\n" if name in MADE else ""
     parts = [
-        f"# {name}", first, made + f"```{{math}}\n{law.formula}\n```", f"![shape]({name}.png)", parameters(law),
-        f"**Known to go wrong.** {trouble(law, name)}", f"**Source.** {law.cite}",
+        f"# {name}",
+        first,
+        made + f"```{{math}}\n{law.formula}\n```",
+        f"![shape]({name}.png)",
+        parameters(law),
+        f"**Known to go wrong.** {trouble(law, name)}",
+        f"**Source.** {law.cite}",
         f"## Printed constants\n\n{known_constants(law)}",
-    ]  # fmt: skip
+    ]
     if name in FITTED:
         parts.append(fit_to_our_sweep(name, runs, folder / f"{name}_fit.png"))
     (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n")
@@ -167,7 +231,8 @@ def check_complete() -> None:
     laws = {name for name in sj.laws.__all__ if isinstance(getattr(sj.laws, name), sj.Law)} | set(MADE)
     if listed != laws:
         raise ValueError(
-            f"The gallery's LINES lack {sorted(laws - listed)} and have {sorted(listed - laws)} too many: add each law to its line."
+            f"The gallery's LINES lack {sorted(laws - listed)} and have {sorted(listed - laws)} too many: "
+            "add each law to its line."
         )
 
 
@@ -176,7 +241,10 @@ def make(folder: Path) -> None:
     check_complete()
     folder.mkdir(parents=True, exist_ok=True)
     runs = sj.datasets.load("tiny_sweep")
-    index = ["# Gallery of laws", "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md)."]
+    index = [
+        "# Gallery of laws",
+        "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md).",
+    ]
     for line, names in LINES.items():
         index.append(f"## {line}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```")
         for name in names:

@@ -1,6 +1,7 @@
 """scaling_jax: neural scaling laws, fitted in JAX, with a certificate on every optimum.
 
-`import scaling_jax as sj`, then `sj.fit(sj.laws.chinchilla, runs)`. Importing is silent and changes no setting.
+`import scaling_jax as sj`, then `sj.fit(sj.laws.chinchilla, runs)`. Importing is silent and changes no
+setting.
 """
 
 from __future__ import annotations

@@ -31,7 +31,12 @@ app = typer.Typer(
     help="Fit neural scaling laws, with a certificate on every optimum.",
 )
 
-OBJECTIVES = {"huber": sj.Huber, "squared": sj.SquaredError, "absolute": sj.AbsoluteError, "asymmetric": sj.Asymmetric}
+OBJECTIVES = {
+    "huber": sj.Huber,
+    "squared": sj.SquaredError,
+    "absolute": sj.AbsoluteError,
+    "asymmetric": sj.Asymmetric,
+}
 SWEEP = "tiny_sweep"
 SWEEP_INPUTS = {"N": "n_params", "D": "tokens", "C": "flops"}
 SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and final"}
@@ -40,28 +45,50 @@ SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and fin
 @app.command()
 def fit(
     table: Annotated[
-        Path | None, typer.Argument(help=".csv, .tsv, .parquet or .jsonl; without a table, our own sweep of small transformers is fitted.")
+        Path | None,
+        typer.Argument(
+            help=".csv, .tsv, .parquet or .jsonl; without a table, our own sweep of small transformers is "
+            "fitted."
+        ),
     ] = None,
     law: Annotated[
         str,
-        typer.Option(help="A law's name (see 'scaling-jax laws'), 'power_product(lr, N)' for one made to order, or path/to/file.py:name."),
+        typer.Option(
+            help="A law's name (see 'scaling-jax laws'), 'power_product(lr, N)' for one made to order, or "
+            "path/to/file.py:name."
+        ),
     ] = "chinchilla",
-    input: Annotated[list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Column the law predicts.")] = None,
     run: Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")] = None,
     where: Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')] = None,
     by: Annotated[str | None, typer.Option(help="Column of groups, each fitted on its own.")] = None,
     missing: Annotated[str, typer.Option(help="'raise', or 'drop' rows with missing values.")] = "raise",
-    weights: Annotated[str | None, typer.Option(help="Column multiplying each row's term, or 'runs': every run counts the same.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Column multiplying each row's term, or 'runs': every run counts the same."),
+    ] = None,
     target_se: Annotated[str | None, typer.Option(help="Column of known standard errors.")] = None,
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES) + ".")] = "huber",
-    delta: Annotated[float | None, typer.Option(help="Threshold of the Huber loss, 0.001 by default.")] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Threshold of the Huber loss, 0.001 by default.")
+    ] = None,
     on: Annotated[str, typer.Option(help="Residuals on 'log' or 'raw' values.")] = "log",
-    fixed: Annotated[list[str] | None, typer.Option(help="Parameter and value, such as E=1.8; repeat.")] = None,
-    starts: Annotated[str | None, typer.Option(help="'grid' for the law's classical grid, or a number of starts.")] = None,
+    fixed: Annotated[
+        list[str] | None, typer.Option(help="Parameter and value, such as E=1.8; repeat.")
+    ] = None,
+    starts: Annotated[
+        str | None, typer.Option(help="'grid' for the law's classical grid, or a number of starts.")
+    ] = None,
     solver: Annotated[str, typer.Option(help="'lm' or 'lbfgs'.")] = "lm",
-    screen: Annotated[bool, typer.Option(help="Drop hopeless starts early, or run every start to its end.")] = True,
-    dataset: Annotated[str | None, typer.Option(help="A data set by name (see 'scaling-jax datasets').")] = None,
+    screen: Annotated[
+        bool, typer.Option(help="Drop hopeless starts early, or run every start to its end.")
+    ] = True,
+    dataset: Annotated[
+        str | None, typer.Option(help="A data set by name (see 'scaling-jax datasets').")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the fit to this file.")] = None,
 ) -> None:
     """Fit a law to a table of runs and print its summary."""
@@ -81,7 +108,10 @@ def fit(
             columns = {name: value or SWEEP_COLUMNS[name] for name, value in columns.items()}
         if lost := [name for name in chosen.inputs if name not in inputs and name not in frame.columns]:
             wanted = " ".join(f"--input {name}=COLUMN" for name in lost)
-            raise ValueError(f"Say which columns law '{chosen.name}' takes: {wanted}; the table has {', '.join(map(str, frame.columns))}.")
+            raise ValueError(
+                f"Say which columns law '{chosen.name}' takes: {wanted}; the table has "
+                f"{', '.join(map(str, frame.columns))}."
+            )
         options: dict[str, Any] = {
             **columns,
             "inputs": inputs,
@@ -94,7 +124,9 @@ def fit(
             "solver": solver,
             "screen": screen,
         }
-        result = sj.fit(chosen, frame, **options) if by is None else sj.fit_groups(chosen, frame, by=by, **options)
+        result = (
+            sj.fit(chosen, frame, **options) if by is None else sj.fit_groups(chosen, frame, by=by, **options)
+        )
         typer.echo(result.summary())
         if json is not None and isinstance(result, sj.FitResult):
             json.write_text(result.to_json())
@@ -104,14 +136,19 @@ def fit(
 def predict(
     saved: Annotated[Path, typer.Argument(help="A fit written by 'scaling-jax fit --json'.")],
     at: Annotated[list[str], typer.Option(help="Input and value, such as N=7e9; repeat for every input.")],
-    law: Annotated[str | None, typer.Option(help="path/to/file.py:name, where the fit used your own law.")] = None,
+    law: Annotated[
+        str | None, typer.Option(help="path/to/file.py:name, where the fit used your own law.")
+    ] = None,
 ) -> None:
     """Predict from a saved fit."""
     with _mistakes_in_one_sentence():
         result = _saved_fit(saved, _law(law) if law else None)
         point = _pairs(at, float)
         if set(point) != set(result.law.inputs):
-            raise ValueError(f"Law '{result.law.name}' takes {' '.join(f'--at {name}=VALUE' for name in result.law.inputs)}.")
+            raise ValueError(
+                f"Law '{result.law.name}' takes "
+                f"{' '.join(f'--at {name}=VALUE' for name in result.law.inputs)}."
+            )
         value = float(result.predict({name: np.array([number]) for name, number in point.items()})[0])
     if not result.converged:
         typer.echo(f"This fit is {result.status}: {' '.join(result.warnings[:1])}", err=True)
@@ -172,7 +209,10 @@ def _law(name: str) -> sj.Law:
         words = [word.strip() for word in arguments.split(",")]
         return found(*(int(word) if word.isdigit() else word for word in words if word))
     if found is not None and not isinstance(found, sj.Law):
-        raise ValueError(f"'{base}' is made to order: say with what, such as '{base}(...)'; see its page in the documentation.")
+        raise ValueError(
+            f"'{base}' is made to order: say with what, such as '{base}(...)'; see its page in the "
+            "documentation."
+        )
     if found is None:
         raise ValueError(f"There is no law '{name}': see 'scaling-jax laws', or give path/to/file.py:name.")
     return found
@@ -191,7 +231,13 @@ def _module(path: Path) -> Any:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".gz": pd.read_csv, ".tsv": _read_tabs, ".parquet": _read_parquet, ".jsonl": _read_json_lines}
+    readers = {
+        ".csv": pd.read_csv,
+        ".gz": pd.read_csv,
+        ".tsv": _read_tabs,
+        ".parquet": _read_parquet,
+        ".jsonl": _read_json_lines,
+    }
     if path.suffix not in readers:
         raise ValueError(f"{path} is none of {', '.join(readers)}: convert it first.")
     if not path.is_file():
@@ -259,7 +305,9 @@ def _readable(latex: str) -> str:
 
 def _greek(word: str) -> str:
     try:
-        return unicodedata.lookup(f"GREEK {'CAPITAL' if word[0].isupper() else 'SMALL'} LETTER {word.upper()}")
+        return unicodedata.lookup(
+            f"GREEK {'CAPITAL' if word[0].isupper() else 'SMALL'} LETTER {word.upper()}"
+        )
     except KeyError:
         return word
 

@@ -14,12 +14,15 @@ SHARED = Path(__file__).parents[1] / "../shared/data"
 
 
 MEMORY_MAPS = Path("/proc/self/maps")
-MOST_MAPS = 30_000  # Linux kills a process at 65,530, and one module adds up to 19,000 (the catalogue, JAX 0.12)
+MOST_MAPS = (
+    30_000  # Linux kills a process at 65,530, and one module adds up to 19,000 (the catalogue, JAX 0.12)
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_programs_are_let_go() -> Iterator[None]:
-    """XLA maps memory for every program and keeps it: the whole suite in one process would reach the system's limit."""
+    """XLA maps memory for every program and keeps it: the whole suite in one process would reach the system's
+    limit."""
     yield
     if MEMORY_MAPS.exists() and MEMORY_MAPS.read_text().count("\n") > MOST_MAPS:
         jax.clear_caches()

@@ -1,7 +1,8 @@
-"""The published optimum of the Chinchilla replication, to the digits it can be known to (Besiroglu et al. 2024).
+"""The published optimum of the Chinchilla replication, to the digits it can be known to (Besiroglu et al.
+2024).
 
-Reference objectives are converged optima of the sum of Huber losses on log residuals; parameters beside them are determined
-only to about the square root of that precision, which is where their tolerances come from.
+Reference objectives are converged optima of the sum of Huber losses on log residuals; parameters beside them
+are determined only to about the square root of that precision, which is where their tolerances come from.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def test_t2_the_optimum_on_245_runs(replication: pd.DataFrame) -> None:
     assert set(range(4)) <= set(fit.certificate.outliers), "rows 0 to 3 are the digitisation's outliers"
 
 
-@pytest.mark.parametrize(("delta", "objective"), [(1e-2, 4.69622488e-3), (1e-1, 5.73094350e-3), (1e-4, 1.11778748e-4)])
+@pytest.mark.parametrize(
+    ("delta", "objective"), [(1e-2, 4.69622488e-3), (1e-1, 5.73094350e-3), (1e-4, 1.11778748e-4)]
+)
 def test_t3_other_thresholds(runs240: pd.DataFrame, delta: float, objective: float) -> None:
     fit = sj.fit(sj.laws.chinchilla, runs240, objective=sj.Huber(delta), **COLUMNS)
     assert fit.objective_value <= objective * (1 + 1e-6)
@@ -45,7 +48,9 @@ def test_t3_other_thresholds(runs240: pd.DataFrame, delta: float, objective: flo
 
 
 @pytest.mark.parametrize("factor", [1 / 240, 1e-6, 1e6])
-def test_t4_mean_sum_and_weights_give_the_same_parameters(runs240: pd.DataFrame, fit240: sj.FitResult, factor: float) -> None:
+def test_t4_mean_sum_and_weights_give_the_same_parameters(
+    runs240: pd.DataFrame, fit240: sj.FitResult, factor: float
+) -> None:
     scaled = sj.fit(sj.laws.chinchilla, runs240, weights=np.full(240, factor), **COLUMNS)
     np.testing.assert_allclose(scaled.numbers, fit240.numbers, rtol=1e-5)
     assert scaled.objective_value == pytest.approx(factor * fit240.objective_value, rel=1e-8)
@@ -54,18 +59,28 @@ def test_t4_mean_sum_and_weights_give_the_same_parameters(runs240: pd.DataFrame,
 
 @pytest.mark.parametrize("objective", [sj.AbsoluteError(), sj.Huber(1e-6)], ids=["absolute", "tiny delta"])
 def test_t5_absolute_deviations_give_the_published_values(runs240: pd.DataFrame, objective: sj.Huber) -> None:
-    """The published 482.01 / 2085.43 minimise absolute deviations, not the Huber objective the paper describes."""
+    """The published 482.01 / 2085.43 minimise absolute deviations, not the Huber objective the paper
+    describes."""
     fit = sj.fit(sj.laws.chinchilla, runs240, objective=objective, **COLUMNS)
     assert np.abs(fit.residuals).sum() <= 1.12951
-    assert fit.params["A"] == pytest.approx(482.01, rel=2e-3) and fit.params["B"] == pytest.approx(2085.43, rel=2e-3)
-    assert fit.params["alpha"] == pytest.approx(0.3478, abs=2e-4) and fit.params["beta"] == pytest.approx(0.3658, abs=2e-4)
+    assert fit.params["A"] == pytest.approx(482.01, rel=2e-3) and fit.params["B"] == pytest.approx(
+        2085.43, rel=2e-3
+    )
+    assert fit.params["alpha"] == pytest.approx(0.3478, abs=2e-4) and fit.params["beta"] == pytest.approx(
+        0.3658, abs=2e-4
+    )
 
 
 @pytest.mark.parametrize(("solver", "share"), [("lm", 0.90), ("lbfgs", 0.44)])
 def test_t12_most_classical_starts_reach_it(runs240: pd.DataFrame, solver: str, share: float) -> None:
-    """A tenth of Hoffmann's 4,500 starts, each to its own end: SciPy's tight L-BFGS-B brings 44 % home, defaults 8 %."""
+    """A tenth of Hoffmann's 4,500 starts, each to its own end: SciPy's tight L-BFGS-B brings 44 % home,
+    defaults 8 %."""
     grid = sj.laws.chinchilla.grid
-    tenth = np.array(np.meshgrid(*(grid[n] for n in sj.laws.chinchilla.labels), indexing="ij")).reshape(5, -1).T[3::10]
+    tenth = (
+        np.array(np.meshgrid(*(grid[n] for n in sj.laws.chinchilla.labels), indexing="ij"))
+        .reshape(5, -1)
+        .T[3::10]
+    )
     fit = sj.fit(sj.laws.chinchilla, runs240, solver=solver, starts=tenth, screen=False, **COLUMNS)
     assert fit.objective_value == pytest.approx(BEST, rel=1e-9)
     assert fit.certificate.n_finished >= 445

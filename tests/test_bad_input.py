@@ -28,7 +28,10 @@ def with_(**columns):
 
 
 TABLES = {
-    "not a table": ([1, 2, 3], "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not list."),
+    "not a table": (
+        [1, 2, 3],
+        "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not list.",
+    ),
     "a path": (
         "runs.csv",
         "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not str: "
@@ -45,7 +48,8 @@ TABLES = {
     ),
     "an input's column is absent": (
         TABLE.drop(columns="N"),
-        "Law 'chinchilla' needs the input N, and the table has no such column: say inputs={'N': column} with one of D, loss, family.",
+        "Law 'chinchilla' needs the input N, and the table has no such column: say inputs={'N': column} "
+        "with one of D, loss, family.",
     ),
     "the target's column is absent": (
         TABLE.drop(columns="loss"),
@@ -57,18 +61,27 @@ TABLES = {
     ),
     "lists in cells": (
         with_(N=[[1, 2]] * 6),
-        "Column 'N' holds text in rows 0, 1, 2, 3, 4 and 1 more, for example [1, 2]: write plain numbers (1e9, not 1B or 1,000).",
+        "Column 'N' holds text in rows 0, 1, 2, 3, 4 and 1 more, for example [1, 2]: write plain numbers "
+        "(1e9, not 1B or 1,000).",
     ),
-    "true and false": (with_(N=True), "Column 'N' holds true/false values, not numbers: convert it, for example with .astype(float)."),
-    "dates": (with_(N=pd.date_range("2020", periods=6)), "Column 'N' holds dates, not numbers: convert it to a number first."),
+    "true and false": (
+        with_(N=True),
+        "Column 'N' holds true/false values, not numbers: convert it, for example with .astype(float).",
+    ),
+    "dates": (
+        with_(N=pd.date_range("2020", periods=6)),
+        "Column 'N' holds dates, not numbers: convert it to a number first.",
+    ),
     "complex numbers": (with_(N=1.0 + 1.0j), "Column 'N' holds complex numbers: give real ones."),
     "missing and infinite": (
         with_(loss=[4, np.nan, 3, 2, 3, np.inf]),
-        "Column 'loss' (target) is missing or not finite in rows 1, 5: fix the values, or pass missing='drop' to leave those rows out.",
+        "Column 'loss' (target) is missing or not finite in rows 1, 5: fix the values, or pass "
+        "missing='drop' to leave those rows out.",
     ),
     "an input outside its domain": (
         with_(N=[0, 1e7, -1, 1e9, 1e6, 1e7]),
-        "Column 'N' must be positive for law 'chinchilla', and is 0 in rows 0, 2: remove them with where=, or correct them.",
+        "Column 'N' must be positive for law 'chinchilla', and is 0 in rows 0, 2: remove them with where=, "
+        "or correct them.",
     ),
     "a loss without logarithm": (
         with_(loss=[4, -1, 3, 2, 3, 1.0]),
@@ -85,8 +98,14 @@ def test_tables(name: str) -> None:
 
 
 ARGUMENTS = {
-    "another target": ({"target": "val"}, "There is no column 'val' for the target: the table has N, D, loss, family."),
-    "an unknown input": ({"inputs": {"M": "N"}}, "inputs names ['M'], but law 'chinchilla' has the inputs ['N', 'D']."),
+    "another target": (
+        {"target": "val"},
+        "There is no column 'val' for the target: the table has N, D, loss, family.",
+    ),
+    "an unknown input": (
+        {"inputs": {"M": "N"}},
+        "inputs names ['M'], but law 'chinchilla' has the inputs ['N', 'D'].",
+    ),
     "an input from nowhere": (
         {"inputs": {"N": "params"}},
         "There is no column 'params' for input 'N': the table has N, D, loss, family.",
@@ -99,7 +118,10 @@ ARGUMENTS = {
         {"inputs": {"N": lambda t: [1, 2]}},
         f"inputs= for input 'N' has shape (2,), the table has 6 rows: {SIX}",
     ),
-    "a matrix": ({"inputs": {"N": np.ones((6, 2))}}, f"inputs= for input 'N' has shape (6, 2), the table has 6 rows: {SIX}"),
+    "a matrix": (
+        {"inputs": {"N": np.ones((6, 2))}},
+        f"inputs= for input 'N' has shape (6, 2), the table has 6 rows: {SIX}",
+    ),
     "weights of wrong length": ({"weights": [1, 2]}, f"weights= has shape (2,), the table has 6 rows: {SIX}"),
     "negative weights": (
         {"weights": [0, 1, 1, 1, 1, -1]},
@@ -118,7 +140,10 @@ ARGUMENTS = {
         {"run": np.array(["a", None, "b", "c", "d", "e"])},
         "run is missing in row 1: fill it, or pass missing='drop'.",
     ),
-    "a filter that keeps nothing": ({"where": "N > 1e20"}, "where='N > 1e20' leaves none of 6 rows: loosen it."),
+    "a filter that keeps nothing": (
+        {"where": "N > 1e20"},
+        "where='N > 1e20' leaves none of 6 rows: loosen it.",
+    ),
     "a filter on nothing": (
         {"where": "steps > 3"},
         f"where='steps > 3' does not work on this table (name 'steps' is not defined): {HAS}",
@@ -131,38 +156,72 @@ ARGUMENTS = {
         {"where": np.ones(5, bool)},
         "where= must give one true or false per row (6 rows), got bool of shape (5,).",
     ),
-    "a filter of numbers": ({"where": "N"}, "where= must give one true or false per row (6 rows), got float64 of shape (6,)."),
+    "a filter of numbers": (
+        {"where": "N"},
+        "where= must give one true or false per row (6 rows), got float64 of shape (6,).",
+    ),
     "another word for missing": ({"missing": "skip"}, "missing='skip': use 'raise' or 'drop'."),
-    "an unknown fixed parameter": ({"fixed": {"gamma": 1.0}}, f"Law 'chinchilla' has no parameter gamma: it has {FIVE}."),
-    "a fixed value outside": ({"fixed": {"A": -1.0}}, "fixed A=-1.0 is outside its domain: it must be positive."),
-    "a fixed value missing": ({"fixed": {"beta": np.nan}}, "fixed beta=nan is outside its domain: it must be real."),
+    "an unknown fixed parameter": (
+        {"fixed": {"gamma": 1.0}},
+        f"Law 'chinchilla' has no parameter gamma: it has {FIVE}.",
+    ),
+    "a fixed value outside": (
+        {"fixed": {"A": -1.0}},
+        "fixed A=-1.0 is outside its domain: it must be positive.",
+    ),
+    "a fixed value missing": (
+        {"fixed": {"beta": np.nan}},
+        "fixed beta=nan is outside its domain: it must be real.",
+    ),
     "a fixed word": ({"fixed": {"A": "x"}}, "fixed A='x' is not a number."),
-    "a mapping for one fit": ({"fixed": {"A": {"a": 1}}}, "fixed A is a mapping, which is for fit_groups: give one number."),
+    "a mapping for one fit": (
+        {"fixed": {"A": {"a": 1}}},
+        "fixed A is a mapping, which is for fit_groups: give one number.",
+    ),
     "a tie across domains": (
         {"tied": [("A", "alpha")]},
         "tied=('A', 'alpha'): tied parameters must be two or more with the same domain.",
     ),
-    "a tie of one": ({"tied": [("A",)]}, "tied=('A',): tied parameters must be two or more with the same domain."),
-    "a flat tie": ({"tied": ("alpha", "beta")}, "tied=('alpha', 'beta'): give groups of names, for example [('alpha', 'beta')]."),
+    "a tie of one": (
+        {"tied": [("A",)]},
+        "tied=('A',): tied parameters must be two or more with the same domain.",
+    ),
+    "a flat tie": (
+        {"tied": ("alpha", "beta")},
+        "tied=('alpha', 'beta'): give groups of names, for example [('alpha', 'beta')].",
+    ),
     "fixed and tied": (
         {"tied": [("alpha", "beta")], "fixed": {"beta": 0.3}},
-        "A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of tied.",
+        "A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of "
+        "tied.",
     ),
     "starts under other names": ({"starts": {"Q": [1]}}, f"starts names ['Q'], law 'chinchilla' has {FIVE}."),
     "starts for one parameter": ({"starts": {"A": [1]}}, "starts lacks values for E, B, alpha, beta."),
-    "starts in a short frame": ({"starts": pd.DataFrame({"A": [1.0]})}, "starts lacks the columns ['B', 'E', 'alpha', 'beta']."),
+    "starts in a short frame": (
+        {"starts": pd.DataFrame({"A": [1.0]})},
+        "starts lacks the columns ['B', 'E', 'alpha', 'beta'].",
+    ),
     "starts of wrong width": (
         {"starts": np.ones((3, 4))},
         f"starts has shape (3, 4): each start needs 5 values ({FIVE}).",
     ),
     "starts outside": ({"starts": -np.ones((3, 5))}, "starts for E must be positive, got -1."),
-    "starts that are missing": ({"starts": np.full((1, 5), np.nan)}, "starts for E must be positive, got nan."),
+    "starts that are missing": (
+        {"starts": np.full((1, 5), np.nan)},
+        "starts for E must be positive, got nan.",
+    ),
     "no starts": ({"starts": np.zeros((0, 5))}, "starts is empty: give at least one start."),
-    "starts in words": ({"starts": [["a"] * 5]}, "starts holds something that is not a number, or rows of different lengths."),
+    "starts in words": (
+        {"starts": [["a"] * 5]},
+        "starts holds something that is not a number, or rows of different lengths.",
+    ),
     "a negative number of starts": ({"starts": -3}, "starts=-3: give a positive number of starts."),
     "an unknown set of starts": ({"starts": "random"}, "starts='random': the only named starts are 'grid'."),
     "an unknown solver": ({"solver": "adam"}, "solver='adam': use 'lm', 'lbfgs' or a solver object."),
-    "a solver that is none": ({"solver": 3}, "solver=3: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."),
+    "a solver that is none": (
+        {"solver": 3},
+        "solver=3: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).",
+    ),
     "an objective by name": (
         {"objective": "huber"},
         "objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not 'huber'.",
@@ -191,7 +250,10 @@ def refused(sentence: str, table, law=sj.laws.chinchilla, fit=sj.fit, **options)
 
 
 GROUPS = {
-    "no such group column": ({"by": "kind"}, "There is no column 'kind' for by: the table has N, D, loss, family."),
+    "no such group column": (
+        {"by": "kind"},
+        "There is no column 'kind' for by: the table has N, D, loss, family.",
+    ),
     "a group without name": (
         {"by": np.array(["a", None, "b", "b", "b", "b"])},
         "by is missing in row 1: fill it, or pass missing='drop'.",
@@ -204,7 +266,10 @@ GROUPS = {
         {"by": "family", "fixed": {"A": "N"}},
         "Column 'N' (fixed A) varies within group 'a': it must be constant there.",
     ),
-    "a fixed column that is absent": ({"by": "family", "fixed": {"A": "Q"}}, "There is no column 'Q' for fixed parameter 'A'."),
+    "a fixed column that is absent": (
+        {"by": "family", "fixed": {"A": "Q"}},
+        "There is no column 'Q' for fixed parameter 'A'.",
+    ),
     "a mapping that lacks a group": (
         {"by": "family", "fixed": {"A": {"a": 1.0}}},
         "fixed A has no value for group 'b': give one for every group.",
@@ -230,21 +295,25 @@ BROKEN_LAWS = {
     ),
     "NumPy inside": (
         sj.law(lambda N, *, a: np.log(N) * a, name="mine"),
-        "Law 'mine' cannot be traced by JAX (TracerArrayConversionError: The numpy.ndarray conversion method __array__() "
+        "Law 'mine' cannot be traced by JAX (TracerArrayConversionError: The numpy.ndarray conversion "
+        "method __array__() "
         f"was called on traced array with shape float64[]). {TRACE}",
     ),
     "a branch on a value": (
         sj.law(lambda N, *, a: N if a > 1 else a, name="mine"),
-        "Law 'mine' cannot be traced by JAX (TracerBoolConversionError: Attempted boolean conversion of traced array with "
+        "Law 'mine' cannot be traced by JAX (TracerBoolConversionError: Attempted boolean conversion of "
+        "traced array with "
         f"shape bool[].). {TRACE}",
     ),
     "a slip of the pen": (
         sj.law(lambda N, *, a: N.size_of * a, name="mine"),
-        f"Law 'mine' cannot be traced by JAX (AttributeError: DynamicJaxprTracer has no attribute size_of). {TRACE}",
+        "Law 'mine' cannot be traced by JAX (AttributeError: DynamicJaxprTracer has no attribute size_of). "
+        f"{TRACE}",
     ),
     "two numbers for one run": (
         sj.law(lambda N, *, a: jnp.stack([N, a]), name="mine"),
-        "Law 'mine' must return one real number for one run; it returns ShapeDtypeStruct(shape=(2,), dtype=float64).",
+        "Law 'mine' must return one real number for one run; it returns ShapeDtypeStruct(shape=(2,), "
+        "dtype=float64).",
     ),
 }
 
@@ -263,27 +332,39 @@ def test_a_law_without_a_grid_cannot_start_from_it() -> None:
 
 
 def test_nothing_left_after_dropping() -> None:
-    refused("Nothing is left of 6 rows after where and missing='drop': loosen them.", with_(N=np.nan), missing="drop")
+    refused(
+        "Nothing is left of 6 rows after where and missing='drop': loosen them.",
+        with_(N=np.nan),
+        missing="drop",
+    )
 
 
 def test_a_law_undefined_on_the_table_fails_with_a_reason_and_no_crash() -> None:
     nowhere = sj.law(lambda N, *, a: jnp.log(-N) * a, name="nowhere")
     fit = sj.fit(nowhere, TABLE)
     assert fit.status == "failed"
-    assert fit.warnings == ["No start gives a finite objective: check units and domains of the inputs, or pass starts=."]
+    assert fit.warnings == [
+        "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
+    ]
     assert "FAILED: there is no fit" in fit.summary()
 
 
 def test_predictions_check_their_inputs() -> None:
     fit = sj.fit(sj.laws.power_law, TABLE, inputs={"x": "N"})
-    with pytest.raises(sj.DataError, match=r"^Input x must be positive and finite to predict with law 'power_law'\.$"):
+    with pytest.raises(
+        sj.DataError, match=r"^Input x must be positive and finite to predict with law 'power_law'\.$"
+    ):
         fit.predict({"x": [1e9, -1.0]})
-    with pytest.raises(sj.DataError, match=r"^Law 'power_law' needs the input x, and the table has no such column"):
+    with pytest.raises(
+        sj.DataError, match=r"^Law 'power_law' needs the input x, and the table has no such column"
+    ):
         fit.predict({"size": 1e9})
 
 
 def test_warnings_for_what_can_be_fitted_but_should_be_seen() -> None:
-    twice = sj.read_runs(sj.laws.power_law, pd.concat([TABLE, TABLE.head(2)], ignore_index=True), inputs={"x": "N"})
+    twice = sj.read_runs(
+        sj.laws.power_law, pd.concat([TABLE, TABLE.head(2)], ignore_index=True), inputs={"x": "N"}
+    )
     assert twice.warnings == ["2 rows repeat another row exactly, first rows 6, 7; they count twice."]
     steps = np.arange(1.0, 21.0)
     curve = {"N": np.full(20, 1e8), "D": steps * 1e9, "loss": 3 + 1 / steps}
@@ -293,7 +374,8 @@ def test_warnings_for_what_can_be_fitted_but_should_be_seen() -> None:
 
 
 def test_numbers_are_taken_in_any_dress() -> None:
-    """Numeric text, whole numbers beyond 64 bits, nullable and categorical columns, integer products that would overflow."""
+    """Numeric text, whole numbers beyond 64 bits, nullable and categorical columns, integer products that
+    would overflow."""
     plain = sj.read_runs(sj.laws.chinchilla, TABLE)
     dresses = [
         with_(N=TABLE.N.astype(str)),

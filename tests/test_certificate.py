@@ -29,7 +29,8 @@ def _natural(x: np.ndarray) -> dict[str, float]:
 
 
 def test_the_mean_with_stock_tolerances_is_not_an_optimum(runs240: pd.DataFrame) -> None:
-    """Averaging makes gradients smaller than SciPy's default tolerance: it stops early and reports success."""
+    """Averaging makes gradients smaller than SciPy's default tolerance: it stops early and reports
+    success."""
     total = _objective(runs240)
     starts = [(0.0, 5.0, 5.0, 0.5, 0.5), (0.5, 10.0, 10.0, 0.5, 0.5), (0.5, 5.0, 5.0, 0.5, 0.5)]
     stopped = [minimize(lambda x: total(x) / 240, np.array(s), method="L-BFGS-B") for s in starts]
@@ -44,7 +45,11 @@ def test_the_mean_with_stock_tolerances_is_not_an_optimum(runs240: pd.DataFrame)
 PLATEAUS = {
     "constant only": ({"E": 2.65, "A": 1e-13, "B": 1e-13, "alpha": 0.5, "beta": 0.5}, {"A", "B"}, 0.02102),
     "data term extinct": ({"E": 1.9, "A": 500.0, "B": 1e-13, "alpha": 0.35, "beta": 0.5}, {"B"}, 0.0113),
-    "parameter term extinct": ({"E": 1.9, "A": 1e-13, "B": 2000.0, "alpha": 0.5, "beta": 0.35}, {"A"}, 0.0110),
+    "parameter term extinct": (
+        {"E": 1.9, "A": 1e-13, "B": 2000.0, "alpha": 0.5, "beta": 0.35},
+        {"A"},
+        0.0110,
+    ),
 }
 
 
@@ -52,8 +57,17 @@ PLATEAUS = {
 def test_plateaus_where_a_term_has_died_are_called_so(runs240: pd.DataFrame, name: str) -> None:
     start, dead, level = PLATEAUS[name]
     law = sj.laws.chinchilla
-    fit = sj.fit(law, runs240, starts=law.flatten(start)[None], screen=False, fixed={p: start[p] for p in dead}, **COLUMNS)
-    assert fit.objective_value == pytest.approx(level, rel=0.02), "the plateau of the replication's failed starts"
+    fit = sj.fit(
+        law,
+        runs240,
+        starts=law.flatten(start)[None],
+        screen=False,
+        fixed={p: start[p] for p in dead},
+        **COLUMNS,
+    )
+    assert fit.objective_value == pytest.approx(level, rel=0.02), (
+        "the plateau of the replication's failed starts"
+    )
     judged = sj.certify(law, runs240, fit.params, **COLUMNS)
     assert judged.status == "not_converged"
     assert set(judged.certificate.extinct) == dead
@@ -62,7 +76,12 @@ def test_plateaus_where_a_term_has_died_are_called_so(runs240: pd.DataFrame, nam
 
 
 def test_a_fit_stopped_early_says_so(runs240: pd.DataFrame) -> None:
-    early = sj.certify(sj.laws.chinchilla, runs240, {"E": 1.8, "A": 470.0, "B": 2000.0, "alpha": 0.347, "beta": 0.365}, **COLUMNS)
+    early = sj.certify(
+        sj.laws.chinchilla,
+        runs240,
+        {"E": 1.8, "A": 470.0, "B": 2000.0, "alpha": 0.347, "beta": 0.365},
+        **COLUMNS,
+    )
     assert early.status == "not_converged" and early.certificate.relative_decrement > 1e-4
     start = sj.laws.chinchilla.flatten({"E": 1.0, "A": 1e8, "B": 1e8, "alpha": 1.0, "beta": 1.0})
     stopped = sj.fit(sj.laws.chinchilla, runs240, starts=start[None], solver=sj.LM(max_steps=3), **COLUMNS)
@@ -109,8 +128,13 @@ def test_bounds_and_outliers_are_named() -> None:
 
 def test_a_good_fit_is_quiet() -> None:
     rng = np.random.default_rng(3)
-    N, D = np.exp(rng.uniform(np.log(1e7), np.log(1e10), 80)), np.exp(rng.uniform(np.log(1e9), np.log(1e12), 80))
-    loss = sj.laws.chinchilla(N, D, E=1.8, A=400.0, B=1500.0, alpha=0.34, beta=0.35) * np.exp(rng.normal(0, 0.002, 80))
+    N, D = (
+        np.exp(rng.uniform(np.log(1e7), np.log(1e10), 80)),
+        np.exp(rng.uniform(np.log(1e9), np.log(1e12), 80)),
+    )
+    loss = sj.laws.chinchilla(N, D, E=1.8, A=400.0, B=1500.0, alpha=0.34, beta=0.35) * np.exp(
+        rng.normal(0, 0.002, 80)
+    )
     fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": loss})
     assert fit.converged and fit.warnings == []
     assert fit.certificate.relative_decrement < 1e-10 and fit.certificate.curvature_ok
@@ -121,4 +145,6 @@ def test_one_size_is_enough_where_nothing_of_the_size_is_free() -> None:
     table = {"N": np.full(8, 1e8), "D": D, "loss": 2.0 + 900.0 / D**0.3}
     fixed = {"A": 400.0, "alpha": 0.34}
     assert sj.fit(sj.laws.chinchilla, table, fixed=fixed).status == "converged"
-    assert sj.fit(sj.laws.chinchilla, table, fixed={"alpha": 0.34}).status == "underdetermined"  # A and E cannot be told apart
+    assert (
+        sj.fit(sj.laws.chinchilla, table, fixed={"alpha": 0.34}).status == "underdetermined"
+    )  # A and E cannot be told apart

@@ -1,4 +1,5 @@
-"""Chained fits, on Gadre et al.'s over-trained models: compute and multiplier to loss, loss to downstream error."""
+"""Chained fits, on Gadre et al.'s over-trained models: compute and multiplier to loss, loss to downstream
+error."""
 
 from __future__ import annotations
 
@@ -37,16 +38,28 @@ def chained(models: pd.DataFrame):
         where="fit_loss_default == 1",
         **options,
     )
-    error = sj.fit(error_of_loss, models, inputs={"loss": "loss_c4_eval"}, target="err_avg_17", where="fit_error_default == 1", **options)
+    error = sj.fit(
+        error_of_loss,
+        models,
+        inputs={"loss": "loss_c4_eval"},
+        target="err_avg_17",
+        where="fit_error_default == 1",
+        **options,
+    )
     return sj.chain(loss, error, via="loss")
 
 
 def test_predicted_errors_are_the_papers(chained, models: pd.DataFrame) -> None:
     """Gadre et al. 2024, table 2: 3.637 % at 1.4e9 and M = 640, .046 % at 6.9e9 and M = 20."""
-    large = models[(models["n_params"] > 1e9) & models["token_multiplier"].isin([20, 640]) & (models["fit_error_default"] == 0)]
+    large = models[
+        (models["n_params"] > 1e9)
+        & models["token_multiplier"].isin([20, 640])
+        & (models["fit_error_default"] == 0)
+    ]
     predicted = chained.predict(large.sort_values("n_params"))
     measured = large.sort_values("n_params")["err_avg_17"].to_numpy()
-    # the printed percentages have three decimals; predictions are compared at +- .05 points as the fits' tolerance allows
+    # the printed percentages have three decimals; predictions are compared at +- .05 points as the fits'
+    # tolerance allows
     np.testing.assert_allclose(100 * np.abs(predicted / measured - 1), [3.637, 0.046], atol=0.05)
 
 
@@ -61,7 +74,8 @@ def proportional(loss, *, m: sj.Positive):
 
 
 def test_draws_are_paired_by_run() -> None:
-    """Two stages fitted to the same runs and numbers have the same draws, replicate by replicate; strangers do not."""
+    """Two stages fitted to the same runs and numbers have the same draws, replicate by replicate; strangers
+    do not."""
     rng = np.random.default_rng(0)
     table = {"loss": rng.uniform(1, 2, 12), "y": rng.uniform(1, 2, 12), "run": [f"r{i}" for i in range(12)]}
     first = sj.fit(proportional, table, target="y", run="run")

@@ -1,4 +1,5 @@
-"""New runs against a fitted trend: healthy ones are uniform in p, broken ones are found; Ivgi et al.'s printed relative errors."""
+"""New runs against a fitted trend: healthy ones are uniform in p, broken ones are found; Ivgi et al.'s
+printed relative errors."""
 
 from __future__ import annotations
 
@@ -17,11 +18,17 @@ def runs(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def trend() -> sj.FitResult:
-    return sj.fit(sj.laws.power_law, runs(np.random.default_rng(3), 60), inputs={"x": "size"}, objective=sj.SquaredError())
+    return sj.fit(
+        sj.laws.power_law,
+        runs(np.random.default_rng(3), 60),
+        inputs={"x": "size"},
+        objective=sj.SquaredError(),
+    )
 
 
 def test_healthy_runs_are_uniform_in_p(trend):
-    """Largest distance of the ECDF of 400 p values from uniform: .085 is exceeded with probability .006, and 60 rows shift it by less."""
+    """Largest distance of the ECDF of 400 p values from uniform: .085 is exceeded with probability .006, and
+    60 rows shift it by less."""
     p = np.sort(trend.check(runs(np.random.default_rng(4), 400))["p"])
     assert np.abs(p - (np.arange(400) + 0.5) / 400).max() < 0.085
 
@@ -38,9 +45,16 @@ def test_a_run_that_did_not_converge_stands_out(trend):
 
 def test_deviations_do_not_depend_on_the_unit_of_the_target(trend):
     table = runs(np.random.default_rng(3), 60)
-    scaled = sj.fit(sj.laws.power_law, table | {"loss": 1000 * table["loss"]}, inputs={"x": "size"}, objective=sj.SquaredError())
+    scaled = sj.fit(
+        sj.laws.power_law,
+        table | {"loss": 1000 * table["loss"]},
+        inputs={"x": "size"},
+        objective=sj.SquaredError(),
+    )
     new = runs(np.random.default_rng(6), 20)
-    np.testing.assert_allclose(scaled.check(new | {"loss": 1000 * new["loss"]})["z"], trend.check(new)["z"], rtol=1e-5)
+    np.testing.assert_allclose(
+        scaled.check(new | {"loss": 1000 * new["loss"]})["z"], trend.check(new)["z"], rtol=1e-5
+    )
 
 
 def test_the_new_table_is_checked(trend):
@@ -54,14 +68,22 @@ def test_the_new_table_is_checked(trend):
 def test_goodness_of_fit_is_judged_on_the_natural_scale(trend):
     data = trend.data()
     miss = data.target - trend.predict(data.inputs)
-    assert trend.r_squared == pytest.approx(1 - np.var(miss) / np.var(data.target), abs=1e-3)  # a mean miss near 0
+    assert trend.r_squared == pytest.approx(
+        1 - np.var(miss) / np.var(data.target), abs=1e-3
+    )  # a mean miss near 0
 
 
 PRINTED = {
-    "SQuAD1.1": (0.893, 0.880, 0.014), "MNLI": (0.769, 0.790, -0.026), "QNLI": (0.917, 0.905, 0.013), "SST-2": (0.905, 0.906, -0.002),
-    "RACE": (0.561, 0.618, -0.092), "CoLA": (0.305, 0.369, -0.175), "SQuAD2.0": (0.685, 0.776, -0.117), "MRPC": (0.800, 0.841, -0.049),
+    "SQuAD1.1": (0.893, 0.880, 0.014),
+    "MNLI": (0.769, 0.790, -0.026),
+    "QNLI": (0.917, 0.905, 0.013),
+    "SST-2": (0.905, 0.906, -0.002),
+    "RACE": (0.561, 0.618, -0.092),
+    "CoLA": (0.305, 0.369, -0.175),
+    "SQuAD2.0": (0.685, 0.776, -0.117),
+    "MRPC": (0.800, 0.841, -0.049),
     "BoolQ": (0.708, 0.715, -0.009),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("task", PRINTED)

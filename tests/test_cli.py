@@ -1,4 +1,5 @@
-"""The command line as a user types it: summaries, JSON, predictions, and one sentence where something is wrong."""
+"""The command line as a user types it: summaries, JSON, predictions, and one sentence where something is
+wrong."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def table(tmp_path):
 
 @pytest.mark.parametrize("name", ["runs.csv", "runs.jsonl"])
 def test_fit_prints_the_summary_and_writes_json(table, name: str) -> None:
-    out = run("fit", table / name, "--law", "power_law_floor", "--input", "x=size", "--json", table / "fit.json")
+    out = run(
+        "fit", table / name, "--law", "power_law_floor", "--input", "x=size", "--json", table / "fit.json"
+    )
     assert "converged: this is an optimum" in out and re.search(r"^E +1\.5 ", out, re.M)
     assert json.loads((table / "fit.json").read_text())["params"]["alpha"] == pytest.approx(0.5, abs=1e-8)
     predicted = run("predict", table / "fit.json", "--at", "x=1e4")
@@ -47,9 +50,31 @@ def test_fit_prints_the_summary_and_writes_json(table, name: str) -> None:
 
 
 def test_groups_where_and_fixed(table) -> None:
-    out = run("fit", table / "runs.csv", "--law", "power_law_floor", "--input", "x=size", "--by", "family", "--where", "size < 900")
+    out = run(
+        "fit",
+        table / "runs.csv",
+        "--law",
+        "power_law_floor",
+        "--input",
+        "x=size",
+        "--by",
+        "family",
+        "--where",
+        "size < 900",
+    )
     assert "2 groups: 2 converged" in out
-    out = run("fit", table / "runs.csv", "--law", "power_law_floor", "--input", "x=size", "--fixed", "E=1.5", "--objective", "squared")
+    out = run(
+        "fit",
+        table / "runs.csv",
+        "--law",
+        "power_law_floor",
+        "--input",
+        "x=size",
+        "--fixed",
+        "E=1.5",
+        "--objective",
+        "squared",
+    )
     assert "fixed" in out and "squared, on log residuals" in out
 
 
@@ -93,15 +118,37 @@ def test_lists() -> None:
         (["runs.csv", "--law", "power_law", "--input", "x"], "'x' is not of the form name=value."),
         (["runs.csv", "--law", "power_law", "--input", "x=none"], "There is no column 'none' for input 'x'"),
         (["runs.csv", "--law", "power_law", "--input", "x=size", "--fixed", "A=big"], "is not a number"),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "l7"], "Unknown objective 'l7'"),
-        (["runs.csv", "--law", "power_law", "--input", "x=family"], "holds text in rows 0, 1, 2, 3, 4 and 5 more"),
-        (["runs.csv"], "Say which columns law 'chinchilla' takes: --input N=COLUMN --input D=COLUMN; the table has size, loss, family."),
+        (
+            ["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "l7"],
+            "Unknown objective 'l7'",
+        ),
+        (
+            ["runs.csv", "--law", "power_law", "--input", "x=family"],
+            "holds text in rows 0, 1, 2, 3, 4 and 5 more",
+        ),
+        (
+            ["runs.csv"],
+            "Say which columns law 'chinchilla' takes: --input N=COLUMN --input D=COLUMN; the table has "
+            "size, loss, family.",
+        ),
         (["runs.csv", "--law", "power_product"], "'power_product' is made to order"),
         (["runs.csv", "--law", "nofile.py:mine"], "There is no Python file nofile.py."),
-        (["runs.csv", "--law", "broken.py:mine"], "broken.py does not run: SyntaxError: '(' was never closed"),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "squared", "--delta", "1"], "'squared' has none"),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--json", "nowhere/fit.json"], "There is no folder nowhere"),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--by", "family", "--json", "f.json"], "--json writes one fit"),
+        (
+            ["runs.csv", "--law", "broken.py:mine"],
+            "broken.py does not run: SyntaxError: '(' was never closed",
+        ),
+        (
+            ["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "squared", "--delta", "1"],
+            "'squared' has none",
+        ),
+        (
+            ["runs.csv", "--law", "power_law", "--input", "x=size", "--json", "nowhere/fit.json"],
+            "There is no folder nowhere",
+        ),
+        (
+            ["runs.csv", "--law", "power_law", "--input", "x=size", "--by", "family", "--json", "f.json"],
+            "--json writes one fit",
+        ),
         (["runs.csv", "--dataset", "tiny_sweep"], "Give either the table runs.csv or --dataset tiny_sweep."),
         (["--dataset", "nope"], "unknown data set 'nope'"),
         (["semicolons.csv"], "has its columns separated by semicolons: save it with commas."),
@@ -130,7 +177,9 @@ def test_mistakes_get_one_sentence(table, monkeypatch, arguments: list[str], sen
         ('{"recipe": ["os", "getcwd", []]}', "x=1", "not part of the library"),
     ],
 )
-def test_a_saved_fit_that_cannot_predict_says_why(tmp_path, monkeypatch, text: str | None, at: str, sentence: str) -> None:
+def test_a_saved_fit_that_cannot_predict_says_why(
+    tmp_path, monkeypatch, text: str | None, at: str, sentence: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     good = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}).to_json()
     if text is not None and "recipe" in text:
@@ -142,7 +191,16 @@ def test_a_saved_fit_that_cannot_predict_says_why(tmp_path, monkeypatch, text: s
 
 def test_a_saved_fit_of_a_users_law_needs_the_law(table) -> None:
     (table / "laws.py").write_text(LAW)
-    run("fit", table / "runs.csv", "--law", f"{table}/laws.py:mine", "--input", "x=size", "--json", table / "fit.json")
+    run(
+        "fit",
+        table / "runs.csv",
+        "--law",
+        f"{table}/laws.py:mine",
+        "--input",
+        "x=size",
+        "--json",
+        table / "fit.json",
+    )
     assert "pass it as law=" in run("predict", table / "fit.json", "--at", "x=10", code=2)
     assert float(run("predict", table / "fit.json", "--at", "x=10", "--law", f"{table}/laws.py:mine")) > 0
 

@@ -25,13 +25,18 @@ def test_exponents_of_english_to_german(other, gamma):
 def test_the_search_finds_the_closed_form(other):
     closed = sj.critical_size((LAW, FULL), (LAW, other | {"E": FULL["E"]}), SIZES)
     searched = sj.critical_size((LAW, FULL), (LAW, other | {"E": np.nextafter(FULL["E"], 1)}), SIZES)
-    np.testing.assert_allclose(searched["D_f"], closed["D_f"], rtol=1e-9)  # rounding of a loss near 1 over beta's difference
+    np.testing.assert_allclose(
+        searched["D_f"], closed["D_f"], rtol=1e-9
+    )  # rounding of a loss near 1 over beta's difference
 
 
 def test_losses_are_equal_at_the_crossing_and_absent_ones_are_said():
     found = sj.critical_size((LAW, FULL), (LAW, FULL | {"E": 0.80, "A": 1e5}), SIZES)
     crossed = found[found["crossings"] > 0]
     assert len(crossed)
-    np.testing.assert_allclose(LAW(crossed["X"].to_numpy(), crossed["D_f"].to_numpy(), **FULL | {"E": 0.80, "A": 1e5}), crossed["loss"])
+    np.testing.assert_allclose(
+        LAW(crossed["X"].to_numpy(), crossed["D_f"].to_numpy(), **FULL | {"E": 0.80, "A": 1e5}),
+        crossed["loss"],
+    )
     never = sj.critical_size((LAW, FULL), (LAW, FULL | {"E": 0.80}), SIZES)
     assert never["D_f"].isna().all() and (never["crossings"] == 0).all()

@@ -37,7 +37,8 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
             assert ours[column].fillna("").tolist() == theirs[column].fillna("").tolist(), column
 
 
-# ---- what there is ----------------------------------------------------------------------------------------------------
+# ---- what there is
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_list_names_every_data_set():
@@ -57,7 +58,8 @@ def test_list_names_every_data_set():
 
 def test_importing_is_light():
     code = (
-        "import sys; from scaling_jax.datasets import _catalog, _fetch; import scaling_jax.datasets, scaling_jax.datasets.wandb;"
+        "import sys; from scaling_jax.datasets import _catalog, _fetch; import scaling_jax.datasets, "
+        "scaling_jax.datasets.wandb;"
         "print([m for m in ('pooch', 'requests', 'pyarrow.parquet', 'wandb') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -72,7 +74,9 @@ def test_the_registry_is_the_mirror_s():
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="unknown data set 'chinchila': choose one of tiny_sweep, chinchilla_replication"):
+    with pytest.raises(
+        ValueError, match="unknown data set 'chinchila': choose one of tiny_sweep, chinchilla_replication"
+    ):
         datasets.load("chinchila")
 
 
@@ -82,7 +86,8 @@ def test_unknown_tables_are_refused_with_the_known_ones(mirror):
         datasets.load("overtraining", table="grid")
 
 
-# ---- every loader -----------------------------------------------------------------------------------------------------
+# ---- every loader
+# -----------------------------------------------------------------------------------------------------
 
 
 @needs_data
@@ -177,7 +182,10 @@ def test_learning_curves():
 @needs_data
 def test_observational_base_table():
     frame, theirs = loaded("observational"), tidy("obs_scaling/base_llm_benchmark_eval.csv")
-    assert frame["model"].tolist() == theirs["Model"].tolist() and frame["family"].tolist() == theirs["Model Family"].tolist()
+    assert (
+        frame["model"].tolist() == theirs["Model"].tolist()
+        and frame["family"].tolist() == theirs["Model Family"].tolist()
+    )
     for ours, column, unit in (
         ("n_params", "Model Size (B)", 1e9),
         ("tokens", "Pretraining Data Size (T)", 1e12),
@@ -190,7 +198,9 @@ def test_observational_base_table():
     scores = list(theirs.columns[5:])
     assert_same(frame[scores], theirs[scores])
     flags = tidy("obs_scaling/subset_flags.csv")
-    assert_same(frame[["in_base_pool_77", "preregistered_test", "family_has_flops"]], flags[list(flags.columns[2:5])])
+    assert_same(
+        frame[["in_base_pool_77", "preregistered_test", "family_has_flops"]], flags[list(flags.columns[2:5])]
+    )
     assert frame["in_base_pool_77"].sum() == 77 and frame["preregistered_test"].sum() == 20
 
 
@@ -242,7 +252,9 @@ def test_hitchhikers_source_by_source(source):
     # The tidy table keeps two slips of upstream: a trailing space, and OPT's compute as log10.
     theirs["model"] = theirs["model"].str.strip()
     if source == "training_trajectories":
-        assert [f"{value:.12g}" for value in np.log10(ours["flops"])] == [f"{value:.12g}" for value in theirs["flops"]]
+        assert [f"{value:.12g}" for value in np.log10(ours["flops"])] == [
+            f"{value:.12g}" for value in theirs["flops"]
+        ]
         np.testing.assert_allclose(ours["flops"], 6.0 * ours["n_params"] * ours["tokens_seen"], rtol=1e-6)
         ours, theirs = (t.drop(columns=["flops", "flops_is_6nd"]) for t in (ours, theirs))
     assert_same(ours, theirs, digits=12)
@@ -258,7 +270,10 @@ def test_hitchhikers_says_what_is_missing():
     frame = loaded("hitchhikers")
     assert set(frame["source"]) == set(SOURCE_ROWS) and len(frame) == sum(SOURCE_ROWS.values())
     missing = " ".join(frame.attrs["missing"])
-    assert set(tidy_checkpoints()["source"]) - set(frame["source"]) == {"data_mixing"} and "data_mixing" in missing
+    assert (
+        set(tidy_checkpoints()["source"]) - set(frame["source"]) == {"data_mixing"}
+        and "data_mixing" in missing
+    )
     assert "Amber" in missing and "LLaMA" in missing and "pythia" not in missing
     assert frame["model"].nunique() == 420
 
@@ -273,7 +288,8 @@ def test_a_table_with_another_number_of_rows_is_refused(mirror, monkeypatch):
 READ_CSV = pd.read_csv
 
 
-# ---- the sweep that ships ---------------------------------------------------------------------------------------------
+# ---- the sweep that ships
+# ---------------------------------------------------------------------------------------------
 
 
 def test_tiny_sweep():

@@ -36,7 +36,9 @@ def test_the_variance_ratios_of_77_models(models, learnt):
      (20, 10.25, None), (24, 8.35, None)],
 )  # fmt: skip
 def test_the_published_choice_of_families(models, learnt, budget, value, families):
-    found = sj.v_optimal(None, learnt.transform(models), budget, groups=models["Model Family"], include=["Llama-2"])
+    found = sj.v_optimal(
+        None, learnt.transform(models), budget, groups=models["Model Family"], include=["Llama-2"]
+    )
     assert found.criterion == pytest.approx(value, abs=0.01)
     assert families is None or set(found.chosen) == families
     assert found.cost <= budget and found.method == "exhaustive"

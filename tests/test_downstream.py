@@ -1,4 +1,5 @@
-"""From loss to downstream metrics, held to the printed errors: over-training chains, model ladders, sigmoids of capabilities."""
+"""From loss to downstream metrics, held to the printed errors: over-training chains, model ladders, sigmoids
+of capabilities."""
 
 from __future__ import annotations
 
@@ -25,7 +26,14 @@ def losses(overtrained: pd.DataFrame) -> sj.FitGroups:
     columns = {"C": "flops_6nd", "M": "M"}
     where = "fit_loss_default == 1"
     return sj.fit_groups(
-        sj.laws.overtraining, overtrained, by="dataset", inputs=columns, target="loss_c4_eval", where=where, objective=RAW, run="name"
+        sj.laws.overtraining,
+        overtrained,
+        by="dataset",
+        inputs=columns,
+        target="loss_c4_eval",
+        where=where,
+        objective=RAW,
+        run="name",
     )
 
 
@@ -65,7 +73,9 @@ FORECASTS = [
 
 
 @pytest.mark.parametrize(("dataset", "billions", "multiplier", "loss", "of_loss", "of_error"), FORECASTS)
-def test_large_runs_are_foretold_as_printed(overtrained, losses, errors, dataset, billions, multiplier, loss, of_loss, of_error):
+def test_large_runs_are_foretold_as_printed(
+    overtrained, losses, errors, dataset, billions, multiplier, loss, of_loss, of_error
+):
     run = large_run(overtrained, dataset, billions, multiplier)
     predicted = losses[dataset].predict(run)[0]
     assert predicted == pytest.approx(loss, abs=2e-4)
@@ -84,7 +94,12 @@ def test_errors_over_46_tasks_are_foretold_as_printed(overtrained, losses, error
 # Bhagia et al. 2024: a ladder of small models to the task loss of a large one, task loss to accuracy
 
 
-TASKS = {"mmlu": "mmlu_avg_test_5shot", "hellaswag": "hellaswag_val_5shot", "arc_c": "arc_challenge_test_5shot", "piqa": "piqa_val_5shot"}
+TASKS = {
+    "mmlu": "mmlu_avg_test_5shot",
+    "hellaswag": "hellaswag_val_5shot",
+    "arc_c": "arc_challenge_test_5shot",
+    "piqa": "piqa_val_5shot",
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +116,26 @@ def checkpoints(shared) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def ladder_losses(ladder: pd.DataFrame) -> sj.FitGroups:
     columns = {"N": "n_params", "D": "tokens"}
-    return sj.fit_groups(sj.laws.ladder_loss, ladder, by="task", inputs=columns, target="loss", where="mode == 'train'")
+    return sj.fit_groups(
+        sj.laws.ladder_loss, ladder, by="task", inputs=columns, target="loss", where="mode == 'train'"
+    )
 
 
 @pytest.fixture(scope="module")
 def ladder_accuracies(ladder: pd.DataFrame, checkpoints: pd.DataFrame) -> sj.FitGroups:
-    """Fitted to the ladder's checkpoints and, as the authors do, to the certain point of no loss and accuracy 1."""
+    """Fitted to the ladder's checkpoints and, as the authors do, to the certain point of no loss and accuracy
+    1."""
     tasks = ladder["task"].unique()
     certain = pd.DataFrame({"task": tasks, "loss": 0.0, "acc": 1.0, "mode": "train"})
     rows = pd.concat([checkpoints[checkpoints["task"].isin(tasks)], certain], ignore_index=True)
     return sj.fit_groups(
-        sj.laws.ladder_accuracy, rows, by="task", inputs={"loss": "loss"}, target="acc", where="mode == 'train'", objective=RAW
+        sj.laws.ladder_accuracy,
+        rows,
+        by="task",
+        inputs={"loss": "loss"},
+        target="acc",
+        where="mode == 'train'",
+        objective=RAW,
     )
 
 
@@ -124,14 +148,24 @@ LADDER = {
 
 
 @pytest.mark.parametrize("task", LADDER)
-def test_a_ladder_foretells_its_targets_as_printed(ladder, checkpoints, ladder_losses, ladder_accuracies, task):
+def test_a_ladder_foretells_its_targets_as_printed(
+    ladder, checkpoints, ladder_losses, ladder_accuracies, task
+):
     of_loss, of_accuracy = LADDER[task]
     targets = ladder[(ladder["task"] == TASKS[task]) & (ladder["mode"] == "eval")].sort_values("n_params")
     predicted = ladder_losses[TASKS[task]].predict(targets)
-    # printed to a hundredth of a percent; predictions are held to 3e-4 bits per byte, .06 points at losses near .5
+    # printed to a hundredth of a percent; predictions are held to 3e-4 bits per byte, .06 points at losses
+    # near .5
     np.testing.assert_allclose(predicted / targets["loss"], 1 + np.divide(of_loss, 100), atol=6e-4)
-    chained = sj.chain(ladder_losses[TASKS[task]], ladder_accuracies[TASKS[task]], via="loss").predict(targets)
-    last = checkpoints[(checkpoints["task"] == TASKS[task]) & (checkpoints["mode"] == "eval")].sort_values("tokens").groupby("model").last()
+    chained = sj.chain(ladder_losses[TASKS[task]], ladder_accuracies[TASKS[task]], via="loss").predict(
+        targets
+    )
+    last = (
+        checkpoints[(checkpoints["task"] == TASKS[task]) & (checkpoints["mode"] == "eval")]
+        .sort_values("tokens")
+        .groupby("model")
+        .last()
+    )
     accuracy = last.loc[targets["model"], "acc"].to_numpy()
     np.testing.assert_allclose(100 * np.abs(chained / accuracy - 1), of_accuracy, atol=0.1)
 
@@ -149,15 +183,22 @@ def models(shared) -> pd.DataFrame:
     table = pd.read_csv(shared("obs_scaling/base_llm_benchmark_eval.csv"))
     for name in ("subset_flags", "base_llm_emergent_capability_eval", "base_llm_post_training_eval"):
         scores = pd.read_csv(shared(f"obs_scaling/{name}.csv"))
-        table = table.merge(scores[[column for column in scores if not column.startswith("bbh")]], on="Model", how="left")
-    used = (table["family_has_flops"] == 1) & ((table["in_base_pool_77"] == 1) | (table["preregistered_test"] == 1))
+        table = table.merge(
+            scores[[column for column in scores if not column.startswith("bbh")]], on="Model", how="left"
+        )
+    used = (table["family_has_flops"] == 1) & (
+        (table["in_base_pool_77"] == 1) | (table["preregistered_test"] == 1)
+    )
     return table[used].replace(-1, np.nan)
 
 
 def capabilities(train: pd.DataFrame, *others: pd.DataFrame, columns: list[str]) -> list[pd.DataFrame]:
     """Three components of each table, by the maps of the first."""
     learnt = sj.components(train, columns)
-    return [learnt.transform(t).set_axis(["S1", "S2", "S3"], axis=1).assign(score=t["score"]) for t in (train, *others)]
+    return [
+        learnt.transform(t).set_axis(["S1", "S2", "S3"], axis=1).assign(score=t["score"])
+        for t in (train, *others)
+    ]
 
 
 SIGMOIDS = {
@@ -170,7 +211,8 @@ SIGMOIDS = {
 
 @pytest.mark.parametrize("task", SIGMOIDS)
 def test_scores_of_strong_models_are_foretold_from_weak_ones(models, task):
-    """One-sided on the fit; the published Persian QA error of strong models needs an optimiser that stops early, so it is no target."""
+    """One-sided on the fit; the published Persian QA error of strong models needs an optimiser that stops
+    early, so it is no target."""
     columns, chance, cut, n, fitted, beyond = SIGMOIDS[task]
     scored = models[models[task].notna()]
     scored = scored.assign(score=sj.laws.chance_corrected(scored[task], chance))
@@ -186,7 +228,8 @@ PROMPTS = {0.0: "gsm8k_5_exact_match,flexible-extract", 1.0: "gsm8k_cot_8_exact_
 
 
 def test_a_post_training_technique_is_worth_more_to_strong_models(models):
-    """Answers with a chain of thought and without, fitted jointly to weak models, foretell strong ones; shifts say who gains."""
+    """Answers with a chain of thought and without, fitted jointly to weak models, foretell strong ones;
+    shifts say who gains."""
     scored = models[models[list(PROMPTS.values())].notna().all(axis=1)]
     weak = (scored["flops_1e21"] <= 84) & (scored["preregistered_test"] == 0)
     tables = []

@@ -1,4 +1,5 @@
-"""The engine: derivatives against differences, both solvers, bounds, float64 without the global flag, chunks and memory."""
+"""The engine: derivatives against differences, both solvers, bounds, float64 without the global flag, chunks
+and memory."""
 
 from __future__ import annotations
 
@@ -18,11 +19,18 @@ from scaling_jax.tables.read import read_runs
 
 RNG = np.random.default_rng(0)
 N, D = (np.exp(RNG.uniform(np.log(low), np.log(high), 50)) for low, high in ((1e7, 1e10), (1e9, 1e12)))
-LOSS = sj.laws.chinchilla(N, D, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37) * np.exp(RNG.normal(0, 0.01, 50))
+LOSS = sj.laws.chinchilla(N, D, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37) * np.exp(
+    RNG.normal(0, 0.01, 50)
+)
 TABLE = {"N": N, "D": D, "loss": LOSS}
 AT = np.array([0.6, 6.0, 7.5, 0.34, 0.36])
 
-OBJECTIVES = [sj.Huber(1e-2), sj.SquaredError(), sj.SquaredError(on="raw"), sj.Asymmetric(3.0, 1e-2, on="raw")]
+OBJECTIVES = [
+    sj.Huber(1e-2),
+    sj.SquaredError(),
+    sj.SquaredError(on="raw"),
+    sj.Asymmetric(3.0, 1e-2, on="raw"),
+]
 
 
 def problem(objective=OBJECTIVES[0], **options):
@@ -52,7 +60,10 @@ def test_gauss_newton_value_and_gradient_equal_the_exact_ones() -> None:
     with jax.enable_x64(True):
         quick, exact = (f(p.law, p.on_log, jnp.asarray(AT), p.data) for f in (evaluate, exact_evaluation))
         value = OBJECTIVES[0].rho(
-            np.log(sj.laws.chinchilla(N, D, E=np.exp(0.6), A=np.exp(6.0), B=np.exp(7.5), alpha=0.34, beta=0.36) / LOSS)
+            np.log(
+                sj.laws.chinchilla(N, D, E=np.exp(0.6), A=np.exp(6.0), B=np.exp(7.5), alpha=0.34, beta=0.36)
+                / LOSS
+            )
         )
     assert float(quick.value) == pytest.approx(float(value.sum()), rel=1e-12) == float(exact.value)
     np.testing.assert_allclose(quick.gradient, exact.gradient, rtol=1e-12)
@@ -63,15 +74,22 @@ def test_small_systems_are_solved_and_singular_ones_never_nan() -> None:
     a = RNG.normal(size=(6, 6))
     matrix, right = a @ a.T + 0.1 * np.eye(6), RNG.normal(size=6)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(solve_symmetric(jnp.asarray(matrix), jnp.asarray(right)), np.linalg.solve(matrix, right), rtol=1e-9)
+        np.testing.assert_allclose(
+            solve_symmetric(jnp.asarray(matrix), jnp.asarray(right)),
+            np.linalg.solve(matrix, right),
+            rtol=1e-9,
+        )
         assert np.isfinite(solve_symmetric(jnp.zeros((3, 3)), jnp.ones(3))).all()
 
 
-@pytest.mark.parametrize("solver", [sj.LM(), sj.LBFGS(), sj.LBFGS(precondition=False), sj.LM(dtype="float32")], ids=str)
+@pytest.mark.parametrize(
+    "solver", [sj.LM(), sj.LBFGS(), sj.LBFGS(precondition=False), sj.LM(dtype="float32")], ids=str
+)
 def test_every_solver_ends_at_the_same_optimum(solver) -> None:
     reference = sj.fit(sj.laws.chinchilla, TABLE)
     fit = sj.fit(sj.laws.chinchilla, TABLE, solver=solver)
-    # a Huber objective has shallow dents along its valley: optima within the 1e-6 that agreement allows are one
+    # a Huber objective has shallow dents along its valley: optima within the 1e-6 that agreement allows are
+    # one
     assert fit.objective_value == pytest.approx(reference.objective_value, rel=1e-6)
     # which moves predictions by up to a thousandth of the 1 % noise per root row
     np.testing.assert_allclose(fit.predict(TABLE), reference.predict(TABLE), rtol=1e-4)
@@ -100,7 +118,12 @@ def test_near_sizes_share_a_program() -> None:
     sj.fit(sj.laws.chinchilla, {k: v[:48] for k, v in TABLE.items()})
     before = len(lanes._COMPILED)
     for rows in (47, 45, 41):
-        sj.fit(sj.laws.chinchilla, {k: v[:rows] for k, v in TABLE.items()}, objective=sj.Huber(rows * 1e-4), fixed={"E": 1.7})
+        sj.fit(
+            sj.laws.chinchilla,
+            {k: v[:rows] for k, v in TABLE.items()},
+            objective=sj.Huber(rows * 1e-4),
+            fixed={"E": 1.7},
+        )
     assert len(lanes._COMPILED) == before
     assert [bucket(n) for n in (1, 8, 9, 13, 100, 237, 240)] == [8, 8, 12, 16, 128, 256, 256]
 
@@ -111,7 +134,9 @@ def test_slicing_the_starts_changes_nothing(monkeypatch) -> None:
     sliced = sj.fit(sj.laws.chinchilla, TABLE, starts=300, screen=False)
     assert sliced.certificate.n_finished == whole.certificate.n_finished == 300
     assert sliced.objective_value == pytest.approx(whole.objective_value, rel=1e-12)
-    np.testing.assert_allclose(sliced.evidence.finished_value[:50], whole.evidence.finished_value[:50], rtol=1e-6)
+    np.testing.assert_allclose(
+        sliced.evidence.finished_value[:50], whole.evidence.finished_value[:50], rtol=1e-6
+    )
 
 
 def test_bounds_hold_the_optimum() -> None:

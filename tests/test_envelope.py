@@ -1,4 +1,5 @@
-"""Approach 1: exponents of simulated curves found again, the exact envelope and hull, invariances, real curves, bad input."""
+"""Approach 1: exponents of simulated curves found again, the exact envelope and hull, invariances, real
+curves, bad input."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ METHODS = pytest.mark.parametrize("method", ["minimum", "hull"])
 
 
 def simulated(sizes, checkpoints=80, params=LAW):
-    N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, sizes), np.geomspace(1e8, 1e12, checkpoints)))
+    N, D = (
+        grid.ravel()
+        for grid in np.meshgrid(np.geomspace(1e7, 1e10, sizes), np.geomspace(1e8, 1e12, checkpoints))
+    )
     return pd.DataFrame({"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, **params), "run": N})
 
 
@@ -33,7 +37,8 @@ def sweep():
 @METHODS
 @pytest.mark.parametrize(("sizes", "within"), [(20, 2e-3), (160, 1e-4)])
 def test_true_exponents_come_back(method, sizes, within):
-    """What is left is the staircase of sizes and the chords between checkpoints; both shrink with the number of sizes and rows."""
+    """What is left is the staircase of sizes and the chords between checkpoints; both shrink with the number
+    of sizes and rows."""
     found = sj.envelope(simulated(sizes, 80 if sizes == 20 else 300), run="run", method=method)
     assert found.exponents().loc["N", "estimate"] == pytest.approx(SHARE, abs=within)
     assert found.exponents()["estimate"].sum() == pytest.approx(1, abs=1e-9), "6 N D = C, at every point"
@@ -47,7 +52,9 @@ def test_the_frontier_of_the_loss_is_the_laws_own(curves):
     found = sj.envelope(curves, run="run")
     assert found.frontier.params["gamma"] == pytest.approx(0.34 * 0.28 / 0.62, abs=2e-3)
     plan = sj.compute_optimal(found, [1e20, 1e22])
-    np.testing.assert_allclose(plan["loss"], sj.compute_optimal((sj.laws.chinchilla, LAW), [1e20, 1e22])["loss"], rtol=2e-3)
+    np.testing.assert_allclose(
+        plan["loss"], sj.compute_optimal((sj.laws.chinchilla, LAW), [1e20, 1e22])["loss"], rtol=2e-3
+    )
     assert sj.allocation_exponents(found)["estimate"].equals(found.exponents()["estimate"])
 
 
@@ -76,8 +83,12 @@ def test_the_hull_is_the_convex_hull(curves):
 @METHODS
 def test_units_and_order_do_not_matter(curves, method):
     at = sj.envelope(curves, run="run", method=method, points=200).exponents()["estimate"]
-    shuffled = curves.sample(frac=1, random_state=0).assign(N=curves["N"] / 1e6, D=curves["D"] / 1e9, loss=curves["loss"] * 1.4427)
-    pd.testing.assert_series_equal(sj.envelope(shuffled, run="run", method=method, points=200).exponents()["estimate"], at, rtol=1e-9)
+    shuffled = curves.sample(frac=1, random_state=0).assign(
+        N=curves["N"] / 1e6, D=curves["D"] / 1e9, loss=curves["loss"] * 1.4427
+    )
+    pd.testing.assert_series_equal(
+        sj.envelope(shuffled, run="run", method=method, points=200).exponents()["estimate"], at, rtol=1e-9
+    )
     spent = curves.assign(spent=6e-15 * curves["N"] * curves["D"])
     other = sj.envelope(spent, run="run", flops="spent", method=method, points=200).exponents()["estimate"]
     pd.testing.assert_series_equal(other, at, rtol=1e-9)
@@ -86,11 +97,17 @@ def test_units_and_order_do_not_matter(curves, method):
 @METHODS
 def test_draws_that_hold_every_run_are_the_envelope_itself(curves, method, monkeypatch):
     found = sj.envelope(curves, run="run", method=method)
-    monkeypatch.setattr("scaling_jax.approaches.envelope.counts", lambda indices, size: np.ones((len(indices), size)))
+    monkeypatch.setattr(
+        "scaling_jax.approaches.envelope.counts", lambda indices, size: np.ones((len(indices), size))
+    )
     draws = found.bootstrap(3)
-    within = 1e-12 if method == "minimum" else 2e-3  # draws follow tangents of 1,500 slopes, not each hull's own edges
+    within = (
+        1e-12 if method == "minimum" else 2e-3
+    )  # draws follow tangents of 1,500 slopes, not each hull's own edges
     np.testing.assert_allclose(draws.drawn_lines[:, 0], draws.lines[:, :1] * np.ones(3), rtol=within)
-    np.testing.assert_allclose(draws.loss, np.tile(found.inside["loss"].iloc[found.frontier_rows], (3, 1)), rtol=1e-5)
+    np.testing.assert_allclose(
+        draws.loss, np.tile(found.inside["loss"].iloc[found.frontier_rows], (3, 1)), rtol=1e-5
+    )
 
 
 @METHODS
@@ -106,7 +123,8 @@ def test_our_sweep_agrees_with_approach_2_within_the_intervals(sweep, method):
 
 
 def test_a_real_family_of_one_schedule_has_few_sizes_per_budget(shared):
-    """Pythia: every size trained to one number of tokens, so each budget has few sizes to choose from, which is said."""
+    """Pythia: every size trained to one number of tokens, so each budget has few sizes to choose from, which
+    is said."""
     rows = pd.read_csv(shared("hitchhikers/checkpoints.csv.gz"), low_memory=False)
     rows = rows[(rows["source"] == "pythia") & rows["family"].notna()]
     family = rows[rows["family"] == rows["family"].value_counts().index[0]]
@@ -117,7 +135,9 @@ def test_a_real_family_of_one_schedule_has_few_sizes_per_budget(shared):
 
 
 def test_smoothing_takes_noise_from_the_envelope(curves):
-    noisy = curves.assign(loss=curves["loss"] * np.exp(0.02 * np.random.default_rng(0).standard_normal(len(curves))))
+    noisy = curves.assign(
+        loss=curves["loss"] * np.exp(0.02 * np.random.default_rng(0).standard_normal(len(curves)))
+    )
     rough, smooth = (sj.envelope(noisy, run="run", smooth=width) for width in (0, 4))
     true = sj.compute_optimal((sj.laws.chinchilla, LAW), rough.table["flops"])["loss"].to_numpy()
     assert np.mean(np.log(rough.table["loss"] / true)) < -0.01, "the lucky win"

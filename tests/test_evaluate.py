@@ -1,4 +1,5 @@
-"""Splits of a table, error measures, and every split fitted in one batch, held to hand counts and to single fits."""
+"""Splits of a table, error measures, and every split fitted in one batch, held to hand counts and to single
+fits."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ def test_by_size_takes_the_smallest_for_the_largest():
 
 def test_narrowing_measures_against_the_longest_or_each_run():
     split = evaluate.by_size(SIZES, 3)[0]
-    assert rows(split.first(TOKENS, 0.5)) == ([1, 2, 3, 5], [0, 7])  # below 0.5 of the longest training run, 6
+    assert rows(split.first(TOKENS, 0.5)) == (
+        [1, 2, 3, 5],
+        [0, 7],
+    )  # below 0.5 of the longest training run, 6
     assert split.first(TOKENS, 0.5, SIZES).train.tolist() == [3, 5]
     assert split.first(TOKENS, 0.5, SIZES, inclusive=True).train.tolist() == [1, 3, 5]
     assert rows(split.after(TOKENS, 1.0).last(TOKENS, 0.3)) == ([2, 4, 5, 6], [0])
@@ -45,7 +49,12 @@ def test_windows_compute_fraction_and_runs_left_out():
 def test_measures_by_hand():
     table = evaluate.measure([1.1, 0.9, 2.0], [1.0, 1.0, 4.0], ["a", "a", "b"])
     assert table.loc["a"].to_dict() == pytest.approx(
-        {"are": 0.1, "signed": 0.0, "huber": 0.01 * 0.095, "log_rmse": np.sqrt((np.log(1.1) ** 2 + np.log(0.9) ** 2) / 2)}
+        {
+            "are": 0.1,
+            "signed": 0.0,
+            "huber": 0.01 * 0.095,
+            "log_rmse": np.sqrt((np.log(1.1) ** 2 + np.log(0.9) ** 2) / 2),
+        }
     )
     assert table.loc["b", ["are", "signed"]].tolist() == [0.5, -0.5]
 
@@ -68,7 +77,11 @@ def sweep() -> pd.DataFrame:
 
 
 def test_a_batch_of_splits_is_the_fits_one_by_one(sweep):
-    splits = [s.first(sweep["D"], p).last(sweep["D"], 0.3) for s in evaluate.by_size(sweep["N"], [3, 4]) for p in (0.5, 1.0)]
+    splits = [
+        s.first(sweep["D"], p).last(sweep["D"], 0.3)
+        for s in evaluate.by_size(sweep["N"], [3, 4])
+        for p in (0.5, 1.0)
+    ]
     table = evaluate.score(sj.laws.chinchilla, sweep, splits, missing="drop")
     split = splits[-1]
     alone = sj.fit(sj.laws.chinchilla, sweep.iloc[split.train], missing="drop")

@@ -1,4 +1,5 @@
-"""Files of data sets that are altered, interrupted or out of reach: each is refused with its remedy, and no broken one is kept."""
+"""Files of data sets that are altered, interrupted or out of reach: each is refused with its remedy, and no
+broken one is kept."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def remaining(folder: Path) -> list[Path]:
 def test_a_damaged_file_of_the_mirror_is_refused_with_both_checksums(tmp_path, monkeypatch, damage):
     copy = put(tmp_path)
     content = copy.read_bytes()
-    copy.write_bytes({"altered": content.replace(b"5.0055", b"5.0056"), "truncated": content[:-100], "empty": b""}[damage])
+    copy.write_bytes(
+        {"altered": content.replace(b"5.0055", b"5.0056"), "truncated": content[:-100], "empty": b""}[damage]
+    )
     monkeypatch.setenv(_fetch.MIRROR_VARIABLE, str(tmp_path))
     with pytest.raises(ValueError, match="altered or truncated") as error:
         datasets.load("chinchilla_replication")
@@ -131,7 +134,9 @@ def test_a_file_that_the_server_lacks(server, tmp_path):
 def test_no_network_and_no_mirror_is_one_sentence_with_the_remedy(name, tmp_path, monkeypatch, offline):
     pytest.importorskip("pooch", reason="downloads need the extra 'data'")
     monkeypatch.delenv(_fetch.MIRROR_VARIABLE, raising=False)
-    with pytest.raises(ConnectionError, match=r"could not be downloaded .*: connect to the internet, or set SCALING_JAX_DATA") as error:
+    with pytest.raises(
+        ConnectionError, match=r"could not be downloaded .*: connect to the internet, or set SCALING_JAX_DATA"
+    ) as error:
         datasets.load(name, cache_dir=tmp_path)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
     assert remaining(tmp_path) == []

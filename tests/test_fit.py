@@ -22,7 +22,9 @@ ROWS = 40
 N, D = (np.exp(RNG.uniform(np.log(low), np.log(high), ROWS)) for low, high in ((1e7, 1e10), (1e9, 1e12)))
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
 LOSS = sj.laws.chinchilla(N, D, **TRUTH) * np.exp(RNG.normal(0, 0.005, ROWS))
-TABLE = pd.DataFrame({"N": N, "D": D, "loss": LOSS, "run_id": np.repeat(np.arange(10), [1, 7, 4, 4, 4, 4, 4, 4, 4, 4])})
+TABLE = pd.DataFrame(
+    {"N": N, "D": D, "loss": LOSS, "run_id": np.repeat(np.arange(10), [1, 7, 4, 4, 4, 4, 4, 4, 4, 4])}
+)
 START = {"E": 1.5, "A": 300.0, "B": 1000.0, "alpha": 0.3, "beta": 0.3}
 POINT = np.array(list(START.values()))
 
@@ -45,7 +47,10 @@ STARTS = {
     "the law's own": (None, 32),
     "the classical grid": ("grid", 4500),
     "a number": (50, 50),
-    "axes of a product": ({"E": [1.0, 2.0], "A": [100, 1000.0], "B": [100.0, 1e3, 1e4], "alpha": 0.3, "beta": [0.3, 0.5]}, 24),
+    "axes of a product": (
+        {"E": [1.0, 2.0], "A": [100, 1000.0], "B": [100.0, 1e3, 1e4], "alpha": 0.3, "beta": [0.3, 0.5]},
+        24,
+    ),
     "points": (np.array([POINT, 2 * POINT]), 2),
     "one point": (POINT, 1),
     "a frame in any order": (pd.DataFrame([START])[["beta", "alpha", "B", "A", "E"]], 1),
@@ -79,7 +84,10 @@ def test_fixed_parameters_stay_and_the_others_are_optimal_beside_them(best: sj.F
     assert elsewhere.fixed == {"beta": 0.3, "E": 1.7}
     assert elsewhere.objective_value > best.objective_value
     # the restricted problem's own optimum, by the law with the constants written in
-    written = sj.law(lambda N, D, *, A, B, alpha: 1.7 + A / N**alpha + B / D**0.3, domains={"A": sj.Positive, "B": sj.Positive})
+    written = sj.law(
+        lambda N, D, *, A, B, alpha: 1.7 + A / N**alpha + B / D**0.3,
+        domains={"A": sj.Positive, "B": sj.Positive},
+    )
     assert elsewhere.objective_value == pytest.approx(sj.fit(written, TABLE).objective_value, rel=1e-9)
 
 
@@ -129,12 +137,16 @@ def test_known_errors_move_the_threshold_and_weights_do_not() -> None:
     assert scaled.objective_value == pytest.approx(moved.objective_value / s**2, rel=1e-9)
     np.testing.assert_allclose(scaled.residuals, moved.residuals / s, rtol=1e-5, atol=1e-9)
     weighted = fit(objective=sj.Huber(0.25), weights=np.full(ROWS, 1 / s**2))
-    assert weighted.objective_value == pytest.approx(fit(objective=sj.Huber(0.25)).objective_value / s**2, rel=1e-9)
+    assert weighted.objective_value == pytest.approx(
+        fit(objective=sj.Huber(0.25)).objective_value / s**2, rel=1e-9
+    )
     assert np.abs(weighted.numbers - scaled.numbers).max() > 1e-3
 
 
 @pytest.mark.parametrize(
-    "where", ["N > 1e8", lambda t: t.N > 1e8, N > 1e8, (N > 1e8).astype(object)], ids=["words", "function", "mask", "object"]
+    "where",
+    ["N > 1e8", lambda t: t.N > 1e8, N > 1e8, (N > 1e8).astype(object)],
+    ids=["words", "function", "mask", "object"],
 )
 def test_what_where_leaves_out_is_counted(where) -> None:
     found = fit(where=where)
@@ -146,7 +158,9 @@ def test_what_where_leaves_out_is_counted(where) -> None:
 
 
 def test_missing_rows_are_dropped_and_counted(best: sj.FitResult) -> None:
-    extra = pd.DataFrame({"N": [np.nan, 1e9, 1e9], "D": [1e9, 1e9, np.inf], "loss": [3.0, np.nan, 3.0], "run_id": [1, 1, 1]})
+    extra = pd.DataFrame(
+        {"N": [np.nan, 1e9, 1e9], "D": [1e9, 1e9, np.inf], "loss": [3.0, np.nan, 3.0], "run_id": [1, 1, 1]}
+    )
     found = fit(pd.concat([TABLE, extra], ignore_index=True), missing="drop")
     same(found, best)
     assert found.record["dropped_missing"] == 3 and "3 with missing values" in found.summary()
@@ -172,7 +186,9 @@ TABLES = {
 def test_any_table(name: str, best: sj.FitResult) -> None:
     found = fit(TABLES[name])
     # rounding N and D to whole numbers moves the data by up to 5e-8
-    assert found.objective_value == pytest.approx(best.objective_value, rel=1e-10 if name != "whole numbers" else 1e-5)
+    assert found.objective_value == pytest.approx(
+        best.objective_value, rel=1e-10 if name != "whole numbers" else 1e-5
+    )
 
 
 def test_inputs_and_target_by_name_array_or_function(best: sj.FitResult) -> None:
@@ -240,7 +256,9 @@ def test_ctrl_c_in_the_middle_of_long_work_stops_it(best: sj.FitResult) -> None:
             wait = 5.0
 
     finger = threading.Thread(target=press)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background work with Ctrl-C ignored
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # shells start background work with Ctrl-C ignored
     finger.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -259,10 +277,15 @@ def test_fitting_is_silent_where_nobody_watches(capfd) -> None:
 
 
 def test_groups_by_several_columns_have_tuples_as_keys():
-    table = pd.DataFrame({
-        "x": [1, 10, 100] * 4, "loss": [4, 2, 1, 9, 3, 1] * 2, "task": list("uuuuuuvvvvvv"), "seed": [1, 1, 1, 2, 2, 2] * 2,
-        "slope": [0.3] * 6 + [0.4] * 6,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "x": [1, 10, 100] * 4,
+            "loss": [4, 2, 1, 9, 3, 1] * 2,
+            "task": list("uuuuuuvvvvvv"),
+            "seed": [1, 1, 1, 2, 2, 2] * 2,
+            "slope": [0.3] * 6 + [0.4] * 6,
+        }
+    )
     fits = sj.fit_groups(sj.laws.power_law, table, by=["task", "seed"], fixed={"alpha": "slope"})
     assert list(fits) == [("u", 1), ("u", 2), ("v", 1), ("v", 2)]
     assert fits.params.loc[("v", 2), "alpha"] == 0.4

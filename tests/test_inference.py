@@ -1,4 +1,5 @@
-"""Inference-aware optimum: Sardana et al.'s first-order condition, and Chinchilla's optimum where nothing is served."""
+"""Inference-aware optimum: Sardana et al.'s first-order condition, and Chinchilla's optimum where nothing is
+served."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The optimum does not depend on how the table is written down: weights' scale, order and number of rows, units.
+"""The optimum does not depend on how the table is written down: weights' scale, order and number of rows,
+units.
 
-1e-8 in the objective is what is promised; the solver's own stopping rule is far below it. In the parameters the same
-optimum is determined to about the square root of the objective's rounding, times its condition.
+1e-8 in the objective is what is promised; the solver's own stopping rule is far below it. In the parameters
+the same optimum is determined to about the square root of the objective's rounding, times its condition.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import scaling_jax as sj
 RNG = np.random.default_rng(1)
 ROWS = 40
 N, D = (np.exp(RNG.uniform(np.log(low), np.log(high), ROWS)) for low, high in ((1e7, 1e10), (1e9, 1e12)))
-LOSS = sj.laws.chinchilla(N, D, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37) * np.exp(RNG.normal(0, 0.01, ROWS))
+LOSS = sj.laws.chinchilla(N, D, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37) * np.exp(
+    RNG.normal(0, 0.01, ROWS)
+)
 TABLE = pd.DataFrame({"N": N, "D": D, "loss": LOSS})
 START = {"E": 1.5, "A": 300.0, "B": 1000.0, "alpha": 0.3, "beta": 0.3}
 OBJECTIVES = [sj.Huber(), sj.SquaredError(on="raw")]
@@ -44,7 +47,9 @@ def reference(objective: sj.Huber) -> sj.FitResult:
 @MANY
 def test_the_scale_of_the_weights(objective, power: float) -> None:
     scaled = fit(objective=objective, weights=np.full(ROWS, 10.0**power))
-    assert scaled.objective_value == pytest.approx(10.0**power * reference(objective).objective_value, rel=1e-8)
+    assert scaled.objective_value == pytest.approx(
+        10.0**power * reference(objective).objective_value, rel=1e-8
+    )
     np.testing.assert_allclose(scaled.numbers, reference(objective).numbers, rtol=1e-5)
     assert scaled.status == "converged"
 
@@ -99,7 +104,9 @@ def test_units_of_the_target(c: float) -> None:
     on_log = fit(TABLE.assign(loss=scale * LOSS), moved)
     assert on_log.objective_value == pytest.approx(reference(OBJECTIVES[0]).objective_value, rel=1e-8)
     on_raw = fit(TABLE.assign(loss=scale * LOSS), moved, objective=OBJECTIVES[1])
-    assert on_raw.objective_value == pytest.approx(scale**2 * reference(OBJECTIVES[1]).objective_value, rel=1e-8)
+    assert on_raw.objective_value == pytest.approx(
+        scale**2 * reference(OBJECTIVES[1]).objective_value, rel=1e-8
+    )
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6, 1e9])
@@ -117,7 +124,9 @@ def test_a_fit_alone_or_among_others() -> None:
     tables = {key: TABLE.head(size).assign(key=key) for key, size in sizes.items()}
     alone = {key: sj.fit(sj.laws.power_law_floor, table, inputs={"x": "N"}) for key, table in tables.items()}
     for order in ("abcd", "dacb"):
-        together = sj.fit_groups(sj.laws.power_law_floor, pd.concat([tables[k] for k in order]), by="key", inputs={"x": "N"})
+        together = sj.fit_groups(
+            sj.laws.power_law_floor, pd.concat([tables[k] for k in order]), by="key", inputs={"x": "N"}
+        )
         assert list(together) == list(order)
         for key, one in alone.items():
             assert together[key].objective_value == pytest.approx(one.objective_value, rel=1e-8)

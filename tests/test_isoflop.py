@@ -1,4 +1,5 @@
-"""Approach 2: its known bias on noise-free runs (T11), splines, bootstrap coverage, our own sweep, and what it says about poor tables."""
+"""Approach 2: its known bias on noise-free runs (T11), splines, bootstrap coverage, our own sweep, and what
+it says about poor tables."""
 
 from __future__ import annotations
 
@@ -19,12 +20,16 @@ def centred(factor, params=LAW, points=15):
     best = sj.compute_optimal((sj.laws.chinchilla, params), FLOPS)
     N = (best["N"].to_numpy()[:, None] * np.geomspace(1 / factor, factor, points)).ravel()
     C = np.repeat(FLOPS, points)
-    return pd.DataFrame({"C": C, "N": N, "D": C / (6 * N), "loss": sj.laws.chinchilla(N, C / (6 * N), **params)}), best
+    return pd.DataFrame(
+        {"C": C, "N": N, "D": C / (6 * N), "loss": sj.laws.chinchilla(N, C / (6 * N), **params)}
+    ), best
 
 
 def noisy(factor, sd, seed):
     runs, _ = centred(factor, points=9)
-    return runs.assign(loss=runs["loss"] * np.exp(sd * np.random.default_rng(seed).standard_normal(len(runs))))
+    return runs.assign(
+        loss=runs["loss"] * np.exp(sd * np.random.default_rng(seed).standard_normal(len(runs)))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +67,14 @@ def test_equal_exponents_have_no_bias(method):
 
 @pytest.mark.parametrize(("factor", "bias"), [(2, 1e-3), (16, 3e-3)])
 def test_a_spline_has_next_to_no_bias(factor, bias):
-    """T11's tables by splines: 0.02 % and 0.28 % (sizes a factor 1.5 apart) where parabolas have 0.33 and 5.4 %."""
+    """T11's tables by splines: 0.02 % and 0.28 % (sizes a factor 1.5 apart) where parabolas have 0.33 and 5.4
+    %."""
     runs, best = centred(factor)
     found = sj.isoflop(runs, budget="C", method="akima")
     np.testing.assert_allclose(found.table["N"] / best["N"], 1, atol=bias)
-    assert found.exponents().loc["N", "estimate"] == pytest.approx(SHARE, abs=1e-6)  # E in log L bends the spline with compute
+    assert found.exponents().loc["N", "estimate"] == pytest.approx(
+        SHARE, abs=1e-6
+    )  # E in log L bends the spline with compute
     np.testing.assert_allclose(found.table["loss"], best["loss"], rtol=1e-5)
 
 
@@ -80,7 +88,8 @@ def test_the_spline_is_akimas():
 
 
 def test_our_sweep_by_both_methods(sweep, read):
-    """The vertices are those of NumPy's own parabolas; both methods agree within each other's intervals, and fall inside the sizes."""
+    """The vertices are those of NumPy's own parabolas; both methods agree within each other's intervals, and
+    fall inside the sizes."""
     for row in read.table.itertuples():
         part = sweep[sweep["budget"] == row.flops]
         bend, slope, _ = np.polyfit(np.log(part["n_params"]), part["loss"], 2)
@@ -98,7 +107,9 @@ def test_optimal_has_the_columns_of_a_plan(read):
     point = sj.compute_optimal(read, [1e11, 5e13])
     assert list(point) == ["flops", "N", "D", "loss", "tokens_per_param", "extrapolation"]
     np.testing.assert_allclose(plan[list(point)], point, rtol=1e-12)
-    np.testing.assert_allclose(6 * point["N"] * point["D"], point["flops"], rtol=5e-3)  # D is rounded to whole updates
+    np.testing.assert_allclose(
+        6 * point["N"] * point["D"], point["flops"], rtol=5e-3
+    )  # D is rounded to whole updates
     assert point["extrapolation"][0] == 0 and point["extrapolation"][1] == pytest.approx(1, abs=1e-9)
     for name in ("N", "D", "loss", "tokens_per_param"):
         assert (plan[f"{name}_lower"] < plan[name]).all() and (plan[name] < plan[f"{name}_upper"]).all()
@@ -109,7 +120,11 @@ def test_the_loss_column_is_the_saturating_frontier():
     runs, _ = centred(2)
     found = sj.isoflop(runs, budget="C")
     assert found.frontier.params["gamma"] == pytest.approx(0.34 * 0.28 / 0.62, abs=1e-6)
-    np.testing.assert_allclose(found.optimal([1e24])["loss"], sj.compute_optimal((sj.laws.chinchilla, LAW), [1e24])["loss"], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.optimal([1e24])["loss"],
+        sj.compute_optimal((sj.laws.chinchilla, LAW), [1e24])["loss"],
+        rtol=1e-5,
+    )
 
 
 def test_resampled_runs_are_weighted_parabolas(read, sweep):
@@ -120,7 +135,9 @@ def test_resampled_runs_are_weighted_parabolas(read, sweep):
     drawn = np.random.default_rng(3).integers(len(labels), size=(50, len(labels)))
     times = np.bincount(drawn[0], minlength=len(labels))[order]
     part = (read.runs["flops"] == read.inside["flops"].iloc[3]).to_numpy()
-    bend, slope, _ = np.polyfit(np.log(read.runs["N"][part]), read.runs["loss"][part], 2, w=np.sqrt(times[part]))
+    bend, slope, _ = np.polyfit(
+        np.log(read.runs["N"][part]), read.runs["loss"][part], 2, w=np.sqrt(times[part])
+    )
     assert np.log(draws.N[0, 3]) == pytest.approx(-slope / (2 * bend), rel=1e-9)
 
 
@@ -133,24 +150,38 @@ def test_no_noise_gives_no_interval():
 
 @pytest.mark.parametrize("method", ["parabola", "akima"])
 def test_intervals_cover_the_true_exponent(method):
-    """60 tables with 0.3 % noise, 90 % intervals from each table's own noise: 54 expected, binomial sd 2.3."""
+    """60 tables with 0.3 % noise, 90 % intervals from each table's own noise: 54 expected, binomial sd
+    2.3."""
     inside = 0
     for seed in range(60):
-        interval = sj.isoflop(noisy(4, 0.003, seed), budget="C", method=method).bootstrap(200, seed=seed).exponents().loc["N"]
+        interval = (
+            sj.isoflop(noisy(4, 0.003, seed), budget="C", method=method)
+            .bootstrap(200, seed=seed)
+            .exponents()
+            .loc["N"]
+        )
         inside += interval["lower"] <= SHARE <= interval["upper"]
     assert inside >= 48, inside
 
 
 def test_checkpoints_are_read_at_budgets():
-    """Between checkpoints a third apart the loss is read to 1e-3, tokens exactly; runs that end before a budget are no part of it."""
+    """Between checkpoints a third apart the loss is read to 1e-3, tokens exactly; runs that end before a
+    budget are no part of it."""
     law = {"A": 50.0, "alpha": 0.1, "beta": 0.12}
-    N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e10, 12), np.geomspace(1e8, 1e12, 30), indexing="ij"))
+    N, D = (
+        g.ravel()
+        for g in np.meshgrid(np.geomspace(1e7, 1e10, 12), np.geomspace(1e8, 1e12, 30), indexing="ij")
+    )
     bowl = 1 + 0.02 * np.log(D / (20 * N)) ** 2
-    curves = pd.DataFrame({"N": N, "D": D, "loss": sj.laws.multiplicative(N, D, **law) * bowl, "run": [f"m{n:.3g}" for n in N]})
+    curves = pd.DataFrame(
+        {"N": N, "D": D, "loss": sj.laws.multiplicative(N, D, **law) * bowl, "run": [f"m{n:.3g}" for n in N]}
+    )
     found = sj.isoflop(curves, budget=FLOPS[:3], run="run")
     assert found.runs.groupby("flops").size().to_dict() == {1e19: 12, 1e20: 11, 1e21: 7}
     row = found.runs.iloc[5]
-    exact = sj.laws.multiplicative(row["N"], row["D"], **law) * (1 + 0.02 * np.log(row["D"] / (20 * row["N"])) ** 2)
+    exact = sj.laws.multiplicative(row["N"], row["D"], **law) * (
+        1 + 0.02 * np.log(row["D"] / (20 * row["N"])) ** 2
+    )
     assert row["D"] == pytest.approx(row["flops"] / (6 * row["N"]), rel=1e-12)
     assert row["loss"] == pytest.approx(exact, rel=1e-3)
     with pytest.raises(ValueError, match="name the column of runs"):

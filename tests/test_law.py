@@ -48,7 +48,9 @@ def test_people_and_transforms_get_the_same_values(name: str) -> None:
     assert isinstance(called, np.ndarray) and called.dtype == np.float64
     with jax.enable_x64(True):
         run = jax.jit(jax.vmap(law.apply, (None, 0)))
-        np.testing.assert_allclose(run(params, {k: jnp.asarray(v) for k, v in inputs.items()}), called, rtol=1e-14)
+        np.testing.assert_allclose(
+            run(params, {k: jnp.asarray(v) for k, v in inputs.items()}), called, rtol=1e-14
+        )
     one = {k: float(v[0]) for k, v in inputs.items()}
     assert law(**one, **params) == pytest.approx(called[0], rel=1e-14)
 
@@ -63,7 +65,9 @@ def test_gradient_against_central_differences(name: str) -> None:
         step = 1e-6 * abs(value)
         up, down = (law(**inputs, **{**params, key: value + s}) for s in (step, -step))
         # central differences at 1e-6 are good to about eps / 1e-6 of the value
-        assert float(slope[key]) * abs(value) == pytest.approx((up - down) / (2e-6), rel=1e-5, abs=1e-9 * abs(up))
+        assert float(slope[key]) * abs(value) == pytest.approx(
+            (up - down) / (2e-6), rel=1e-5, abs=1e-9 * abs(up)
+        )
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -72,12 +76,17 @@ def test_rewritten_powers_change_nothing(name: str) -> None:
     inputs = points(law)
     with jax.enable_x64(True):
         plain = jax.vmap(law.apply, (None, 0))(params, {k: jnp.asarray(v) for k, v in inputs.items()})
-        fast = jax.vmap(rewrite_powers(law.apply), (None, 0))(params, {k: jnp.asarray(v) for k, v in inputs.items()})
+        fast = jax.vmap(rewrite_powers(law.apply), (None, 0))(
+            params, {k: jnp.asarray(v) for k, v in inputs.items()}
+        )
     # exp(p log x) loses about |p log x| eps
     np.testing.assert_allclose(fast, plain, rtol=1e-13)
 
 
-@given(p=st.one_of(st.just(0.0), st.floats(1e-3, 3), st.floats(-3, -1e-3)), x=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)))
+@given(
+    p=st.one_of(st.just(0.0), st.floats(1e-3, 3), st.floats(-3, -1e-3)),
+    x=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
+)
 @settings(max_examples=60, deadline=None)
 def test_a_power_keeps_its_limits_at_zero(p: float, x: float) -> None:
     with jax.enable_x64(True):
@@ -88,7 +97,11 @@ def test_a_power_keeps_its_limits_at_zero(p: float, x: float) -> None:
 
 def test_literal_exponents_are_left_alone() -> None:
     with jax.enable_x64(True):
-        jaxpr = str(jax.make_jaxpr(rewrite_powers(lambda x, p: x**2 + x**0.5 + x**p))(jnp.float64(3.0), jnp.float64(0.3)))
+        jaxpr = str(
+            jax.make_jaxpr(rewrite_powers(lambda x, p: x**2 + x**0.5 + x**p))(
+                jnp.float64(3.0), jnp.float64(0.3)
+            )
+        )
     assert "integer_pow" in jaxpr and jaxpr.count("log") == 1
 
 
@@ -138,7 +151,8 @@ def test_a_local_law_says_why_it_does_not_pickle() -> None:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_known_parameters_are_recovered(name: str) -> None:
-    """1 % noise on 60 runs: the optimum is no worse than the truth, and predictions are within a few tenths of a per cent."""
+    """1 % noise on 60 runs: the optimum is no worse than the truth, and predictions are within a few tenths
+    of a per cent."""
     law, params = LAWS[name], TRUTH[name]
     rng = np.random.default_rng(5)
     table = {k: np.exp(rng.uniform(np.log(1e6), np.log(1e11), 60)) for k in law.inputs}

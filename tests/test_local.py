@@ -1,4 +1,5 @@
-"""Influence, covariance, derivatives and lack of fit, each held to refits or to theory; nothing here is a formula against itself."""
+"""Influence, covariance, derivatives and lack of fit, each held to refits or to theory; nothing here is a
+formula against itself."""
 
 from __future__ import annotations
 
@@ -36,11 +37,14 @@ def floored() -> sj.FitResult:
     """A law with a fixed floor, under a Huber threshold that some residuals cross."""
     x = np.geomspace(1, 1e3, 16)
     loss = 1.5 + 5 * x**-0.4 * np.exp(np.random.default_rng(3).normal(0, 0.05, 16))
-    return sj.fit(sj.laws.power_law_floor, {"x": x, "loss": loss}, objective=sj.Huber(0.01), fixed={"E": 1.45})
+    return sj.fit(
+        sj.laws.power_law_floor, {"x": x, "loss": loss}, objective=sj.Huber(0.01), fixed={"E": 1.45}
+    )
 
 
 def test_influence_ranks_runs_as_leaving_them_out_does(fit245: sj.FitResult) -> None:
-    """Measured: Spearman .992 to .997; the issue asks for .95. Gauss-Newton in place of the exact Hessian would be off by factors."""
+    """Measured: Spearman .992 to .997; the issue asks for .95. Gauss-Newton in place of the exact Hessian
+    would be off by factors."""
     refitted = fit245.jackknife() - fit245.numbers
     predicted = fit245.influence()
     assert predicted.index.equals(refitted.index)
@@ -52,14 +56,19 @@ def test_influence_of_a_run_is_that_of_all_its_checkpoints() -> None:
     rng = np.random.default_rng(0)
     x, run = np.tile(np.geomspace(1, 100, 10), 12), np.repeat(np.arange(12), 10)
     loss = 5 * x**-0.3 * np.exp(rng.normal(0, 0.01, 12)[run])
-    fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss, "run": run}, run="run", objective=sj.SquaredError())
+    fit = sj.fit(
+        sj.laws.power_law, {"x": x, "loss": loss, "run": run}, run="run", objective=sj.SquaredError()
+    )
     predicted, refitted = fit.influence(), fit.jackknife() - fit.numbers
     assert len(predicted) == 12
-    np.testing.assert_allclose(predicted["A"], refitted["A"], rtol=0.15)  # first order: a twelfth of the data leaves at a time
+    np.testing.assert_allclose(
+        predicted["A"], refitted["A"], rtol=0.15
+    )  # first order: a twelfth of the data leaves at a time
 
 
 def test_the_sandwich_is_the_published_one_and_warns(fit240: sj.FitResult) -> None:
-    """Spec section 3: sandwich .024 and .016 (bootstrap .0154 and .0206), naive inverse Hessian 5.2: 39 of 240 residuals lie inside."""
+    """Spec section 3: sandwich .024 and .016 (bootstrap .0154 and .0206), naive inverse Hessian 5.2: 39 of
+    240 residuals lie inside."""
     with pytest.warns(UserWarning, match="Only 16 % of the residuals lie inside the Huber threshold"):
         se = np.sqrt(np.diag(fit240.cov()))
     assert se[3] == pytest.approx(0.024, abs=5e-4) and se[4] == pytest.approx(0.016, abs=5e-4)
@@ -86,9 +95,13 @@ def test_fixed_and_tied_parameters_have_no_variance_of_their_own(runs240: pd.Dat
 def refit(fit: sj.FitResult, **changed: object) -> np.ndarray:
     """Parameters of a fresh `sj.fit` on changed data."""
     runs = fit.data()
-    table = {"x": runs.inputs["x"], "loss": runs.target, "weight": runs.weight} | {k: v for k, v in changed.items() if k != "E"}
+    table = {"x": runs.inputs["x"], "loss": runs.target, "weight": runs.weight} | {
+        k: v for k, v in changed.items() if k != "E"
+    }
     fixed = {"E": changed.get("E", fit.fixed["E"])}
-    return sj.fit(fit.law, table, weights="weight", objective=fit.objective, fixed=fixed, starts=fit.numbers[None]).numbers
+    return sj.fit(
+        fit.law, table, weights="weight", objective=fit.objective, fixed=fixed, starts=fit.numbers[None]
+    ).numbers
 
 
 def test_derivatives_equal_differences_of_refits(floored: sj.FitResult) -> None:
@@ -112,19 +125,23 @@ def test_derivatives_equal_differences_of_refits(floored: sj.FitResult) -> None:
     with jax.enable_x64(True):
         for name, (_, values, given) in cases.items():
             backward = jax.jit(jax.jacrev(lambda v, given=given: flat(given(v))))(jnp.asarray(values))
-            difference = (refit(floored, **{name: bumped(values, 1)}) - refit(floored, **{name: bumped(values, -1)})) / (
-                2 * h * values[row]
-            )
+            difference = (
+                refit(floored, **{name: bumped(values, 1)}) - refit(floored, **{name: bumped(values, -1)})
+            ) / (2 * h * values[row])
             np.testing.assert_allclose(backward[:, row], difference, rtol=1e-5, atol=1e-9, err_msg=name)
         by_floor = jax.jvp(lambda e: flat({"fixed": {"E": e}}), (jnp.asarray(1.45),), (jnp.asarray(1.0),))[1]
         difference = (refit(floored, E=1.45 + h) - refit(floored, E=1.45 - h)) / (2 * h)
         np.testing.assert_allclose(by_floor, difference, rtol=1e-5)
 
 
-def test_the_optimum_moves_as_a_refit_does_and_works_inside_jit_vmap_and_single_precision(fit240: sj.FitResult) -> None:
+def test_the_optimum_moves_as_a_refit_does_and_works_inside_jit_vmap_and_single_precision(
+    fit240: sj.FitResult,
+) -> None:
     shares = np.random.default_rng(0).dirichlet(np.ones(240), 3) * 240
     refitted = fit240.bootstrap(indices=np.tile(np.arange(240), (1, 1)))
-    np.testing.assert_allclose([fit240.optimum()[n] for n in fit240.law.params], refitted.numbers[0], rtol=1e-7)
+    np.testing.assert_allclose(
+        [fit240.optimum()[n] for n in fit240.law.params], refitted.numbers[0], rtol=1e-7
+    )
     alpha = jax.jit(jax.vmap(lambda w: fit240.optimum(weights=w)["alpha"]))
     slope = jax.jit(jax.grad(lambda y: fit240.optimum(target=y)["alpha"]))
     single, single_slope = alpha(jnp.asarray(shares)), slope(jnp.asarray(fit240.data().target))
@@ -132,8 +149,12 @@ def test_the_optimum_moves_as_a_refit_does_and_works_inside_jit_vmap_and_single_
     with jax.enable_x64(True):
         double, double_slope = alpha(jnp.asarray(shares)), slope(jnp.asarray(fit240.data().target))
     assert double.dtype == double_slope.dtype == jnp.float64
-    np.testing.assert_allclose(single, np.asarray(double), rtol=1e-5)  # float32 weights: seven digits in and out
-    np.testing.assert_allclose(single_slope, np.asarray(double_slope), atol=1e-4 * float(np.abs(double_slope).max()))
+    np.testing.assert_allclose(
+        single, np.asarray(double), rtol=1e-5
+    )  # float32 weights: seven digits in and out
+    np.testing.assert_allclose(
+        single_slope, np.asarray(double_slope), atol=1e-4 * float(np.abs(double_slope).max())
+    )
 
 
 def test_what_the_optimum_refuses(floored: sj.FitResult) -> None:
@@ -141,7 +162,9 @@ def test_what_the_optimum_refuses(floored: sj.FitResult) -> None:
         floored.optimum(inputs={"z": [1.0]})
     with pytest.raises(ValueError, match="fixed names alpha; for this fit it may name E"):
         floored.optimum(fixed={"alpha": 0.5})
-    corner = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2, 1.1, 0.5]}, objective=sj.AbsoluteError())
+    corner = sj.fit(
+        sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2, 1.1, 0.5]}, objective=sj.AbsoluteError()
+    )
     with pytest.raises(ValueError, match="has no derivative"):
         corner.optimum()
 
@@ -176,5 +199,9 @@ def test_lack_of_fit_is_uniform_where_the_law_is_right() -> None:
 def test_no_test_without_repeats_or_of_checkpoints(line: sj.FitResult) -> None:
     assert line.lack_of_fit() is None
     x = np.tile([1.0, 10.0, 100.0], 4)
-    table = {"x": x, "loss": 5 * x**-0.3 * np.exp(np.random.default_rng(1).normal(0, 0.01, 12)), "run": np.repeat(np.arange(4), 3)}
+    table = {
+        "x": x,
+        "loss": 5 * x**-0.3 * np.exp(np.random.default_rng(1).normal(0, 0.01, 12)),
+        "run": np.repeat(np.arange(4), 3),
+    }
     assert sj.fit(sj.laws.power_law, table, run="run").lack_of_fit() is None

@@ -1,7 +1,7 @@
 """NIST's certified nonlinear regressions: six digits of every parameter, from the published starts.
 
-NIST certifies eleven digits; six is what its own guidance asks of a good solver. MGH09 and MGH17 run off to infinity from
-their first start, as MINPACK does there.
+NIST certifies eleven digits; six is what its own guidance asks of a good solver. MGH09 and MGH17 run off to
+infinity from their first start, as MINPACK does there.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def test_limits_of_the_kernel(r: float) -> None:
     assert float(sj.Asymmetric(over=4.0).rho(r)) == pytest.approx(4 * r if r > 0 else -r)
 
 
-@pytest.mark.parametrize("objective", [sj.Huber(0.02, on="raw"), sj.SquaredError(), sj.AbsoluteError(), sj.Asymmetric(3.0, 0.1)])
+@pytest.mark.parametrize(
+    "objective", [sj.Huber(0.02, on="raw"), sj.SquaredError(), sj.AbsoluteError(), sj.Asymmetric(3.0, 0.1)]
+)
 def test_objectives_survive_a_dictionary(objective) -> None:
     assert objective_from_dict(objective.to_dict()) == objective
 

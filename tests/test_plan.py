@@ -10,7 +10,13 @@ import scaling_jax as sj
 from scaling_jax.planning.frontier import frontier
 
 T1 = {"A": 477.826, "B": 2143.417, "E": 1.817218, "alpha": 0.3473105, "beta": 0.367172}
-TEX = {"A": np.exp(6.0073404), "B": np.exp(6.0179186), "E": np.exp(0.5267228), "alpha": 0.33917084, "beta": 0.2849083}
+TEX = {
+    "A": np.exp(6.0073404),
+    "B": np.exp(6.0179186),
+    "E": np.exp(0.5267228),
+    "alpha": 0.33917084,
+    "beta": 0.2849083,
+}
 PRINTED = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
 GOPHER = 5.76e23
 FLOPS = [1e18, 1e21, GOPHER, 1e26]
@@ -91,7 +97,8 @@ def test_no_split_of_the_budget_is_better():
 
 
 def test_units_scale_as_they_should():
-    """N in millions and D in billions: A and B take up the factors, and compute counted in 1e15 FLOP finds the same run."""
+    """N in millions and D in billions: A and B take up the factors, and compute counted in 1e15 FLOP finds
+    the same run."""
     other = T1 | {"A": T1["A"] * 1e6 ** -T1["alpha"], "B": T1["B"] * 1e9 ** -T1["beta"]}
     plan = sj.compute_optimal((sj.laws.chinchilla, T1), FLOPS)
     scaled = sj.compute_optimal((sj.laws.chinchilla, other), np.array(FLOPS) / 1e15)
@@ -104,11 +111,15 @@ def test_intervals_are_the_percentiles_of_every_draws_own_optimum(fitted):
     draws = fitted.bootstrap(200)
     plan = sj.compute_optimal(draws, FLOPS, level=0.8)
     own = [
-        sj.compute_optimal((fitted.law, dict(zip(fitted.law.labels, map(float, row), strict=True))), [GOPHER])["N"][0]
+        sj.compute_optimal(
+            (fitted.law, dict(zip(fitted.law.labels, map(float, row), strict=True))), [GOPHER]
+        )["N"][0]
         for row in draws.numbers
     ]
     at = FLOPS.index(GOPHER)
-    np.testing.assert_allclose(plan.loc[at, ["N_lower", "N_upper"]].astype(float), np.quantile(own, [0.1, 0.9]), rtol=1e-9)
+    np.testing.assert_allclose(
+        plan.loc[at, ["N_lower", "N_upper"]].astype(float), np.quantile(own, [0.1, 0.9]), rtol=1e-9
+    )
     assert plan.attrs["level"] == 0.8
     point = sj.compute_optimal(fitted, FLOPS)
     np.testing.assert_allclose(plan[list(point)], point, rtol=1e-12)
@@ -124,7 +135,10 @@ def test_intervals_are_the_percentiles_of_every_draws_own_optimum(fitted):
 
 def test_counts_that_a_plan_must_not_pass_over(fitted):
     table = pd.DataFrame({**fitted.data().inputs, "loss": fitted.data().target})
-    for count, words in (({"N": "non-embedding"}, "leaves out the embedding"), ({"C": "6ND + attention"}, "convert budgets")):
+    for count, words in (
+        ({"N": "non-embedding"}, "leaves out the embedding"),
+        ({"C": "6ND + attention"}, "convert budgets"),
+    ):
         counted = sj.fit(sj.laws.chinchilla, table, objective=sj.SquaredError(), count=count)
         with pytest.warns(UserWarning, match=words):
             plan = sj.compute_optimal(counted, [1e22])

@@ -31,14 +31,18 @@ def test_isoflop_curves_pass_through_their_optima(sweep, method):
     assert sum(len(line.get_xdata()) for line in dots) == len(sweep)
     curves = [line for line in ax.get_lines() if line.get_marker() == "None"]
     for curve, (x, y) in zip(curves, stars.get_xydata(), strict=True):
-        assert np.interp(np.log(x), np.log(curve.get_xdata()), curve.get_ydata()) == pytest.approx(y, rel=1e-3)
+        assert np.interp(np.log(x), np.log(curve.get_xdata()), curve.get_ydata()) == pytest.approx(
+            y, rel=1e-3
+        )
         assert curve.get_ydata().min() == pytest.approx(y, rel=1e-3)
 
 
 def test_envelope_lies_on_the_lowest_curves(sweep):
     found = sj.envelope(sweep, run="run", N="n_params", D="tokens")
     ax = sj.plot.envelope(found)
-    np.testing.assert_array_equal(drawn(ax, "best for its compute").get_xydata(), found.inside[["flops", "loss"]])
+    np.testing.assert_array_equal(
+        drawn(ax, "best for its compute").get_xydata(), found.inside[["flops", "loss"]]
+    )
     assert len(ax.get_lines()) == sweep["run"].nunique() + 1
 
 
@@ -51,7 +55,9 @@ def test_the_band_holds_the_power_law(sweep):
     expected = draws.optimal(law.get_xdata())
     np.testing.assert_allclose(law.get_ydata(), expected["N"])
     corners = ax.collections[0].get_paths()[0].vertices[:, 1]
-    assert corners.min() == pytest.approx(expected["N_lower"].min()) and corners.max() == pytest.approx(expected["N_upper"].max())
+    assert corners.min() == pytest.approx(expected["N_lower"].min()) and corners.max() == pytest.approx(
+        expected["N_upper"].max()
+    )
 
 
 def test_a_plan_is_its_columns():

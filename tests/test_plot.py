@@ -14,7 +14,13 @@ matplotlib.use("Agg")
 @pytest.fixture(scope="module")
 def fit() -> sj.FitResult:
     runs = sj.datasets.load("tiny_sweep")
-    return sj.fit(sj.laws.chinchilla, runs, inputs={"N": "n_params", "D": "tokens"}, run="run", where="arm == 'main' and final")
+    return sj.fit(
+        sj.laws.chinchilla,
+        runs,
+        inputs={"N": "n_params", "D": "tokens"},
+        run="run",
+        where="arm == 'main' and final",
+    )
 
 
 def test_curves_hold_every_run_and_pass_near_them(fit: sj.FitResult) -> None:
@@ -40,7 +46,10 @@ def test_an_unknown_axis_is_named(fit: sj.FitResult) -> None:
 def test_every_run_is_shown_where_sizes_never_repeat() -> None:
     N = np.geomspace(1e6, 1e9, 40)
     D = np.geomspace(1e8, 1e10, 40)[np.random.default_rng(0).permutation(40)]
-    fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, E=1.7, A=400, B=400, alpha=0.34, beta=0.28)})
+    fit = sj.fit(
+        sj.laws.chinchilla,
+        {"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, E=1.7, A=400, B=400, alpha=0.34, beta=0.28)},
+    )
     table = sj.plot.curve_data(fit)
     assert (table["kind"] == "run").sum() == 40
     assert table["curve"].nunique() == 12 and table["curve"].iloc[0] == "N near 1e+06"

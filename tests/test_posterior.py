@@ -1,4 +1,5 @@
-"""The Bayesian layer: exact coordinates, honest diagnostics, recovery, the bootstrap's interface, and one-line remedies."""
+"""The Bayesian layer: exact coordinates, honest diagnostics, recovery, the bootstrap's interface, and
+one-line remedies."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ import scaling_jax as sj
 pytestmark = [
     # ArviZ 0.23 announces its successor on import; nothing for us to do, since `_arviz.py` serves both
     pytest.mark.filterwarnings("ignore:[\\s\\S]*ArviZ is undergoing:FutureWarning"),
-    # a corner of 25 rows under six parameters is influential, and leave-one-out says so: right, and not what is tested
+    # a corner of 25 rows under six parameters is influential, and leave-one-out says so: right, and not what
+    # is tested
     pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning"),
 ]
 TRUTH = {"E": 1.8, "A": 400.0, "B": 800.0, "alpha": 0.34, "beta": 0.3}
@@ -25,7 +27,9 @@ QUICK = {"warmup": 200, "draws": 250}
 def table(run_sd: float = 0.0, seed: int = 0, **truth: float) -> pd.DataFrame:
     N, D = np.meshgrid(np.geomspace(1e7, 1e10, 5), np.geomspace(1e9, 1e12, 5), indexing="ij")
     design = pd.DataFrame({"N": N.ravel(), "D": D.ravel(), "run": np.repeat(np.arange(5), 5)})
-    return sj.datasets.simulate(sj.laws.chinchilla, TRUTH | truth, design, noise=0.005, run="run", run_sd=run_sd, seed=seed)
+    return sj.datasets.simulate(
+        sj.laws.chinchilla, TRUTH | truth, design, noise=0.005, run="run", run_sd=run_sd, seed=seed
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,10 @@ def fit() -> sj.FitResult:
 @pytest.fixture(scope="module")
 def families() -> sj.FitGroups:
     parts = [
-        table(run_sd=0.005, seed=i, alpha=0.30 + 0.02 * i).assign(family=f"f{i}", run=lambda t, i=i: t["run"] + 10 * i) for i in range(4)
+        table(run_sd=0.005, seed=i, alpha=0.30 + 0.02 * i).assign(
+            family=f"f{i}", run=lambda t, i=i: t["run"] + 10 * i
+        )
+        for i in range(4)
     ]
     return sj.fit_groups(sj.laws.chinchilla, pd.concat(parts), by="family", run="run", starts=8)
 
@@ -77,7 +84,9 @@ def test_a_posterior_is_taken_like_a_bootstrap(posterior):
     # inside the data a new row scatters by sigma: 2 * 1.645 standard deviations on the log
     sigma = np.median(posterior.sites["sigma"])
     width = np.log(wide["upper"] / wide["lower"])[0]
-    assert width == pytest.approx(2 * 1.645 * np.hypot(sigma, np.log(band["upper"] / band["lower"])[0] / 3.29), rel=0.15)
+    assert width == pytest.approx(
+        2 * 1.645 * np.hypot(sigma, np.log(band["upper"] / band["lower"])[0] / 3.29), rel=0.15
+    )
     share = posterior.derive(lambda p: p["beta"] / (p["alpha"] + p["beta"]))
     assert 0 < share.loc["quantity", "lower"] < share.loc["quantity", "upper"] < 1
     assert isinstance(posterior.params, pd.DataFrame)
@@ -92,7 +101,14 @@ def test_compute_optimal_takes_a_posterior(posterior):
 def test_arviz_gets_everything_and_loo_works(posterior):
     arviz = pytest.importorskip("arviz")
     data = posterior.to_arviz()
-    for group in ("posterior", "posterior_predictive", "log_likelihood", "observed_data", "constant_data", "sample_stats"):
+    for group in (
+        "posterior",
+        "posterior_predictive",
+        "log_likelihood",
+        "observed_data",
+        "constant_data",
+        "sample_stats",
+    ):
         assert hasattr(data, group) or group in data.children
     assert data.attrs["law"] == "chinchilla"
     assert data.attrs["data_fingerprint"] == posterior.fit.fingerprint
@@ -110,13 +126,17 @@ def test_rank_diagnostics_are_arviz_s(posterior):
     for i in range(1, 600):
         chains[:, i] += 0.6 * chains[:, i - 1]
     ours = diagnostics.chain_table({"x": chains})["x"]
-    theirs = {kind: np.asarray(arviz.ess(chains, method=kind, **p)).item() for kind, p in (("bulk", {}), ("tail", {"prob": (0.05, 0.95)}))}
+    theirs = {
+        kind: np.asarray(arviz.ess(chains, method=kind, **p)).item()
+        for kind, p in (("bulk", {}), ("tail", {"prob": (0.05, 0.95)}))
+    }
     assert ours["ess_bulk"] == pytest.approx(theirs["bulk"], rel=0.02)
     assert ours["ess_tail"] == pytest.approx(theirs["tail"], rel=0.05)
 
 
 def test_the_coordinates_are_exact(families):
-    """Potential of the standard coordinates = NumPyro's own potential minus the log-determinant of the map, to rounding."""
+    """Potential of the standard coordinates = NumPyro's own potential minus the log-determinant of the map,
+    to rounding."""
     pytest.importorskip("numpyro")
     from numpyro import handlers
     from numpyro.distributions import biject_to
@@ -127,16 +147,26 @@ def test_the_coordinates_are_exact(families):
     from scaling_jax.posterior.model import OFFSET, TARGET, model
 
     with jax.enable_x64(True):
-        design, data, common, own, _ = build(list(families.values()), pool=["alpha", "beta"], observation="student")
+        design, data, common, own, _ = build(
+            list(families.values()), pool=["alpha", "beta"], observation="student"
+        )
         phi, theta = geometry.start_coordinates(design, data, common, own)
         (m, k, _), rng = geometry.sizes(design), np.random.default_rng(1)
         eye = np.broadcast_to(np.eye(k), (4, k, k))
         anchor = geometry.Geometry(
-            phi, 0.1 * np.eye(m), theta, rng.normal(size=(4, k)), 50.0 * eye, 0.1 * rng.normal(size=(4, k, m)), 0.1 * eye
+            phi,
+            0.1 * np.eye(m),
+            theta,
+            rng.normal(size=(4, k)),
+            50.0 * eye,
+            0.1 * rng.normal(size=(4, k, m)),
+            0.1 * eye,
         )
         u = 0.3 * rng.normal(size=geometry.dimension(design))
         sites = handlers.trace(handlers.seed(model, 0)).get_trace(design, data)
-        maps = {n: biject_to(s["fn"].support) for n, s in sites.items() if s["type"] == "sample" and n != TARGET}
+        maps = {
+            n: biject_to(s["fn"].support) for n, s in sites.items() if s["type"] == "sample" and n != TARGET
+        }
 
         def free(u):
             values = geometry.natural(design, data, anchor, u)
@@ -174,13 +204,16 @@ def test_any_law_samples_without_priors_of_its_own_and_takes_a_user_s(fit):
     wide = fitted.posterior(**options)
     assert abs(wide.conf_int().loc["b", "estimate"] + 0.3) < 0.02
     tight = fitted.posterior(priors={"b": dist.Normal(-0.2, 1e-4), "sigma": 0.01}, **options)
-    assert tight.conf_int().loc["b", "estimate"] == pytest.approx(-0.2, abs=2e-3)  # twenty prior standard deviations
+    assert tight.conf_int().loc["b", "estimate"] == pytest.approx(
+        -0.2, abs=2e-3
+    )  # twenty prior standard deviations
     assert "sigma" not in tight.sites
     assert abs(wide.prior_sensitivity().loc["b", "stronger"]) < 0.1  # a wide prior does not matter
 
 
 def test_a_prior_without_quantiles_of_its_own_has_a_centre_and_a_spread():
-    """NumPyro's beta needs another library for its quantiles; a standard error of 2,000 draws is 2 % of the spread."""
+    """NumPyro's beta needs another library for its quantiles; a standard error of 2,000 draws is 2 % of the
+    spread."""
     dist = pytest.importorskip("numpyro").distributions
     from scaling_jax.posterior.priors import coordinate_of
 

@@ -1,4 +1,5 @@
-"""Printed constants: every set evaluates in its range, its protocol is one that `fit` takes, and repeats the paper's fit."""
+"""Printed constants: every set evaluates in its range, its protocol is one that `fit` takes, and repeats the
+paper's fit."""
 
 from __future__ import annotations
 
@@ -34,18 +35,34 @@ def test_a_protocol_is_what_fit_takes(key: str) -> None:
     entry = sj.published[key]
     inspect.signature(sj.fit).bind(entry.law, None, count=entry.count, **entry.protocol)
     how = {name: value for name, value in entry.protocol.items() if name not in TABLE_KEYS}
-    defaults = {"objective": None, "fixed": None, "tied": None, "starts": None, "solver": "lm", "screen": True, "device": None}
+    defaults = {
+        "objective": None,
+        "fixed": None,
+        "tied": None,
+        "starts": None,
+        "solver": "lm",
+        "screen": True,
+        "device": None,
+    }
     make_spec(entry.law, **(defaults | how), count=entry.count)
     if isinstance(starts := entry.protocol.get("starts"), dict):
         assert set(starts) == set(entry.law.params)
-        assert all(entry.law.parameters[entry.law.params.index(name)].domain.contains(values).all() for name, values in starts.items())
+        assert all(
+            entry.law.parameters[entry.law.params.index(name)].domain.contains(values).all()
+            for name, values in starts.items()
+        )
     if starts == "grid":
         assert set(entry.law.grid) == set(entry.law.params)
-    assert bool(entry.data) == bool(TABLE_KEYS & set(entry.protocol)), "columns belong to a data set of the package"
+    assert bool(entry.data) == bool(TABLE_KEYS & set(entry.protocol)), (
+        "columns belong to a data set of the package"
+    )
 
 
 def test_an_unknown_key_is_one_sentence_with_the_near_ones():
-    with pytest.raises(KeyError, match=r"No published constants are called 'hofmann2022': near it are hoffmann2022, .* lists all"):
+    with pytest.raises(
+        KeyError,
+        match=r"No published constants are called 'hofmann2022': near it are hoffmann2022, .* lists all",
+    ):
         sj.published["hofmann2022"]
     with pytest.raises(KeyError, match="near it are gadre2024_c4"):
         sj.published["Gadre 2024"]
@@ -63,7 +80,13 @@ def test_the_overview_names_every_set_with_its_unit():
 
 
 def test_an_entry_that_does_not_fit_its_law_is_refused():
-    good = {"key": "x", "law": sj.laws.power_law, "params": {"A": 1.0, "alpha": 0.5}, "cite": "", "range": {"x": (1.0, 2.0)}}
+    good = {
+        "key": "x",
+        "law": sj.laws.power_law,
+        "params": {"A": 1.0, "alpha": 0.5},
+        "cite": "",
+        "range": {"x": (1.0, 2.0)},
+    }
     assert Entry(**good)(4.0) == 0.5 and Entry(**good)(4.0, alpha=0.0) == 1.0
     for wrong in ({"params": {"A": 1.0}}, {"range": {"N": (1.0, 2.0)}}, {"units": {"beta": "nats"}}):
         with pytest.raises(ValueError, match="Constants 'x' have"):
@@ -86,7 +109,8 @@ def test_rounding_alone_moves_the_optimum_by_a_fifth():
 
 
 def test_frontiers_pass_through_the_rows_the_paper_prints():
-    """Exponents have two digits, so a row 3.7 decades of compute away is met to 10^(3.7 x .005) = 4 %, and D of N's to twice that."""
+    """Exponents have two digits, so a row 3.7 decades of compute away is met to 10^(3.7 x .005) = 4 %, and D
+    of N's to twice that."""
     frontier = {name: sj.published[f"hoffmann2022_approach1_{name}"] for name in "ND"}
     assert frontier["N"](5.76e23) == pytest.approx(67e9, rel=0.05)
     assert frontier["D"](5.76e23) == pytest.approx(1.5e12, rel=0.09)
@@ -101,11 +125,14 @@ def test_kaplans_units_are_those_of_the_functions_in_flop():
 
 
 def test_critical_size_between_fine_tuning_methods_from_the_printed_table():
-    """Zhang et al. 2024: D* = H X^gamma with gamma -1.2 (full tuning against prompts) and -2.4 (against LoRA)."""
+    """Zhang et al. 2024: D* = H X^gamma with gamma -1.2 (full tuning against prompts) and -2.4 (against
+    LoRA)."""
     full = sj.published["zhang2024_en_de_fmt_size"].params
     for method, printed in (("prompt", -1.2), ("lora", -2.4)):
         other = sj.published[f"zhang2024_en_de_{method}_size"].params
-        assert (other["alpha"] - full["alpha"]) / (full["beta"] - other["beta"]) == pytest.approx(printed, abs=0.15)
+        assert (other["alpha"] - full["alpha"]) / (full["beta"] - other["beta"]) == pytest.approx(
+            printed, abs=0.15
+        )
 
 
 def test_observational_sigmoids_keep_their_printed_coefficients():
@@ -146,9 +173,13 @@ def test_errors_from_losses_are_refitted_to_the_printed_digits(overtraining, dat
 
 
 def test_the_described_protocol_does_not_give_the_printed_constants(replication):
-    """Hoffmann et al.'s objective and grid lead to besiroglu2024_huber; least absolute deviations lead to besiroglu2024."""
+    """Hoffmann et al.'s objective and grid lead to besiroglu2024_huber; least absolute deviations lead to
+    besiroglu2024."""
     described, printed = sj.published["besiroglu2024_huber"], sj.published["besiroglu2024_unrounded"]
-    protocol = dict(sj.published["hoffmann2022"].protocol) | {"where": described.protocol["where"], "inputs": described.protocol["inputs"]}
+    protocol = dict(sj.published["hoffmann2022"].protocol) | {
+        "where": described.protocol["where"],
+        "inputs": described.protocol["inputs"],
+    }
     fit = sj.fit(described.law, replication, **(protocol | {"screen": True, "solver": "lm"}))
     assert fit.objective_value <= 1.018274018e-3 * (1 + 1e-7) and len(fit.data()) == 240
     assert fit.params == pytest.approx(dict(described.params), rel=1e-4)
@@ -160,7 +191,9 @@ def test_the_described_protocol_does_not_give_the_printed_constants(replication)
 
 @pytest.fixture(scope="module")
 def hitchhikers(shared) -> pd.DataFrame:
-    return pd.read_csv(shared("hitchhikers/checkpoints.csv.gz"), usecols=["family", "n_params", "tokens_seen", "loss"])
+    return pd.read_csv(
+        shared("hitchhikers/checkpoints.csv.gz"), usecols=["family", "n_params", "tokens_seen", "loss"]
+    )
 
 
 @pytest.mark.parametrize("family", ["gpt3", "chinchilla", "OPT"])
@@ -189,7 +222,12 @@ def test_a_model_ladder_is_refitted_to_the_printed_digits(shared, task: str) -> 
         where=where,
         **entry.protocol,
     )
-    objective = {"mmlu": 6.6526431e-5, "hellaswag": 3.4531080e-5, "arc_c": 7.0388543e-5, "piqa": 4.2686502e-5}[task]
+    objective = {
+        "mmlu": 6.6526431e-5,
+        "hellaswag": 3.4531080e-5,
+        "arc_c": 7.0388543e-5,
+        "piqa": 4.2686502e-5,
+    }[task]
     assert len(fit.data()) == 16 and fit.objective_value <= objective * (1 + 1e-6)
     for name, digits in (("E", 5e-4), ("alpha", 5e-4), ("beta", 5e-4)):
         assert fit.params[name] == pytest.approx(entry.params[name], abs=digits)

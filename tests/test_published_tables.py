@@ -1,4 +1,5 @@
-"""The catalogue on the field's own tables: the numbers that its papers and their replications reached, or better ones."""
+"""The catalogue on the field's own tables: the numbers that its papers and their replications reached, or
+better ones."""
 
 from __future__ import annotations
 
@@ -52,15 +53,25 @@ def test_decay_of_parameters_alone_has_a_better_optimum_than_published(repeated)
 
 
 def test_repeats_have_no_upper_limit_to_their_worth(repeated):
-    """Epochs as good as new a thousand times over cost less than 1 % of the objective: the data do not say."""
+    """Epochs as good as new a thousand times over cost less than 1 % of the objective: the data do not
+    say."""
     best = repeats(repeated, {})
     for R_D in (1e3, 1e5):
         assert repeats(repeated, {"R_D": R_D}).objective_value < 1.01 * best.objective_value
 
 
 def test_bits_of_the_best_run_do_not_depend_on_its_budget():
-    constants = {"A": 4299.0, "B": 18060.0, "alpha": 0.4965, "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578}
-    bits = sj.laws.precision_optimum(np.logspace(18, 26, 9), n_w=0.3037, n_a=1.4072, n_kv=2.4185, **constants).P
+    constants = {
+        "A": 4299.0,
+        "B": 18060.0,
+        "alpha": 0.4965,
+        "gamma_w": 2.6745,
+        "gamma_a": 2.2102,
+        "gamma_kv": 0.9578,
+    }
+    bits = sj.laws.precision_optimum(
+        np.logspace(18, 26, 9), n_w=0.3037, n_a=1.4072, n_kv=2.4185, **constants
+    ).P
     assert bits[0] == pytest.approx(7.0, abs=0.02)
     np.testing.assert_allclose(bits, bits[0], rtol=1e-6)
 

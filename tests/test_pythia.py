@@ -1,4 +1,5 @@
-"""Pythia's losses, aggregated from its evaluation files: names, digests, and archives that are broken or absent."""
+"""Pythia's losses, aggregated from its evaluation files: names, digests, and archives that are broken or
+absent."""
 
 from __future__ import annotations
 
@@ -18,9 +19,33 @@ EVALUATIONS = [
     # path inside evals/, settings, model, type, size, data, step
     ("bloom/bloom-1b7.json", "pretrained=x", "bloom-1b7", "bloom", "1b7", "pile", None),
     ("opt/opt-2.7b.json", "pretrained=x", "opt-2.7b", "opt", "2.7b", "pile", None),
-    ("pythia-v1/pythia-1.4b/zero-shot/1.4b_step1000.json", "x", "pythia-1.4b", "pythia", "1.4b", "pile", 1000),
-    ("pythia-v1/pythia-12b-deduped/zero-shot/12b-deduped_step32.json", "x", "pythia-12b-deduped", "pythia", "12b", "pile-deduped", 32),
-    ("pythia-v1/pythia-160m/five-shot/160m-5shot_step13000.json", "x", "pythia-160m-5shot", "pythia", "160m", "pile", 13000),
+    (
+        "pythia-v1/pythia-1.4b/zero-shot/1.4b_step1000.json",
+        "x",
+        "pythia-1.4b",
+        "pythia",
+        "1.4b",
+        "pile",
+        1000,
+    ),
+    (
+        "pythia-v1/pythia-12b-deduped/zero-shot/12b-deduped_step32.json",
+        "x",
+        "pythia-12b-deduped",
+        "pythia",
+        "12b",
+        "pile-deduped",
+        32,
+    ),
+    (
+        "pythia-v1/pythia-160m/five-shot/160m-5shot_step13000.json",
+        "x",
+        "pythia-160m-5shot",
+        "pythia",
+        "160m",
+        "pile",
+        13000,
+    ),
     (
         "pythia-v1/pythia-1.4b-deduped/five-shot/1.4b-deduped-5shot_step143000.json",
         "x",
@@ -30,9 +55,33 @@ EVALUATIONS = [
         "pile-deduped",
         143000,
     ),
-    ("pythia-v1/pythia-1b-bf16/five-shot/1b-5shot_step73000.json", "x", "pythia-1b-5shot", "pythia", "1b", "pile", 73000),
-    ("pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16_step8.json", "x", "pythia-bf16-1b", "pythia-bf16", "1b", "pile", 8),
-    ("pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step1000.json", "x", "pythia-bf16-1b", "pythia-bf16", "1b", "pile", 1000),
+    (
+        "pythia-v1/pythia-1b-bf16/five-shot/1b-5shot_step73000.json",
+        "x",
+        "pythia-1b-5shot",
+        "pythia",
+        "1b",
+        "pile",
+        73000,
+    ),
+    (
+        "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16_step8.json",
+        "x",
+        "pythia-bf16-1b",
+        "pythia-bf16",
+        "1b",
+        "pile",
+        8,
+    ),
+    (
+        "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step1000.json",
+        "x",
+        "pythia-bf16-1b",
+        "pythia-bf16",
+        "1b",
+        "pile",
+        1000,
+    ),
     (
         "pythia-v1/pythia-1.4b-deduped/baseline/baseline-1.4b-deduped_step131000.json",
         "x",
@@ -115,7 +164,10 @@ def archive(files: dict[str, dict], path: Path) -> Path:
 
 
 def test_pythia_models_are_read_off_the_paths():
-    files = [(PurePosixPath(path), evaluation(settings, lambada_openai={"ppl": 8.0})) for path, settings, *_ in EVALUATIONS]
+    files = [
+        (PurePosixPath(path), evaluation(settings, lambada_openai={"ppl": 8.0}))
+        for path, settings, *_ in EVALUATIONS
+    ]
     table = _pythia.aggregate(iter(files))
     for (path, _, *expected), row in zip(EVALUATIONS, table.itertuples(index=False), strict=True):
         assert [None if v != v else v for v in row[:5]] == expected, path
@@ -154,7 +206,9 @@ def test_pythia_files_without_use_are_skipped():
                     },
                 ),
                 (
-                    PurePosixPath("bias-evals/winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000.json"),
+                    PurePosixPath(
+                        "bias-evals/winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000.json"
+                    ),
                     {"table_results": {}, "model_args": {"iteration": 116000}},
                 ),
             ]
@@ -169,7 +223,10 @@ def test_pythia_files_without_use_are_skipped():
 
 
 def test_pythia_from_an_archive(tmp_path, monkeypatch):
-    ours = {f"evals/{path}": evaluation(settings, lambada_openai={"ppl": 8.0}) for path, settings, *_ in EVALUATIONS}
+    ours = {
+        f"evals/{path}": evaluation(settings, lambada_openai={"ppl": 8.0})
+        for path, settings, *_ in EVALUATIONS
+    }
     others = {"evals/README.md": {}, "evals/csvs/x.json": {}, "models/evals/y.json": {}}
     cached = tmp_path / f"{_pythia.REPOSITORY}/{_pythia.COMMIT}.tar.gz"
     cached.parent.mkdir(parents=True)
@@ -178,7 +235,9 @@ def test_pythia_from_an_archive(tmp_path, monkeypatch):
     files = _fetch.Files(tmp_path)
     with pytest.raises(_pythia.Unverified, match=f"gives {len(EVALUATIONS)} of 1749 rows with digest"):
         _pythia.read(files)
-    table = _pythia.aggregate(iter([(PurePosixPath(p), evaluation(s, lambada_openai={"ppl": 8.0})) for p, s, *_ in EVALUATIONS]))
+    table = _pythia.aggregate(
+        iter([(PurePosixPath(p), evaluation(s, lambada_openai={"ppl": 8.0})) for p, s, *_ in EVALUATIONS])
+    )
     monkeypatch.setattr(_pythia, "DIGEST", _pythia.digest(table))
     assert len(_pythia.read(files)) == len(EVALUATIONS)
 
@@ -203,4 +262,7 @@ def test_hitchhikers_without_pythia_says_so(tmp_path, monkeypatch, offline):
     with pytest.warns(UserWarning, match="comes without Pythia"):
         frame = datasets.load("hitchhikers", cache_dir=tmp_path / "cache")
     assert len(frame) == 75_183 - 1_026 and "pythia" not in set(frame["source"])
-    assert any(m.startswith("pythia (1,026 rows, 65 models)") and "could not be downloaded" in m for m in frame.attrs["missing"])
+    assert any(
+        m.startswith("pythia (1,026 rows, 65 models)") and "could not be downloaded" in m
+        for m in frame.attrs["missing"]
+    )

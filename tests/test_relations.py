@@ -1,4 +1,5 @@
-"""Relations that follow from laws: Kaplan et al.'s identities, and what counting parameters does to an exponent."""
+"""Relations that follow from laws: Kaplan et al.'s identities, and what counting parameters does to an
+exponent."""
 
 from __future__ import annotations
 
@@ -15,12 +16,17 @@ HOFFMANN = {"E": 1.6934, "A": 406.4, "B": 410.7, "alpha": 0.3392, "beta": 0.2849
 
 
 def test_kaplans_closed_forms_agree_with_each_other():
-    """T9. Powers of 1/alpha_N = 13 to 20 carry a rounding error of about that many units in the last place."""
+    """T9. Powers of 1/alpha_N = 13 to 20 carry a rounding error of about that many units in the last
+    place."""
     best = kaplan_optimum(BUDGETS)
     np.testing.assert_allclose(6 * best.N * best.B * best.S_min / BUDGETS, 1.0, rtol=2e-14)
     np.testing.assert_allclose(laws.kaplan_steps(best.N, best.S_min, **CONSTANTS), best.loss, rtol=1e-14)
-    np.testing.assert_allclose(laws.kaplan_critical_batch(best.loss, B_star=2e8, alpha_B=0.21), best.B, rtol=1e-14)
-    np.testing.assert_allclose(best.loss, (1 + 0.077 / 0.76) * (CONSTANTS["N_c"] / best.N) ** 0.077, rtol=1e-14)
+    np.testing.assert_allclose(
+        laws.kaplan_critical_batch(best.loss, B_star=2e8, alpha_B=0.21), best.B, rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        best.loss, (1 + 0.077 / 0.76) * (CONSTANTS["N_c"] / best.N) ** 0.077, rtol=1e-14
+    )
     np.testing.assert_allclose(best.D, 2 * best.S_min * best.B, rtol=1e-15)
 
 
@@ -46,11 +52,14 @@ def test_the_optimum_is_the_cheapest_size_at_its_loss():
 
 def test_time_and_examples_lie_on_the_hyperbola():
     S, E = time_and_examples(100.0, 1e8, np.logspace(3, 9, 7))
-    np.testing.assert_allclose((S / 100 - 1) * (E / 1e8 - 1), 1.0, rtol=1e-9)  # S/S_min - 1 loses digits at large batches
+    np.testing.assert_allclose(
+        (S / 100 - 1) * (E / 1e8 - 1), 1.0, rtol=1e-9
+    )  # S/S_min - 1 loses digits at large batches
 
 
 def slopes_on_a_grid(params, flops, size_that_costs):
-    """The paper's way: 20 sizes, the nearest of 1,000 amounts of tokens, the best size of each budget, a line through their logs."""
+    """The paper's way: 20 sizes, the nearest of 1,000 amounts of tokens, the best size of each budget, a line
+    through their logs."""
     sizes, tokens = np.logspace(2.9, 9.2, 20), np.logspace(6, 25, 1000)
     total, counted = laws.total_parameters(sizes), size_that_costs(sizes)
     nearest = np.abs(tokens - flops[:, None, None] / (6 * counted[:, None])).argmin(axis=2)
@@ -71,13 +80,17 @@ def test_counting_without_embeddings_makes_kaplans_exponent(params, size_slope, 
 
 @pytest.mark.parametrize(("params", "size_slope"), [(EPOCH, 0.51543), (HOFFMANN, 0.45772)])
 def test_counting_everything_makes_chinchillas_exponent(params, size_slope):
-    """T10, sizes and compute in total parameters: 100 budgets from 1e14 on, not those of the 100 from 10^12.95 that exceed 1e14."""
-    assert slopes_on_a_grid(params, np.logspace(14, 20.7, 100), laws.total_parameters)[0] == pytest.approx(size_slope, abs=5e-6)
+    """T10, sizes and compute in total parameters: 100 budgets from 1e14 on, not those of the 100 from
+    10^12.95 that exceed 1e14."""
+    assert slopes_on_a_grid(params, np.logspace(14, 20.7, 100), laws.total_parameters)[0] == pytest.approx(
+        size_slope, abs=5e-6
+    )
 
 
 @pytest.mark.parametrize(("params", "size_slope"), [(EPOCH, 0.77585), (HOFFMANN, 0.74034)])
 def test_the_exact_frontier_without_embeddings(params, size_slope):
-    """T10's exact figures, a line through 400 budgets. The exponent bends, so their number moves the fourth digit: 100 give .7751."""
+    """T10's exact figures, a line through 400 budgets. The exponent bends, so their number moves the fourth
+    digit: 100 give .7751."""
     sizes = np.logspace(3, 10, 20001)
     flops = np.logspace(12.95, 20.7, 400)
     constants = {name: value for name, value in params.items() if name != "E"}

@@ -28,7 +28,9 @@ def scores(table: pd.DataFrame, budget: float, **options) -> tuple[float, float]
     true = table[table["train_size"] == FULL].set_index("model")["test_loss"]
     chosen = sj.select(table, x="train_size", target="test_loss", at=FULL, budget=budget, **options)
     predicted = chosen.predicted.reindex(true.index)
-    sign = -1 if options["method"] == "model_size" else 1  # published against ln size, which the ranking takes negative
+    sign = (
+        -1 if options["method"] == "model_size" else 1
+    )  # published against ln size, which the ranking takes negative
     return sign * pear_corr(predicted, true), rel_acc(predicted, true)
 
 
@@ -36,7 +38,9 @@ def scores(table: pd.DataFrame, budget: float, **options) -> tuple[float, float]
 def test_every_published_selection_score(losses, shared, method: str) -> None:
     """For accept-then-stop and each baseline: 84 PearCorr and 84 RelAcc, four decimals."""
     published = pd.read_csv(shared("rectified/published_selection.csv")).query("method == @method")
-    wide = published.pivot_table(index=["max_n_params", "dataset", "budget_size"], columns="metric", values="value")
+    wide = published.pivot_table(
+        index=["max_n_params", "dataset", "budget_size"], columns="metric", values="value"
+    )
     assert len(wide) == 84
     found = [
         scores(losses[(losses["dataset"] == dataset) & (losses["n_params"] < most)], budget, **CALLS[method])
@@ -49,12 +53,17 @@ def test_every_published_ablation(losses, shared) -> None:
     """PearCorr for k of 3 to 5 and delta of 1 to 5: 315 rows."""
     published = pd.read_csv(shared("rectified/published_ats_ablation.csv"))
     assert len(published) == 315
-    wide = {name: part.pivot_table(index="model", columns="train_size", values="test_loss") for name, part in losses.groupby("dataset")}
+    wide = {
+        name: part.pivot_table(index="model", columns="train_size", values="test_loss")
+        for name, part in losses.groupby("dataset")
+    }
     found = []
     for row in published.itertuples():
         table = wide[row.dataset]
         sizes = np.array([c for c in table.columns[::-1] if 0 < c <= row.budget_size], dtype=float)
-        predicted, _ = accept_then_stop(np.broadcast_to(sizes, (len(table), len(sizes))), table[sizes], FULL, row.k, row.delta)
+        predicted, _ = accept_then_stop(
+            np.broadcast_to(sizes, (len(table), len(sizes))), table[sizes], FULL, row.k, row.delta
+        )
         found.append(pear_corr(predicted, table[FULL]))
     np.testing.assert_allclose(found, published["value"], atol=1e-4)
 

@@ -1,4 +1,5 @@
-"""What other choices would have said, what the interval was worth on known runs, and what a profile calls unidentified."""
+"""What other choices would have said, what the interval was worth on known runs, and what a profile calls
+unidentified."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def line() -> sj.FitResult:
 
 
 def test_choices_move_the_chinchilla_optimum_by_more_than_the_published_spread(found) -> None:
-    """The issue: twelve choices move tokens per parameter at 1e25 FLOP from 4.7 (all rows) to 317; the 90 % interval reads 5.7-33.6."""
+    """The issue: twelve choices move tokens per parameter at 1e25 FLOP from 4.7 (all rows) to 317; the 90 %
+    interval reads 5.7-33.6."""
     tokens = found.table["tokens_per_param"]
     assert len(tokens) >= 12
     assert tokens["as fitted"] == pytest.approx(4.71, abs=0.01)
@@ -53,12 +55,17 @@ def test_every_choice_is_the_optimum_of_a_fit_made_the_ordinary_way(found, repli
     for words, how in ways.items():
         ordinary = sj.fit(sj.laws.chinchilla, replication, **COLUMNS, **how)
         np.testing.assert_allclose(
-            found.table.loc[words, list(ordinary.law.labels)].astype(float), ordinary.numbers, rtol=1e-5, err_msg=words
+            found.table.loc[words, list(ordinary.law.labels)].astype(float),
+            ordinary.numbers,
+            rtol=1e-5,
+            err_msg=words,
         )
 
 
 def test_other_columns_and_bad_ones(line: sj.FitResult) -> None:
-    doubled = line.sensitivity(at={"x": 1e4}, columns={"x": {"counted twice": 2 * line.data().inputs["x"]}}, level=None)
+    doubled = line.sensitivity(
+        at={"x": 1e4}, columns={"x": {"counted twice": 2 * line.data().inputs["x"]}}, level=None
+    )
     row = doubled.table.loc["x: counted twice"]
     assert row["alpha"] == pytest.approx(line.params["alpha"], rel=1e-8)
     assert row["A"] == pytest.approx(line.params["A"] * 2 ** line.params["alpha"], rel=1e-8)
@@ -71,21 +78,33 @@ def test_other_columns_and_bad_ones(line: sj.FitResult) -> None:
 def test_checkpoints_are_a_choice_where_runs_are_known() -> None:
     x, run = np.tile(np.geomspace(1, 100, 10), 8), np.repeat(np.arange(8), 10)
     loss = 5 * x**-0.3 * np.exp(np.random.default_rng(0).normal(0, 0.01, 80))
-    fit = sj.fit(sj.laws.power_law, {"x": x * (1 + run), "loss": loss * (1 + run) ** -0.3, "run": run}, run="run")
+    fit = sj.fit(
+        sj.laws.power_law, {"x": x * (1 + run), "loss": loss * (1 + run) ** -0.3, "run": run}, run="run"
+    )
     table = fit.sensitivity(level=None).table
     rows = table["rows"]
     assert rows["final checkpoints only"] == 8
     assert "every run counts the same" not in rows  # they do already: all are equally long
-    assert rows["without the first half of each run"] == 16  # ten points a run over two decades: two lie within a factor of two
+    assert (
+        rows["without the first half of each run"] == 16
+    )  # ten points a run over two decades: two lie within a factor of two
 
 
 def test_how_checkpoints_are_weighted_is_a_choice() -> None:
-    """Runs of very different length: each weighting offers the other, and finds what fitting under it finds."""
+    """Runs of very different length: each weighting offers the other, and finds what fitting under it
+    finds."""
     length = np.array([3, 30, 4, 20, 5, 10])
     run = np.repeat(np.arange(6), length)
     x = np.concatenate([np.geomspace(1, 100 * (i + 1), n) for i, n in enumerate(length)])
-    table = {"x": x, "loss": 5 * x**-0.3 * np.exp(np.random.default_rng(0).normal(0, 0.05, 6)[run]), "run": run}
-    plain, by_run = (sj.fit(sj.laws.power_law, table, run="run", objective=sj.SquaredError(), weights=w) for w in (None, "runs"))
+    table = {
+        "x": x,
+        "loss": 5 * x**-0.3 * np.exp(np.random.default_rng(0).normal(0, 0.05, 6)[run]),
+        "run": run,
+    }
+    plain, by_run = (
+        sj.fit(sj.laws.power_law, table, run="run", objective=sj.SquaredError(), weights=w)
+        for w in (None, "runs")
+    )
     other = plain.sensitivity(level=None).table.loc["every run counts the same", ["A", "alpha"]]
     back = by_run.sensitivity(level=None).table.loc["every checkpoint counts the same", ["A", "alpha"]]
     np.testing.assert_allclose(other.astype(float), by_run.numbers, rtol=1e-6)
@@ -94,31 +113,41 @@ def test_how_checkpoints_are_weighted_is_a_choice() -> None:
 
 def test_corners_are_solved_too(line: sj.FitResult) -> None:
     numbers, values = solve_variants(line, [like(line, "absolute", objective=sj.AbsoluteError())])
-    ordinary = sj.fit(line.law, {"x": line.data().inputs["x"], "loss": line.data().target}, objective=sj.AbsoluteError())
+    ordinary = sj.fit(
+        line.law, {"x": line.data().inputs["x"], "loss": line.data().target}, objective=sj.AbsoluteError()
+    )
     assert values[0] == pytest.approx(ordinary.objective_value, rel=1e-5)
     np.testing.assert_allclose(numbers[0], ordinary.numbers, rtol=1e-3)
 
 
 def test_the_profile_is_exact_on_a_straight_line(line: sj.FitResult) -> None:
-    """Gaussian with the scale profiled: f(alpha) is a parabola, and the drop n/2 log(f / f_min); both have closed forms."""
+    """Gaussian with the scale profiled: f(alpha) is a parabola, and the drop n/2 log(f / f_min); both have
+    closed forms."""
     found = line.profile("alpha")
     x = np.log(line.data().inputs["x"])
     spread, best = np.sum((x - x.mean()) ** 2), line.objective_value
     table = found.table
-    np.testing.assert_allclose(table["objective"], best + spread * (table["value"] - found.estimate) ** 2, rtol=1e-9)
+    np.testing.assert_allclose(
+        table["objective"], best + spread * (table["value"] - found.estimate) ** 2, rtol=1e-9
+    )
     half = np.sqrt(best * (np.exp(2 * found.cutoff / 24) - 1) / spread)
-    assert (found.lower, found.upper) == pytest.approx((found.estimate - half, found.estimate + half), rel=1e-4)
+    assert (found.lower, found.upper) == pytest.approx(
+        (found.estimate - half, found.estimate + half), rel=1e-4
+    )
     assert found.identified and not found.better and found.cutoff == pytest.approx(1.3528, abs=1e-4)
 
 
 def test_likelihood_intervals_cover_where_the_model_is_right() -> None:
-    """Here the drop is n/2 log(f / f_min), so 90 % nominal covers P(t_22^2 < 22 (exp(2.7055 / 24) - 1)) = .880: fifteen tables agree."""
+    """Here the drop is n/2 log(f / f_min), so 90 % nominal covers P(t_22^2 < 22 (exp(2.7055 / 24) - 1)) =
+    .880: fifteen tables agree."""
     rng = np.random.default_rng(11)
     x = np.geomspace(1, 1e3, 24)
     inside = 0
     for _ in range(15):
         loss = 5 * x**-0.3 * np.exp(rng.normal(0, 0.02, 24))
-        found = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError()).profile("alpha", points=8)
+        found = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError()).profile(
+            "alpha", points=8
+        )
         inside += found.lower <= 0.3 <= found.upper
     assert inside >= 9  # P(X < 9) is under .2 %
 
@@ -161,7 +190,12 @@ def test_the_backtest_says_when_the_interval_missed() -> None:
 
 def test_the_summary_says_it_and_json_needs_no_refit(line: sj.FitResult) -> None:
     text = " ".join(line.summary().split())
-    for words in ("Influence: row", "Backtest: fitted without the top decade of x", "Choices:", "what moves it most"):
+    for words in (
+        "Influence: row",
+        "Backtest: fitted without the top decade of x",
+        "Choices:",
+        "what moves it most",
+    ):
         assert words in text
     fresh = sj.FitResult.from_json(line.to_json())
     assert fresh.examination == [] and "Backtest" not in fresh.summary()
@@ -169,6 +203,12 @@ def test_the_summary_says_it_and_json_needs_no_refit(line: sj.FitResult) -> None
 
 def test_the_checklist_is_filled_in(line: sj.FitResult) -> None:
     text = line.checklist()
-    for words in ("Form: ", "Objective: squared, on log residuals", "Rows and filters: 24 fitted", "Intervals, 90 %: A ", "[to fill in]"):
+    for words in (
+        "Form: ",
+        "Objective: squared, on log residuals",
+        "Rows and filters: 24 fitted",
+        "Intervals, 90 %: A ",
+        "[to fill in]",
+    ):
         assert words in text
     assert max(map(len, text.splitlines())) <= 96

@@ -1,4 +1,5 @@
-"""Parameters shared across groups: the joint optimum, against SciPy on the whole problem, and its certificate."""
+"""Parameters shared across groups: the joint optimum, against SciPy on the whole problem, and its
+certificate."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def table() -> pd.DataFrame:
     rng = np.random.default_rng(1)
     parts = []
     for g in range(6):
-        N, D = (np.exp(rng.uniform(np.log(low), np.log(high), 12)) for low, high in ((1e7, 1e10), (1e8, 1e12)))
+        N, D = (
+            np.exp(rng.uniform(np.log(low), np.log(high), 12)) for low, high in ((1e7, 1e10), (1e8, 1e12))
+        )
         E, A, B = rng.uniform(1, 2.5), np.exp(rng.uniform(5, 7)), np.exp(rng.uniform(6, 8))
         loss = sj.laws.chinchilla(N, D, E=E, A=A, B=B, **TRUE) * np.exp(rng.normal(0, 0.003, 12))
         parts.append(pd.DataFrame({"N": N, "D": D, "loss": loss, "family": f"f{g}"}))
@@ -27,7 +30,9 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fits(table: pd.DataFrame) -> sj.FitGroups:
-    return sj.fit_groups(sj.laws.chinchilla, table, by="family", shared=["alpha", "beta"], objective=sj.SquaredError())
+    return sj.fit_groups(
+        sj.laws.chinchilla, table, by="family", shared=["alpha", "beta"], objective=sj.SquaredError()
+    )
 
 
 def test_shared_values_are_one_and_near_the_truth(fits: sj.FitGroups) -> None:

@@ -1,4 +1,5 @@
-"""`datasets.simulate` draws what it says: the moments and correlations of its noise are those that were asked for."""
+"""`datasets.simulate` draws what it says: the moments and correlations of its noise are those that were asked
+for."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ GRID = {"N": np.logspace(7, 10, 4), "D": np.logspace(9, 12, 5)}
 
 def residuals(table: pd.DataFrame, kind: str = "multiplicative") -> np.ndarray:
     expected = chinchilla(table["N"], table["D"], **TRUTH)
-    return np.asarray(np.log(table["loss"] / expected) if kind == "multiplicative" else table["loss"] - expected)
+    return np.asarray(
+        np.log(table["loss"] / expected) if kind == "multiplicative" else table["loss"] - expected
+    )
 
 
 def runs(n_runs: int, n_steps: int) -> pd.DataFrame:
@@ -52,7 +55,9 @@ def test_columns_may_have_other_names_and_whole_numbers():
     design = pd.DataFrame({"n_params": [10**8, 10**9], "tokens": [2 * 10**12, 10**19]}, index=[7, 3])
     table = simulate(chinchilla, TRUTH, design, inputs={"N": "n_params", "D": "tokens"}, target="val_loss")
     assert list(table.columns) == ["n_params", "tokens", "val_loss"]
-    assert table["val_loss"].tolist() == pytest.approx([chinchilla(1e8, 2e12, **TRUTH), chinchilla(1e9, 1e19, **TRUTH)])
+    assert table["val_loss"].tolist() == pytest.approx(
+        [chinchilla(1e8, 2e12, **TRUTH), chinchilla(1e9, 1e19, **TRUTH)]
+    )
     assert "val_loss" not in design
 
 
@@ -74,7 +79,9 @@ def test_outliers_have_their_share_and_size():
     assert np.abs(residuals(table)[rows]) == pytest.approx(0.3, abs=0.006)
     assert np.sign(residuals(table)[rows]).mean() == pytest.approx(0, abs=0.1)
     # Ten standard deviations when no size is given.
-    assert simulate(chinchilla, TRUTH, design, noise=0.01, outliers=0.1).attrs["truth"]["outlier_size"] == pytest.approx(0.1)
+    assert simulate(chinchilla, TRUTH, design, noise=0.01, outliers=0.1).attrs["truth"][
+        "outlier_size"
+    ] == pytest.approx(0.1)
 
 
 def test_run_effects_are_shared_by_a_run():
@@ -84,7 +91,9 @@ def test_run_effects_are_shared_by_a_run():
 
 
 def test_checkpoints_are_correlated_within_a_run_only():
-    noise = residuals(simulate(chinchilla, TRUTH, runs(4000, 6), noise=0.02, correlation=0.8, seed=4)).reshape(4000, 6)
+    noise = residuals(
+        simulate(chinchilla, TRUTH, runs(4000, 6), noise=0.02, correlation=0.8, seed=4)
+    ).reshape(4000, 6)
     found = np.corrcoef(noise.T)
     distance = np.abs(np.subtract.outer(range(6), range(6)))
     np.testing.assert_allclose(found, 0.8**distance, atol=0.04)
@@ -95,7 +104,9 @@ def test_checkpoints_are_correlated_within_a_run_only():
 def test_correlation_may_decay_along_a_column():
     design = runs(4000, 3)
     design["D"] = 1e9 * np.tile([1.0, np.exp(0.5), np.exp(3.0)], 4000)
-    noise = residuals(simulate(chinchilla, TRUTH, design, noise=0.02, correlation=0.7, along="D", seed=5)).reshape(4000, 3)
+    noise = residuals(
+        simulate(chinchilla, TRUTH, design, noise=0.02, correlation=0.7, along="D", seed=5)
+    ).reshape(4000, 3)
     found = np.corrcoef(noise.T)
     assert found[0, 1] == pytest.approx(0.7**0.5, abs=0.03) and found[0, 2] == pytest.approx(0.7**3, abs=0.05)
 
@@ -109,7 +120,9 @@ def test_the_order_of_rows_does_not_matter_for_the_law_of_the_noise():
 
 def test_seeds_repeat_and_the_global_state_is_untouched():
     before = np.random.get_state()[1].copy()  # noqa: NPY002, it is the legacy state that is watched
-    first, again, other = (simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=s)["loss"].tolist() for s in (1, 1, 2))
+    first, again, other = (
+        simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=s)["loss"].tolist() for s in (1, 1, 2)
+    )
     assert first == again and first != other
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002, it is the legacy state that is watched
     generator = np.random.default_rng(1)
@@ -128,7 +141,12 @@ def test_adding_outliers_leaves_the_other_draws_alone():
 def test_the_truth_is_recorded():
     table = simulate(chinchilla, TRUTH, runs(2, 3), noise=0.01, run_sd=0.02, correlation=0.5, seed=9)
     truth = table.attrs["truth"]
-    assert truth["law"] == "chinchilla" and truth["params"] == TRUTH and truth["run"] == "run" and truth["seed"] == 9
+    assert (
+        truth["law"] == "chinchilla"
+        and truth["params"] == TRUTH
+        and truth["run"] == "run"
+        and truth["seed"] == 9
+    )
     assert json.loads(json.dumps(truth)) == truth
 
 
@@ -136,7 +154,9 @@ def test_a_law_of_the_library():
     sj_law = pytest.importorskip("scaling_jax.core.law", reason="the law module needs jax")
     law = sj_law.law(chinchilla)
     ours = simulate(law, TRUTH, GRID, grid=True, noise=0.01, seed=1)
-    np.testing.assert_allclose(ours["loss"], simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.01, seed=1)["loss"], rtol=1e-12)
+    np.testing.assert_allclose(
+        ours["loss"], simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.01, seed=1)["loss"], rtol=1e-12
+    )
     with pytest.raises(ValueError, match=r"missing \['beta'\], unknown \['gamma'\]"):
         simulate(law, {k: v for k, v in TRUTH.items() if k != "beta"} | {"gamma": 1.0}, GRID, grid=True)
 

@@ -29,7 +29,9 @@ def table(groups: int = 44) -> pd.DataFrame:
 
 
 def studied(folder: Path, **options: object) -> pd.DataFrame:
-    return sj.study(sj.laws.power_law, table(), by="group", folder=folder, **({"chunk": 11, "starts": STARTS} | options))
+    return sj.study(
+        sj.laws.power_law, table(), by="group", folder=folder, **({"chunk": 11, "starts": STARTS} | options)
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -47,7 +49,9 @@ def test_the_table_holds_what_fit_groups_finds(whole: tuple[pd.DataFrame, Path])
     fits = sj.fit_groups(sj.laws.power_law, table(), by="group", starts=STARTS)
     assert laws["group"].tolist() == list(fits)
     np.testing.assert_allclose(laws[["A", "alpha"]], fits.params, rtol=1e-8)
-    np.testing.assert_allclose(laws["objective"], [f.objective_value for f in fits.values()], rtol=1e-9, atol=1e-20)
+    np.testing.assert_allclose(
+        laws["objective"], [f.objective_value for f in fits.values()], rtol=1e-9, atol=1e-20
+    )
     assert laws["status"].tolist() == [f.status for f in fits.values()]
     assert laws["rows"].sum() == len(table())
     assert len(files(folder)) == 4
@@ -79,15 +83,19 @@ def test_an_error_in_the_middle_loses_nothing_before_it(
 
 def test_a_killed_process_is_resumed_by_another(whole: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; import pandas as pd; import scaling_jax as sj; from scaling_jax.tables import store\n"
+        "import sys; from pathlib import Path; import pandas as pd; import scaling_jax as sj; from "
+        "scaling_jax.tables import store\n"
         "put = store._put\n"
         "def reported(file, write):\n    put(file, write); print(file.name, flush=True)\n"
         "store._put = reported\n"
-        "sj.study(sj.laws.power_law, pd.read_parquet(sys.argv[1]), by='group', folder=sys.argv[2], chunk=11, starts=12)"
+        "sj.study(sj.laws.power_law, pd.read_parquet(sys.argv[1]), by='group', folder=sys.argv[2], "
+        "chunk=11, starts=12)"
     )
     table().to_parquet(tmp_path / "runs.parquet")
     folder = tmp_path / "laws"
-    process = subprocess.Popen([sys.executable, "-c", script, tmp_path / "runs.parquet", folder], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "runs.parquet", folder], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     done = [process.stdout.readline().strip() for _ in range(2)]
     os.kill(process.pid, signal.SIGKILL)
@@ -101,16 +109,25 @@ def test_a_killed_process_is_resumed_by_another(whole: tuple[pd.DataFrame, Path]
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"chunk": 12}, "chunk"), ({"starts": 13}, "options"), ({"objective": sj.SquaredError()}, "options"), ({"where": "x > 2e6"}, "table")],
+    [
+        ({"chunk": 12}, "chunk"),
+        ({"starts": 13}, "options"),
+        ({"objective": sj.SquaredError()}, "options"),
+        ({"where": "x > 2e6"}, "table"),
+    ],
 )
-def test_a_folder_of_another_study_is_refused(whole: tuple[pd.DataFrame, Path], change: dict[str, object], named: str) -> None:
+def test_a_folder_of_another_study_is_refused(
+    whole: tuple[pd.DataFrame, Path], change: dict[str, object], named: str
+) -> None:
     before = files(whole[1])
     with pytest.raises(ValueError, match=rf"holds a study that differs in .*{named}.*: give another folder"):
         studied(whole[1], **change)
     assert files(whole[1]) == before
 
 
-def test_a_law_of_the_same_name_that_computes_otherwise_is_another_study(whole: tuple[pd.DataFrame, Path]) -> None:
+def test_a_law_of_the_same_name_that_computes_otherwise_is_another_study(
+    whole: tuple[pd.DataFrame, Path],
+) -> None:
     @sj.law
     def power_law(x, *, A: sj.Positive, alpha: sj.Real):
         return A / (1 + x) ** alpha

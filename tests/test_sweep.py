@@ -1,4 +1,5 @@
-"""The shipped sweep: what its table promises, and that the training which made it is repeatable and can be interrupted."""
+"""The shipped sweep: what its table promises, and that the training which made it is repeatable and can be
+interrupted."""
 
 from __future__ import annotations
 
@@ -112,7 +113,9 @@ def test_decay_helps_and_seeing_the_data_again_does_not(sweep):
     for _, end in ends.iterrows():
         before = main[(main["run"] == end["run"]) & ~main["decayed"] & (main["tokens"] <= end["tokens"])]
         assert end["loss"] < before["loss"].iloc[-1] + 0.01
-    longest = sweep[(sweep["arm"] == "repeat") & sweep["final"]].groupby(["width", "unique_tokens"])["loss"].last()
+    longest = (
+        sweep[(sweep["arm"] == "repeat") & sweep["final"]].groupby(["width", "unique_tokens"])["loss"].last()
+    )
     assert (longest.xs(131072, level=1) > longest.xs(524288, level=1)).all()
 
 

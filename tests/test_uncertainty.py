@@ -1,4 +1,5 @@
-"""The bootstrap is the published one where it can be compared, finds its own optima, and covers what it claims to."""
+"""The bootstrap is the published one where it can be compared, finds its own optima, and covers what it
+claims to."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def test_a_replicate_in_which_scipy_is_stranded_reaches_its_optimum(replicates) 
 
 
 def test_t6_standard_errors_of_500_replicates(replicates) -> None:
-    """All 4,000 give 124.5, .02567, .01539, .02063 (benchmarks/bootstrap.py); an SE from 500 is known to 3 %, two of which are allowed."""
+    """All 4,000 give 124.5, .02567, .01539, .02063 (benchmarks/bootstrap.py); an SE from 500 is known to 3 %,
+    two of which are allowed."""
     se = replicates.params[:500].std()
     for name, published in (("A", 124.5), ("E", 0.02567), ("alpha", 0.01539), ("beta", 0.02063)):
         assert se[name] == pytest.approx(published, rel=0.065)
@@ -80,7 +82,8 @@ def test_bands_contain_the_estimate_and_predictions_are_wider_than_the_mean(line
 
 
 def test_every_method_agrees_with_theory_on_a_straight_line(line: sj.FitResult) -> None:
-    """On logs this is ordinary regression, whose standard error is known; resampling 24 rows is short by sqrt(22/24) and noise."""
+    """On logs this is ordinary regression, whose standard error is known; resampling 24 rows is short by
+    sqrt(22/24) and noise."""
     x = np.log(line.data().inputs["x"])
     sigma = np.sqrt(np.sum(line.residuals**2) / 22)
     theory = sigma / np.sqrt(np.sum((x - x.mean()) ** 2))
@@ -96,7 +99,9 @@ def test_runs_are_drawn_whole() -> None:
     x = np.tile(np.geomspace(1, 100, 30), 8)
     run = np.repeat(np.arange(8), 30)
     loss = 5 * x**-0.3 * np.exp(rng.normal(0, 0.05, 8)[run] + rng.normal(0, 0.002, 240))
-    fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss, "run": run}, run="run", objective=sj.SquaredError())
+    fit = sj.fit(
+        sj.laws.power_law, {"x": x, "loss": loss, "run": run}, run="run", objective=sj.SquaredError()
+    )
     by_run = fit.bootstrap(300)
     with pytest.warns(UserWarning, match="rows of one run are not independent"):
         by_row = fit.bootstrap(300, method="row")
@@ -149,7 +154,11 @@ def test_every_group_is_bootstrapped_in_one_batch_as_if_alone() -> None:
     sizes = {"a": 12, "b": 20}
     x = np.concatenate([np.geomspace(1, 100, n) for n in sizes.values()])
     table = pd.DataFrame(
-        {"x": x, "loss": 5 * x**-0.3 * np.exp(rng.normal(0, 0.02, len(x))), "family": np.repeat(list(sizes), list(sizes.values()))}
+        {
+            "x": x,
+            "loss": 5 * x**-0.3 * np.exp(rng.normal(0, 0.02, len(x))),
+            "family": np.repeat(list(sizes), list(sizes.values())),
+        }
     )
     fits = sj.fit_groups(sj.laws.power_law, table, by="family", objective=sj.SquaredError())
     draws = fits.bootstrap(100, seed=1)
@@ -163,7 +172,8 @@ def test_every_group_is_bootstrapped_in_one_batch_as_if_alone() -> None:
 
 
 def test_a_new_run_is_less_certain_the_further_it_lies_beyond_the_data(line: sj.FitResult) -> None:
-    """Beyond the widening of the mean curve: 3.6 residual scales per decade, none inside the data; the table says how."""
+    """Beyond the widening of the mean curve: 3.6 residual scales per decade, none inside the data; the table
+    says how."""
     at = {"x": [30.0, 1e4, 1e5]}
     new = line.predict(at, interval="prediction")
     scale = np.sqrt(np.sum(line.residuals**2) / 22)
@@ -193,7 +203,9 @@ def test_one_row_fewer_compiles_nothing(line: sj.FitResult, caplog: pytest.LogCa
     """A table of 24 rows and one of 23 are padded to the same length, alone and in a batch."""
     line.bootstrap(50)
     runs = line.data()
-    shorter = sj.fit(line.law, {"x": runs.inputs["x"][1:], "loss": runs.target[1:]}, objective=sj.SquaredError())
+    shorter = sj.fit(
+        line.law, {"x": runs.inputs["x"][1:], "loss": runs.target[1:]}, objective=sj.SquaredError()
+    )
     caplog.clear()
     with jax.log_compiles(), caplog.at_level("WARNING"):
         shorter.bootstrap(50)

@@ -1,4 +1,5 @@
-"""`read_wandb` turns the two files that Weights & Biases exports into one table, whatever happened to the runs."""
+"""`read_wandb` turns the two files that Weights & Biases exports into one table, whatever happened to the
+runs."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ def test_configuration_is_joined():
     assert small["n_params"].unique().tolist() == [1_000_000]
     assert table.loc[table["run"] == "big", "State"].unique().tolist() == ["crashed"]
     # The summary's final loss does not overwrite the history's.
-    assert small["val/loss"].tolist() == [4.0, 3.6, 3.4] and small["val/loss_summary"].unique().tolist() == [3.4]
+    assert small["val/loss"].tolist() == [4.0, 3.6, 3.4] and small["val/loss_summary"].unique().tolist() == [
+        3.4
+    ]
 
 
 def test_a_crashed_run_keeps_its_rows_and_can_be_left_out():
@@ -91,7 +94,11 @@ RESUMED = """
 
 @pytest.mark.parametrize(
     ("how", "loss", "acc"),
-    [("last", [5.0, 4.2, 3.2, 2.9], [0.1, 0.2]), ("first", [5, 4, 3, 2.9], [0.1, 0.2]), ("mean", [5, 4.1, 3.1, 2.9], [0.1, 0.2])],
+    [
+        ("last", [5.0, 4.2, 3.2, 2.9], [0.1, 0.2]),
+        ("first", [5, 4, 3, 2.9], [0.1, 0.2]),
+        ("mean", [5, 4.1, 3.1, 2.9], [0.1, 0.2]),
+    ],
 )
 def test_duplicate_steps_of_a_resumed_run(how, loss, acc):
     table = read_wandb(csv(RESUMED), duplicates=how)

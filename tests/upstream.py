@@ -1,4 +1,5 @@
-"""The original files beside the repository, and what is loaded from them: for the tests of loaders, downloads and Pythia."""
+"""The original files beside the repository, and what is loaded from them: for the tests of loaders, downloads
+and Pythia."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from scaling_jax.datasets import _fetch
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MIRROR = DATA / "upstream"
-needs_data = pytest.mark.skipif(not MIRROR.is_dir(), reason="no ../shared/data/upstream beside the repository")
+needs_data = pytest.mark.skipif(
+    not MIRROR.is_dir(), reason="no ../shared/data/upstream beside the repository"
+)
 
 CHINCHILLA = datasets.chinchilla.FILE
 PUBLIC = [name for name in datasets.list()["name"] if name != "tiny_sweep"]

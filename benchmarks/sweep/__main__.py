@@ -43,7 +43,10 @@ def sweep(work: Path, log: Log) -> None:
         for row in execute(run, texts[run.corpus], work):
             log.append(row)
             if row["final"]:
-                print(f"{run.name} {row['tokens']:,} bytes: {row['loss']:.4f} ({row['cpu_seconds']:.0f} s)", flush=True)
+                print(
+                    f"{run.name} {row['tokens']:,} bytes: {row['loss']:.4f} ({row['cpu_seconds']:.0f} s)",
+                    flush=True,
+                )
 
     def loss(run: Run) -> float:
         train(run)  # at once if it is done already

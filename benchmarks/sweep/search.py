@@ -1,4 +1,5 @@
-"""The learning rate of a size: a walk on the powers of two until the best has a worse neighbour on either side."""
+"""The learning rate of a size: a walk on the powers of two until the best has a worse neighbour on either
+side."""
 
 from __future__ import annotations
 

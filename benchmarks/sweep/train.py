@@ -1,7 +1,8 @@
-"""Training: one compiled program per size, and a run that can stop at any checkpoint and go on as if it had not.
+"""Training: one compiled program per size, and a run that can stop at any checkpoint and go on as if it had
+not.
 
-The program takes the number of updates as data, so every stretch of a run and every branch of it shares one compilation.
-Randomness is a function of (seed, position), never of history.
+The program takes the number of updates as data, so every stretch of a run and every branch of it shares one
+compilation. Randomness is a function of (seed, position), never of history.
 """
 
 from __future__ import annotations
@@ -64,14 +65,17 @@ def programs(size: Size) -> tuple[Callable, Callable]:
 
     @jax.jit
     def evaluate(params, sequences):
-        losses = jax.lax.map(lambda s: sequence_losses(params, s, size), sequences.reshape(-1, 64, sequences.shape[-1]))
+        losses = jax.lax.map(
+            lambda s: sequence_losses(params, s, size), sequences.reshape(-1, 64, sequences.shape[-1])
+        )
         return losses.ravel()
 
     return advance, evaluate
 
 
 def order(run: Run, text: Text, first: int, last: int) -> np.ndarray:
-    """Numbers of the sequences that updates first..last-1 see: a fresh shuffle of the run's data in every epoch."""
+    """Numbers of the sequences that updates first..last-1 see: a fresh shuffle of the run's data in every
+    epoch."""
     pool = _shuffle(run.seed, 0, text.n_sequences)
     if run.unique_steps:
         pool = pool[: run.unique_steps * BATCH]
@@ -79,7 +83,9 @@ def order(run: Run, text: Text, first: int, last: int) -> np.ndarray:
     if not run.unique_steps and position[-1] >= len(pool):
         raise ValueError(f"{run.name}: {len(pool)} sequences do not last for {last} updates")
     epoch, within = np.divmod(position, len(pool))
-    seen = np.concatenate([pool[_shuffle(run.seed, e, len(pool))[within[epoch == e]]] for e in np.unique(epoch)])
+    seen = np.concatenate(
+        [pool[_shuffle(run.seed, e, len(pool))[within[epoch == e]]] for e in np.unique(epoch)]
+    )
     return seen.reshape(-1, BATCH)
 
 

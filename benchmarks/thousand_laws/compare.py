@@ -13,21 +13,38 @@ from scaling_jax.evaluate.splits import Split
 
 KEYS = ["experiment", "family", "pct", "n_models", "window"]
 POINT = 5e-4
-PRINTED = {"hist": "hist", "hist_test1": "hist", "hist_no_cut": "hist_no_cut", "one_model": "one_model", "baseline_best": "base_best",
-           "closer_3": "closer3", "closer_4": "closer4", "scale_down": "scale_down"}  # fmt: skip
-ROWS = {"one_model": "n_models", "closer_3": "window", "closer_4": "window"}  # maps with a row per run or per window, in order
+PRINTED = {
+    "hist": "hist",
+    "hist_test1": "hist",
+    "hist_no_cut": "hist_no_cut",
+    "one_model": "one_model",
+    "baseline_best": "base_best",
+    "closer_3": "closer3",
+    "closer_4": "closer4",
+    "scale_down": "scale_down",
+}
+ROWS = {
+    "one_model": "n_models",
+    "closer_3": "window",
+    "closer_4": "window",
+}  # maps with a row per run or per window, in order
 NOT_AVERAGED = ("interv", "5sh", "v0")
 
 
 def reference(folder: str | Path, digitised: bool = False) -> pd.DataFrame:
-    """The study's fits as refitted with its own code: those on exact data, and those on curves read from figures if asked for."""
+    """The study's fits as refitted with its own code: those on exact data, and those on curves read from
+    figures if asked for."""
     found = pd.read_csv(Path(folder) / "reference_fits.csv.gz")
     return found[found["fitted"] & (digitised | ~found["approx"])]
 
 
-def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+def beside(
+    table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs: pd.DataFrame
+) -> pd.DataFrame:
     """One row per cell that both fitted: both objectives on the same rows, and both errors."""
-    joined = laws.merge(theirs[[*KEYS, *PARAMETERS, "are_last30", "are_last1"]], on=KEYS, suffixes=("", "_theirs"))
+    joined = laws.merge(
+        theirs[[*KEYS, *PARAMETERS, "are_last30", "are_last1"]], on=KEYS, suffixes=("", "_theirs")
+    )
     by_label = {s.label: s for s in splits}
     windows = [None if np.isnan(w) else int(w) for w in joined["window"]]
     cells = [by_label[key] for key in zip(*(joined[k] for k in KEYS[:-1]), windows, strict=True)]
@@ -44,35 +61,59 @@ def beside(table: pd.DataFrame, splits: list[Split], laws: pd.DataFrame, theirs:
 
 
 def summary(joined: pd.DataFrame) -> pd.DataFrame:
-    """Per experiment: cells, where our objective is better or worse, and the largest gap in ARE where it should be none."""
+    """Per experiment: cells, where our objective is better or worse, and the largest gap in ARE where it
+    should be none."""
     rows = []
     for name, part in [*joined.groupby("experiment"), ("all", joined)]:
         level = part[part["same"] & part["identified"]]
-        rows.append({
-            "experiment": name, "cells": len(part), "same": int(part["same"].sum()), "better": int(part["better"].sum()),
-            "better by 1 %": int(part["better_1pct"].sum()), "worse": int(part["worse"].sum()), "identified and same": len(level),
-            "ARE apart > .05": int((level["are_gap"] > POINT).sum()), "underdetermined": int((part["status"] == "underdetermined").sum()),
-            "fewer rows than parameters": int(part["few_rows"].sum()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "experiment": name,
+                "cells": len(part),
+                "same": int(part["same"].sum()),
+                "better": int(part["better"].sum()),
+                "better by 1 %": int(part["better_1pct"].sum()),
+                "worse": int(part["worse"].sum()),
+                "identified and same": len(level),
+                "ARE apart > .05": int((level["are_gap"] > POINT).sum()),
+                "underdetermined": int((part["status"] == "underdetermined").sum()),
+                "fewer rows than parameters": int(part["few_rows"].sum()),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def macro_map(laws: pd.DataFrame, column: str = "are_last1") -> pd.DataFrame:
-    """The study's aggregated map in percent: mean within a family, then over families, by number of sizes and p."""
+    """The study's aggregated map in percent: mean within a family, then over families, by number of sizes and
+    p."""
     part = laws[~laws["family"].str.contains("|".join(NOT_AVERAGED))]
     part = part.drop_duplicates(["family", "n_sizes", "pct"])
     sizes = part["n_sizes"].clip(upper=8).astype(int)
     within = part.assign(sizes=sizes).groupby(["sizes", "pct", "family"])[column].mean()
-    return 100 * within.groupby(["sizes", "pct"]).mean().reset_index().pivot_table(index="sizes", columns="pct", values=column).loc[2:]
+    return (
+        100
+        * within.groupby(["sizes", "pct"])
+        .mean()
+        .reset_index()
+        .pivot_table(index="sizes", columns="pct", values=column)
+        .loc[2:]
+    )
 
 
 def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells of family heat maps with at least 3 sizes (or of one run) beside the errors of `cells`, matched by label or row, and by p.
+    """Cells of family heat maps with at least 3 sizes (or of one run) beside the errors of `cells`, matched
+    by label or row, and by p.
 
-    Labels of rows are not always legible; families whose map has another number of rows than `cells` are left out.
+    Labels of rows are not always legible; families whose map has another number of rows than `cells` are left
+    out.
     """
     maps = pd.read_csv(Path(folder) / "published_heatmaps.csv.gz")
-    maps = maps[(maps["level"] == "family") & (maps["metric"] == "are") & maps["experiment"].isin(PRINTED) & ~maps["clipped"]]
+    maps = maps[
+        (maps["level"] == "family")
+        & (maps["metric"] == "are")
+        & maps["experiment"].isin(PRINTED)
+        & ~maps["clipped"]
+    ]
     found = []
     for name, part in maps.groupby("experiment"):
         mine = cells[cells["experiment"] == PRINTED[name]].drop(columns="target")
@@ -86,10 +127,15 @@ def printed_maps(folder: str | Path, cells: pd.DataFrame) -> pd.DataFrame:
             mine["label"] = mine["n_sizes"]
             part = part.assign(label=part["row_label"].astype(str).str.extract(r"(\d+)\s*$")[0].astype(float))
             mine = mine[mine["label"] >= 3].drop_duplicates(["family", "label", "pct"])
-        part, mine = part.assign(pct=part["x"].astype(float).round(3)), mine.assign(group=mine["family"], pct=mine["pct"].round(3))
+        part, mine = (
+            part.assign(pct=part["x"].astype(float).round(3)),
+            mine.assign(group=mine["family"], pct=mine["pct"].round(3)),
+        )
         both = part.merge(mine, on=["group", "label", "pct"])
         value = np.where(both["target"] == "last_checkpoint", both["are_last1"], both["are_last30"]) * 100
-        found.append(pd.DataFrame({"map": name, "family": both["group"], "gap": np.abs(value - both["value_percent"])}))
+        found.append(
+            pd.DataFrame({"map": name, "family": both["group"], "gap": np.abs(value - both["value_percent"])})
+        )
     return pd.concat(found, ignore_index=True)
 
 
@@ -99,9 +145,11 @@ def determined(laws: pd.DataFrame) -> pd.Series:
 
 
 def pca_share(laws: pd.DataFrame, scaled: bool = False) -> float:
-    """Share of the variance of (a, b, e, alpha, beta) over laws that three components hold: as the study has it, or each scaled to one.
+    """Share of the variance of (a, b, e, alpha, beta) over laws that three components hold: as the study has
+    it, or each scaled to one.
 
-    Unscaled, the constants vary by tens and the exponents by less than one, so that three components could hardly hold less.
+    Unscaled, the constants vary by tens and the exponents by less than one, so that three components could
+    hardly hold less.
     """
     points = laws[list(PARAMETERS)].to_numpy()
     points = points - points.mean(axis=0)
@@ -117,7 +165,15 @@ def whole_families(laws: pd.DataFrame) -> pd.DataFrame:
 
 def record(joined: pd.DataFrame) -> dict[str, Any]:
     listed = joined[joined["same"] & (joined["are_gap"] > POINT)]
-    columns = [*KEYS, "squares", "squares_theirs", "are_last30", "are_last30_theirs", "status", "unidentified"]
+    columns = [
+        *KEYS,
+        "squares",
+        "squares_theirs",
+        "are_last30",
+        "are_last30_theirs",
+        "status",
+        "unidentified",
+    ]
     return {
         "by experiment": summary(joined).to_dict("records"),
         "worse": joined.loc[joined["worse"], columns].to_dict("records"),

@@ -1,7 +1,8 @@
 """The paper's figures redrawn from the tidy table of laws: `draw(laws, folder)`.
 
-Errors are absolute relative errors in percent on the target's last checkpoint, as the printed maps have them; the colour ends at
-35 percent as theirs does, the numbers do not. Cells whose law is not determined by its rows are set in italics.
+Errors are absolute relative errors in percent on the target's last checkpoint, as the printed maps have them;
+the colour ends at 35 percent as theirs does, the numbers do not. Cells whose law is not determined by its
+rows are set in italics.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ def draw(laws: pd.DataFrame, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     present = set(laws["experiment"])
-    wanted = {"families": families, "macro_map": macro_maps, "gpt3": gpt3, "parameters": parameters} if "hist" in present else {}
+    wanted = (
+        {"families": families, "macro_map": macro_maps, "gpt3": gpt3, "parameters": parameters}
+        if "hist" in present
+        else {}
+    )
     files = []
     for name, figure in wanted.items():
         drawn = figure(laws)
@@ -40,13 +45,16 @@ def draw(laws: pd.DataFrame, folder: str | Path) -> list[Path]:
 
 
 def families(laws: pd.DataFrame) -> Any:
-    """One map per family of at least three sizes: error by number of sizes and share of training (their figure 1b)."""
+    """One map per family of at least three sizes: error by number of sizes and share of training (their
+    figure 1b)."""
     import matplotlib.pyplot as plt
 
     hist = laws[(laws["experiment"] == "hist") & (laws["n_sizes"] >= 2)]
     names = [name for name, part in hist.groupby("family") if part["n_sizes"].max() >= 3]
     width = 3
-    figure, axes = plt.subplots(-(-len(names) // width), width, figsize=(13.5, 2.9 * -(-len(names) // width)), layout="constrained")
+    figure, axes = plt.subplots(
+        -(-len(names) // width), width, figsize=(13.5, 2.9 * -(-len(names) // width)), layout="constrained"
+    )
     panels = np.atleast_1d(axes).ravel()
     for name, ax in zip(names, panels, strict=False):
         image = _family(ax, hist[hist["family"] == name], name)
@@ -62,7 +70,9 @@ def macro_maps(laws: pd.DataFrame) -> Any:
 
     titles = {"hist": "without the first 10B tokens", "hist_no_cut": "with the first 10B tokens"}
     shown = [name for name in titles if (laws["experiment"] == name).any()]
-    figure, axes = plt.subplots(1, len(shown), figsize=(7 * len(shown), 3.6), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(7 * len(shown), 3.6), layout="constrained", squeeze=False
+    )
     for name, ax in zip(shown, axes[0], strict=True):
         table = macro_map(laws[laws["experiment"] == name])
         image = _map(ax, table, np.zeros(table.shape, dtype=bool), f"Mean over families, {titles[name]}")
@@ -77,14 +87,17 @@ def gpt3(laws: pd.DataFrame) -> Any:
 
     part = laws[(laws["experiment"] == "hist") & (laws["family"] == "gpt3")]
     figure, axes = plt.subplots(1, 2, figsize=(14, 3.4), layout="constrained")
-    for ax, (column, target) in zip(axes, {"are_last30": "last 30 %", "are_last1": "last checkpoint"}.items(), strict=True):
+    for ax, (column, target) in zip(
+        axes, {"are_last30": "last 30 %", "are_last1": "last checkpoint"}.items(), strict=True
+    ):
         image = _family(ax, part, f"GPT-3, {target} of its largest model", column)
     _bar(figure, image, axes)
     return figure
 
 
 def parameters(laws: pd.DataFrame) -> Any:
-    """Where laws lie: exponent against constant for either term (their figure 3), and the principal components of all five."""
+    """Where laws lie: exponent against constant for either term (their figure 3), and the principal
+    components of all five."""
     import matplotlib.pyplot as plt
 
     hist = laws[(laws["experiment"] == "hist") & determined(laws)].sort_values("n_models")
@@ -97,7 +110,11 @@ def parameters(laws: pd.DataFrame) -> Any:
     scores = centred @ axes_of[:2].T
     figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
     pairs = [(hist["a"], hist["alpha"]), (hist["b"], hist["beta"]), (scores[:, 0], scores[:, 1])]
-    labels = [("ln A", "alpha"), ("ln B", "beta"), *[tuple(f"component {i + 1} ({100 * share[i]:.1f} %)" for i in range(2))]]
+    labels = [
+        ("ln A", "alpha"),
+        ("ln B", "beta"),
+        *[tuple(f"component {i + 1} ({100 * share[i]:.1f} %)" for i in range(2))],
+    ]
     for ax, (x, y), (across, up) in zip(axes, pairs, labels, strict=True):
         for name in names:
             mine = (hist["family"] == name).to_numpy()
@@ -111,7 +128,9 @@ def parameters(laws: pd.DataFrame) -> Any:
 
 
 def _family(ax: Any, part: pd.DataFrame, title: str, column: str = "are_last1") -> Any:
-    part = part.drop_duplicates(["n_sizes", "pct"]).assign(vague=lambda t: ~determined(t), n_sizes=lambda t: t["n_sizes"].astype(int))
+    part = part.drop_duplicates(["n_sizes", "pct"]).assign(
+        vague=lambda t: ~determined(t), n_sizes=lambda t: t["n_sizes"].astype(int)
+    )
     table = part.pivot_table(index="n_sizes", columns="pct", values=[column, "vague"])
     return _map(ax, 100 * table[column], table["vague"].eq(True).to_numpy(), title)
 
@@ -123,7 +142,16 @@ def _map(ax: Any, table: pd.DataFrame, vague: np.ndarray, title: str) -> Any:
         if np.isfinite(value):
             text = f"{value:.1f}" if value < 99.95 else f"{value:.0f}" if value < 1000 else ">999"
             style = "italic" if vague[i, j] else "normal"
-            ax.text(j, i, text, ha="center", va="center", fontsize=7, color="w" if value > DARK else "k", fontstyle=style)
+            ax.text(
+                j,
+                i,
+                text,
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="w" if value > DARK else "k",
+                fontstyle=style,
+            )
     ax.set_xticks(range(table.shape[1]), [f"{p:g}" for p in table.columns])
     ax.set_yticks(range(len(table)), [str(n) for n in table.index])
     ax.set(xlabel=SHARE, ylabel=SIZES)
@@ -132,4 +160,6 @@ def _map(ax: Any, table: pd.DataFrame, vague: np.ndarray, title: str) -> Any:
 
 
 def _bar(figure: Any, image: Any, axes: Any) -> None:
-    figure.colorbar(image, ax=list(axes), extend="max", label="absolute relative error (%)", shrink=0.8, aspect=30)
+    figure.colorbar(
+        image, ax=list(axes), extend="max", label="absolute relative error (%)", shrink=0.8, aspect=30
+    )

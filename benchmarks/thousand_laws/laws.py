@@ -15,20 +15,28 @@ from scaling_jax.evaluate.splits import Split
 THEIRS: dict[str, Any] = {"objective": sj.SquaredError(on="raw")}
 OURS: dict[str, Any] = {"objective": sj.Huber(1e-3), "run": "model", "weights": "runs"}
 PARAMETERS = ("e", "a", "b", "alpha", "beta")
-INPUTS = {"N": lambda t: t["n_params"] / np.exp(t["log_n0"]), "D": lambda t: t["tokens_seen"] / np.exp(t["log_d0"])}
+INPUTS = {
+    "N": lambda t: t["n_params"] / np.exp(t["log_n0"]),
+    "D": lambda t: t["tokens_seen"] / np.exp(t["log_d0"]),
+}
 
 
 Held = dict[str, np.ndarray]
 
 
 def of_one_run(table: pd.DataFrame, splits: list[Split]) -> Held:
-    """What a law of a single run borrows, (splits,) by parameter: the study's starting values of the size's term."""
+    """What a law of a single run borrows, (splits,) by parameter: the study's starting values of the size's
+    term."""
     log_n0 = table["log_n0"].to_numpy()[[s.train[0] for s in splits]]
-    return {"A": np.exp(np.log(START["A"]) - START["alpha"] * log_n0), "alpha": np.full(len(splits), START["alpha"])}
+    return {
+        "A": np.exp(np.log(START["A"]) - START["alpha"] * log_n0),
+        "alpha": np.full(len(splits), START["alpha"]),
+    }
 
 
 def of_other_families(whole: pd.DataFrame, splits: list[Split]) -> Held:
-    """Exponents (splits,) that each law borrows: the medians over the whole-family laws of other suites (all of Pythia is one)."""
+    """Exponents (splits,) that each law borrows: the medians over the whole-family laws of other suites (all
+    of Pythia is one)."""
     suite = whole["family"].map(_suite)
     mine = [_suite(s.info["family"]) for s in splits]
     others = {own: whole.loc[suite != own, ["alpha", "beta"]].median() for own in set(mine)}
@@ -39,42 +47,64 @@ def _suite(family: str) -> str:
     return family.split("-")[0]
 
 
-def fit_cells(table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, held: Held | None = None) -> pd.DataFrame:
+def fit_cells(
+    table: pd.DataFrame, splits: list[Split], how: dict[str, Any] = THEIRS, held: Held | None = None
+) -> pd.DataFrame:
     """The tidy table of laws: one row per cell; every split has rows to fit.
 
-    Columns: the cell, its parameters (A, B and E as logarithms a, b and e), sum of squares and the size of the target squared,
-    the errors (last 30 % and last checkpoint), and the certificate (status, agreement, what is not identified). Parameters in
-    `held` are borrowed, not fitted.
+    Columns: the cell, its parameters (A, B and E as logarithms a, b and e), sum of squares and the size of
+    the target squared, the errors (last 30 % and last checkpoint), and the certificate (status, agreement,
+    what is not identified). Parameters in `held` are borrowed, not fitted.
     """
     at = np.array([s.train[0] for s in splits])
     log_n0, log_d0 = (table[name].to_numpy()[at] for name in ("log_n0", "log_d0"))
     held = held or {}
-    fixed = {name: dict(zip([s.label for s in splits], values.tolist(), strict=True)) for name, values in held.items()}
+    fixed = {
+        name: dict(zip([s.label for s in splits], values.tolist(), strict=True))
+        for name, values in held.items()
+    }
     fits = fit_splits(bounded, table, splits, inputs=INPUTS, fixed=fixed, **how)
     rows = []
     for split in splits:
         fit = fits[split.label]
         c = fit.certificate
         short = len(split.train) < len(PARAMETERS) - len(held)
-        rows.append(split.info | {
-            "status": "underdetermined" if short else fit.status, "few_rows": short, "agree": c.n_agree, "finished": c.n_finished,
-            "decrement": c.relative_decrement, "condition": c.condition, "unidentified": "|".join(c.unidentified),
-            "at_bound": "|".join(c.at_bound), "extinct": "|".join(c.extinct),
-        })  # fmt: skip
+        rows.append(
+            split.info
+            | {
+                "status": "underdetermined" if short else fit.status,
+                "few_rows": short,
+                "agree": c.n_agree,
+                "finished": c.n_finished,
+                "decrement": c.relative_decrement,
+                "condition": c.condition,
+                "unidentified": "|".join(c.unidentified),
+                "at_bound": "|".join(c.at_bound),
+                "extinct": "|".join(c.extinct),
+            }
+        )
     E, A, B, alpha, beta = np.stack([fits[s.label].numbers for s in splits]).T
     with np.errstate(divide="ignore"):
-        numbers = np.column_stack([np.log(E), np.log(A) + alpha * log_n0, np.log(B) + beta * log_d0, alpha, beta])
+        numbers = np.column_stack(
+            [np.log(E), np.log(A) + alpha * log_n0, np.log(B) + beta * log_d0, alpha, beta]
+        )
     laws = pd.DataFrame(rows).join(pd.DataFrame(numbers, columns=list(PARAMETERS)))
     return laws.join(errors(table, splits, numbers))
 
 
 def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.DataFrame:
-    """Errors of the given `PARAMETERS` (splits, 5) on each split's target, and their sum of squares on its training rows."""
+    """Errors of the given `PARAMETERS` (splits, 5) on each split's target, and their sum of squares on its
+    training rows."""
     loss = table["loss"].to_numpy(float)
     tests = [s.test for s in splits]
     miss = [loss[t] - p for t, p in zip(tests, predictions(table, tests, numbers), strict=True)]
-    fitted = [loss[s.train] - p for s, p in zip(splits, predictions(table, [s.train for s in splits], numbers), strict=True)]
-    found: dict[str, list[float]] = {name: [] for name in ("are_last30", "are_last1", "signed_last30", "huber_last30", "huber_last1")}
+    fitted = [
+        loss[s.train] - p
+        for s, p in zip(splits, predictions(table, [s.train for s in splits], numbers), strict=True)
+    ]
+    found: dict[str, list[float]] = {
+        name: [] for name in ("are_last30", "are_last1", "signed_last30", "huber_last30", "huber_last1")
+    }
     tokens = table["tokens_seen"].to_numpy()
     for split, m in zip(splits, miss, strict=True):
         last = _at_the_end(tokens[split.test])
@@ -84,7 +114,10 @@ def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.
         found["signed_last30"].append(float(-np.mean(share)))
         found["huber_last30"].append(float(np.mean(huber)))
         found["huber_last1"].append(float(np.mean(huber[last])))
-    squares = {"squares": [float(m @ m) for m in fitted], "size": [float(loss[s.train] @ loss[s.train]) for s in splits]}
+    squares = {
+        "squares": [float(m @ m) for m in fitted],
+        "size": [float(loss[s.train] @ loss[s.train]) for s in splits],
+    }
     return pd.DataFrame(found | squares)
 
 
@@ -109,7 +142,9 @@ def baselines(table: pd.DataFrame, splits: list[Split]) -> pd.DataFrame:
         last = _at_the_end(tokens[split.test])
         for name, guess in (("base_best", loss[split.train].min()), ("base_last", _last(table, split, loss))):
             share = np.abs(loss[split.test] - guess) / loss[split.test]
-            rows.append(split.info | {"experiment": name, "are_last30": share.mean(), "are_last1": share[last].mean()})
+            rows.append(
+                split.info | {"experiment": name, "are_last30": share.mean(), "are_last1": share[last].mean()}
+            )
     return pd.DataFrame(rows)
 
 

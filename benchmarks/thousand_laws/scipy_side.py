@@ -1,4 +1,5 @@
-"""One law as the study fits it: SciPy's curve_fit from one start, trf within bounds, dogbox where its budget is spent."""
+"""One law as the study fits it: SciPy's curve_fit from one start, trf within bounds, dogbox where its budget
+is spent."""
 
 from __future__ import annotations
 

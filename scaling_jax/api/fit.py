@@ -59,19 +59,22 @@ def fit(
         run: column naming the training run a row belongs to; rows that share it are checkpoints of one run.
         where: rows to use: a query string, a boolean array, or a function of the table.
         missing: "raise", or "drop" rows with missing values (counted).
-        objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or `"raw"`.
+        objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or
+            `"raw"`.
         weights: column or array multiplying each row's term; "runs" gives every run the same total.
         target_se: column of known standard errors; divides the residual before the loss.
-        count: how sizes and compute were counted, for example {"N": "non-embedding", "C": "6ND"}; echoed and stored.
+        count: how sizes and compute were counted, for example {"N": "non-embedding", "C": "6ND"}; echoed and
+            stored.
         fixed: parameter -> value that is not fitted.
         tied: groups of parameters that share one value, for example [("alpha", "beta")].
-        starts: None (the law's own), "grid" (its classical grid), a mapping to axes of a product grid, a number of
-            space-filling starts, or an array or frame of start points; natural units.
+        starts: None (the law's own), "grid" (its classical grid), a mapping to axes of a product grid, a
+            number of space-filling starts, or an array or frame of start points; natural units.
         solver: "lm", "lbfgs", or a solver object such as `sj.LM(max_steps=1000)`.
         screen: False runs every start to convergence.
-        device: a JAX device; None picks by size of the work, and uses every local accelerator where that pays.
-        mesh: a `jax.sharding.Mesh` over whose devices the starts are spread, those of other hosts included; each of them calls
-            `fit` with the same table and returns the whole result.
+        device: a JAX device; None picks by size of the work, and uses every local accelerator where that
+            pays.
+        mesh: a `jax.sharding.Mesh` over whose devices the starts are spread, those of other hosts included;
+            each of them calls `fit` with the same table and returns the whole result.
         strict: raise instead of warning when the table cannot determine the parameters.
 
     Returns:
@@ -81,7 +84,8 @@ def fit(
         DataError: bad input, in one sentence, before anything is compiled.
         ValueError: unknown parameters or options; with strict=True, an underdetermined fit.
 
-    Source: the objective and grid are those of Hoffmann et al. 2022 (arXiv:2203.15556), section 3.3; why the solver and
+    Source: the objective and grid are those of Hoffmann et al. 2022 (arXiv:2203.15556), section 3.3; why the
+    solver and
     the certificate are not: Besiroglu et al. 2024 (arXiv:2404.10102).
 
     >>> import scaling_jax as sj
@@ -104,22 +108,30 @@ def fit(
 
 
 def fit_groups(
-    law: Law, runs: Any, *, by: Any, fixed: Mapping[str, Any] | None = None, shared: Sequence[str] | None = None, **options: Any
+    law: Law,
+    runs: Any,
+    *,
+    by: Any,
+    fixed: Mapping[str, Any] | None = None,
+    shared: Sequence[str] | None = None,
+    **options: Any,
 ) -> FitGroups:
     """Fits a law to every group of a table in one batch.
 
     Args:
         law: the law.
         runs: the table, as in `fit`.
-        by: column (or several, or an array, or a function) naming the group of each row; several give tuples as keys.
-        fixed: parameter -> value, or per group a mapping key -> value, or the name of a column constant within groups.
-        shared: parameters that take one value for all groups, fitted jointly (Zhang et al. 2024, arXiv:2402.17193, fit theirs
-            this way); the others stay free in each group.
+        by: column (or several, or an array, or a function) naming the group of each row; several give tuples
+            as keys.
+        fixed: parameter -> value, or per group a mapping key -> value, or the name of a column constant
+            within groups.
+        shared: parameters that take one value for all groups, fitted jointly (Zhang et al. 2024,
+            arXiv:2402.17193, fit theirs this way); the others stay free in each group.
         **options: as in `fit`.
 
     Returns:
-        A `FitGroups`: a mapping from group to `FitResult`, with `.params`, `.table`, `.summary()`. A group that cannot be
-        fitted has status `failed` and a reason; the others are unaffected.
+        A `FitGroups`: a mapping from group to `FitResult`, with `.params`, `.table`, `.summary()`. A group
+        that cannot be fitted has status `failed` and a reason; the others are unaffected.
 
     Raises:
         DataError: bad input that concerns the whole table.
@@ -135,33 +147,45 @@ def fit_groups(
     members = table.members()
     if shared:
         results, left = solve_shared(spec, table, members, values, table.group_labels, list(shared))
-        groups = FitGroups({r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left)
+        groups = FitGroups(
+            {r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left
+        )
     else:
         results = solve_members(spec, table, members, values, table.group_labels)
         groups = FitGroups({r.key: r for r in results})
     if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
-        raise UnderdeterminedError(f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters.")
+        raise UnderdeterminedError(
+            f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters."
+        )
     return groups
 
 
 def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tuple[Spec, Runs, np.ndarray]:
-    """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of many groups."""
+    """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of
+    many groups."""
     asked = dict(options)
     fixed = asked.pop("fixed", None) or {}
-    reading = {k: asked.pop(k) for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se") if k in asked}
+    reading = {
+        k: asked.pop(k)
+        for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se")
+        if k in asked
+    }
     unknown = set(asked) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
     if unknown:
         raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
     spec = make_spec(law, fixed=dict.fromkeys(fixed), **asked)
     columns = {name: value for name, value in fixed.items() if isinstance(value, str)}
     table = read_runs(law, runs, by=by, on_log=spec.objective.on == "log", **reading)
-    per_group = dict(fixed) | {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
+    per_group = dict(fixed) | {
+        name: _column_per_group(runs, by, column, name) for name, column in columns.items()
+    }
     spec = replace(spec, fixed=per_group)
     return spec, table, fixed_numbers(spec, table.group_labels)
 
 
 def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) -> FitResult:
-    """Judges parameters that somebody else fitted: the certificate at that point, beside the best optimum found here.
+    """Judges parameters that somebody else fitted: the certificate at that point, beside the best optimum
+    found here.
 
     Args:
         law: the law.
@@ -170,8 +194,8 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
         **options: as in `fit`.
 
     Returns:
-        A `FitResult` at the given parameters; its warnings say what is left to gain there, and how far it lies above the
-        optimum that `fit` finds on the same table.
+        A `FitResult` at the given parameters; its warnings say what is left to gain there, and how far it
+        lies above the optimum that `fit` finds on the same table.
 
     >>> import scaling_jax as sj
     >>> judged = sj.certify(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}, {"A": 4.0, "alpha": 0.2})
@@ -181,9 +205,13 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
     best = fit(law, runs, **options)
     numbers = law.flatten(params)
     table = best.data()
-    how = {name: options[name] for name in ("objective", "tied", "device", "mesh", "count") if name in options}
+    how = {
+        name: options[name] for name in ("objective", "tied", "device", "mesh", "count") if name in options
+    }
     spec = make_spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
-    judged = solve_members(spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0)[0]
+    judged = solve_members(
+        spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0
+    )[0]
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
     certificate = judged.certificate
     if above > 1e-6:
@@ -192,7 +220,9 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
             f"({judged.objective_value:.8g} against {best.objective_value:.8g})."
         )
         status = "not_converged" if certificate.status == "converged" else certificate.status
-        certificate = replace(certificate, status=status, runner_up=np.nan, warnings=[sentence, *certificate.warnings])
+        certificate = replace(
+            certificate, status=status, runner_up=np.nan, warnings=[sentence, *certificate.warnings]
+        )
     return replace(judged, stored_certificate=certificate)
 
 
@@ -201,8 +231,16 @@ def _column_per_group(runs: Any, by: Any, column: str, name: str) -> dict[Any, f
     table = as_frame(runs)
     if column not in table.columns:
         raise DataError(f"There is no column '{column}' for fixed parameter '{name}'.")
-    keys = by if isinstance(by, str) else list(by) if names_columns(by) else np.asarray(by(table) if callable(by) else by)
+    keys = (
+        by
+        if isinstance(by, str)
+        else list(by)
+        if names_columns(by)
+        else np.asarray(by(table) if callable(by) else by)
+    )
     values = table.groupby(keys)[column].agg(["min", "max"])
     if len(varying := values.index[values["min"] != values["max"]]):
-        raise DataError(f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there.")
+        raise DataError(
+            f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there."
+        )
     return values["min"].to_dict()

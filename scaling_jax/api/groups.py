@@ -48,7 +48,9 @@ class FitGroups(Mapping):
         """One row per group, one column per parameter, natural units."""
         labels = next(iter(self._fits.values())).law.labels
         index = pd.Index(list(self._fits))
-        index.names = ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
+        index.names = (
+            ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
+        )
         return pd.DataFrame([f.numbers for f in self._fits.values()], index=index, columns=list(labels))
 
     @cached_property
@@ -67,20 +69,23 @@ class FitGroups(Mapping):
         return self.params.join(pd.DataFrame(rows, index=self.params.index))
 
     def posterior(self, pool: Sequence[str] = (), **options: Any) -> PosteriorGroups:
-        r"""The joint posterior of all groups, in which the groups of a pooled parameter are draws from one population.
+        r"""The joint posterior of all groups, in which the groups of a pooled parameter are draws from one
+        population.
 
-        $$\theta_g \sim N(\mu, \tau), \quad \mu \sim \text{the law's prior}, \quad \tau \sim \text{half-normal, as wide as that prior}$$
+        $$\theta_g \sim N(\mu, \tau), \quad \mu \sim \text{the law's prior}, \quad \tau \sim
+        \text{half-normal, as wide as that prior}$$
 
-        on the logarithm for positive parameters. A group with few runs borrows from the others as far as they agree.
+        on the logarithm for positive parameters. A group with few runs borrows from the others as far as they
+        agree.
 
         Args:
             pool: parameters whose groups lend each other strength, usually the exponents.
-            **options: as in `FitResult.posterior`; priors may also name `alpha_mean` (on the log for positive parameters) and
-                `alpha_sd`. nu and run_sd are common to all groups, sigma is each group's own.
+            **options: as in `FitResult.posterior`; priors may also name `alpha_mean` (on the log for positive
+                parameters) and `alpha_sd`. nu and run_sd are common to all groups, sigma is each group's own.
 
         Returns:
-            A `PosteriorGroups`: a mapping from group to `Posterior`, with `.population`, `.params`, `.summary()`,
-            `.to_arviz()`. Groups that could not be fitted are left out, and said so.
+            A `PosteriorGroups`: a mapping from group to `Posterior`, with `.population`, `.params`,
+            `.summary()`, `.to_arviz()`. Groups that could not be fitted are left out, and said so.
 
         Raises:
             ValueError: for unknown parameters or options.
@@ -93,8 +98,11 @@ class FitGroups(Mapping):
         """Predictions for the same runs by every group that was fitted: one column per group."""
         return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
 
-    def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None) -> dict[Any, Draws]:
-        """`FitResult.bootstrap` of every fitted group in one batch: a dict from key to `Draws`; shared parameters stay at their value."""
+    def bootstrap(
+        self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None
+    ) -> dict[Any, Draws]:
+        """`FitResult.bootstrap` of every fitted group in one batch: a dict from key to `Draws`; shared
+        parameters stay at their value."""
         from scaling_jax.uncertainty.bootstrap import bootstrap_groups
 
         return bootstrap_groups(self, n, seed, method, scale)

@@ -1,4 +1,5 @@
-"""What a fit returns: parameters, their certificate, predictions, and a record that survives JSON and pickle."""
+"""What a fit returns: parameters, their certificate, predictions, and a record that survives JSON and
+pickle."""
 
 from __future__ import annotations
 
@@ -44,10 +45,12 @@ class FitResult(Examined):
         objective_value: the weighted sum over rows at the optimum, in the objective's own units.
         solver: name of the solver.
         evidence: what the engine left behind.
-        runs: the rows that were fitted (a `Part` where fits share a table); None after `from_json` until `with_data`.
+        runs: the rows that were fitted (a `Part` where fits share a table); None after `from_json` until
+            `with_data`.
         sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
         count: how sizes and compute were counted, as the user said.
-        fixed, tied: parameters that were not free; shared: those that took one value for all groups (listed in fixed too).
+        fixed, tied: parameters that were not free; shared: those that took one value for all groups (listed
+            in fixed too).
         key: the group's key in `fit_groups`.
         options: keyword arguments that would repeat the fit (arrays left out).
         reason: why there is no fit, for a group that could not be fitted.
@@ -78,7 +81,9 @@ class FitResult(Examined):
     def params(self) -> dict[str, Any]:
         """Parameters in natural units: floats, or arrays for vector parameters."""
         named = self.law.unflatten(self.numbers)
-        return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in named.items()}
+        return {
+            name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in named.items()
+        }
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -89,7 +94,15 @@ class FitResult(Examined):
             reason = self.reason or "The data are not attached."
             return Certificate("failed", np.nan, False, 0, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
         return certify(
-            self.law, self.objective, self.numbers, self.evidence, self.data(), self.residuals, self._at_rows.share, self.fixed, self.tied
+            self.law,
+            self.objective,
+            self.numbers,
+            self.evidence,
+            self.data(),
+            self.residuals,
+            self._at_rows.share,
+            self.fixed,
+            self.tied,
         )
 
     @property
@@ -129,7 +142,8 @@ class FitResult(Examined):
 
     @cached_property
     def residuals(self) -> np.ndarray:
-        """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target, over target_se."""
+        """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target,
+        over target_se."""
         runs = self.data()
         prediction = self._at_rows.prediction
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -149,19 +163,22 @@ class FitResult(Examined):
     @overload
     def predict(self, other: Any, interval: str, level: float = 0.9) -> pd.DataFrame: ...
 
-    def predict(self, other: Any, interval: str | None = None, level: float = 0.9) -> np.ndarray | pd.DataFrame:
+    def predict(
+        self, other: Any, interval: str | None = None, level: float = 0.9
+    ) -> np.ndarray | pd.DataFrame:
         """The law's predictions for other runs.
 
         Args:
-            other: a table, or a mapping of inputs to numbers or arrays; columns are found by the law's input names or by
-                the columns the fit was given.
-            interval: None, "confidence" (band of the mean curve) or "prediction" (of a new run, widened beyond the data by
-                what laws were measured to err there), from 1,000 bootstrap refits (cached); see `Draws.predict`.
+            other: a table, or a mapping of inputs to numbers or arrays; columns are found by the law's input
+                names or by the columns the fit was given.
+            interval: None, "confidence" (band of the mean curve) or "prediction" (of a new run, widened
+                beyond the data by what laws were measured to err there), from 1,000 bootstrap refits
+                (cached); see `Draws.predict`.
             level: probability between the two ends of the band.
 
         Returns:
-            (rows,) predictions in the unit of the target; with an interval a DataFrame with prediction, lower, upper and
-            extrapolation (decades beyond the fitted range).
+            (rows,) predictions in the unit of the target; with an interval a DataFrame with prediction,
+            lower, upper and extrapolation (decades beyond the fitted range).
 
         Raises:
             DataError: if an input is missing or outside its domain.
@@ -175,18 +192,29 @@ class FitResult(Examined):
             return self.draws.predict(other, interval, level)
         return predict(self.law, self.numbers, self.inputs_of(other))[0]
 
-    def bootstrap(self, n: int = 1000, *, seed: int = 0, method: str | None = None, indices: Any = None, scale: str | None = None) -> Draws:
-        """Refits the law to `n` resampled tables in one batch, each polished to its own optimum from several basins.
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        seed: int = 0,
+        method: str | None = None,
+        indices: Any = None,
+        scale: str | None = None,
+    ) -> Draws:
+        """Refits the law to `n` resampled tables in one batch, each polished to its own optimum from several
+        basins.
 
         Args:
             n: replicates.
             seed: of the resampling.
-            method: "run", "row", "bayesian" (Dirichlet weights over runs; Rubin 1981), "residual", or "hierarchical" (scales
-                first, then runs within them; Ivgi et al. 2022, arXiv:2202.06387, section 3.3). By default "bayesian" where the
-                objective charges most residuals by their size (a Huber threshold below the noise), else "run", or "row" where
+            method: "run", "row", "bayesian" (Dirichlet weights over runs; Rubin 1981), "residual", or
+                "hierarchical" (scales first, then runs within them; Ivgi et al. 2022, arXiv:2202.06387,
+                section 3.3). By default "bayesian" where the objective charges most residuals by their size
+                (a Huber threshold below the noise), else "run", or "row" where
                 runs are unknown: in simulated sweeps these came closest to their level.
             indices: (replicates, rows) positions to use in place of a draw.
-            scale: input whose values are the scales of the hierarchical method; the law's first input by default.
+            scale: input whose values are the scales of the hierarchical method; the law's first input by
+                default.
 
         Returns:
             `Draws`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive(function)`.
@@ -208,23 +236,28 @@ class FitResult(Examined):
     def posterior(self, **options: Any) -> Posterior:
         r"""The Bayesian posterior of the law's parameters, sampled by NUTS from the fitted optimum.
 
-        $$\log y_i = \log L_\theta(x_i) + b_{r(i)} + \varepsilon_i, \qquad \varepsilon_i \sim t_\nu(0, \sigma)$$
+        $$\log y_i = \log L_\theta(x_i) + b_{r(i)} + \varepsilon_i, \qquad \varepsilon_i \sim t_\nu(0,
+        \sigma)$$
 
         Args:
-            priors: name -> NumPyro distribution on natural units (a positive parameter takes `LogNormal`, say), or a number that
-                holds it; names are the law's parameters, and sigma, nu, run_sd. Others keep the law's own, or, where a law
-                carries none, a wide one around the fit (positive: log-normal, three natural logs; real: normal).
-            observation: "student" (default; degrees of freedom inferred, on the scale of the fit's residuals), "lognormal",
-                or "normal" (raw values). Known `target_se` join sigma in square.
-            run_effects: whether each run has an offset of its own; by default where `run=` is known and runs have several rows.
+            priors: name -> NumPyro distribution on natural units (a positive parameter takes `LogNormal`,
+                say), or a number that holds it; names are the law's parameters, and sigma, nu, run_sd. Others
+                keep the law's own, or, where a law
+                carries none, a wide one around the fit (positive: log-normal, three natural logs; real:
+                normal).
+            observation: "student" (default; degrees of freedom inferred, on the scale of the fit's
+                residuals), "lognormal", or "normal" (raw values). Known `target_se` join sigma in square.
+            run_effects: whether each run has an offset of its own; by default where `run=` is known and runs
+                have several rows.
             method: "nuts", or "laplace" (seconds; the summary says how far it may be trusted).
-            chains, draws, warmup: how many chains of how many draws, after how many of adaptation (4, 1000, 500).
+            chains, draws, warmup: how many chains of how many draws, after how many of adaptation (4, 1000,
+                500).
             target_accept: NUTS's acceptance (0.9); raise it where draws diverge.
             seed: of the sampler.
 
         Returns:
-            A `Posterior`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive`, `.summary()`,
-            `.prior_sensitivity()`, `.to_arviz()`. Wherever a bootstrap is taken, so is this.
+            A `Posterior`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive`,
+            `.summary()`, `.prior_sensitivity()`, `.to_arviz()`. Wherever a bootstrap is taken, so is this.
 
         Raises:
             ImportError: without NumPyro, with the remedy.
@@ -236,18 +269,21 @@ class FitResult(Examined):
         return sample_fit(self, **options)
 
     def jackknife(self) -> pd.DataFrame:
-        """Parameters refitted without each run in turn (each row where runs are unknown): one row per run left out."""
+        """Parameters refitted without each run in turn (each row where runs are unknown): one row per run
+        left out."""
         from scaling_jax.uncertainty.bootstrap import jackknife
 
         return jackknife(self)
 
     @cached_property
     def draws(self) -> Draws:
-        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method, seed 0."""
+        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method,
+        seed 0."""
         return self.bootstrap(REPLICATES)
 
     def conf_int(self, level: float = 0.9) -> pd.DataFrame:
-        """Percentile intervals of the parameters from 1,000 bootstrap refits (cached), by run where runs are known.
+        """Percentile intervals of the parameters from 1,000 bootstrap refits (cached), by run where runs are
+        known.
 
         Args:
             level: probability between the two ends.
@@ -258,7 +294,8 @@ class FitResult(Examined):
         return self.draws.conf_int(level)
 
     def summary(self) -> str:
-        """A report as text: parameters, certificate, data, warnings. In a notebook the result shows it as HTML."""
+        """A report as text: parameters, certificate, data, warnings. In a notebook the result shows it as
+        HTML."""
         return summary_text(self)
 
     def __str__(self) -> str:
@@ -267,7 +304,9 @@ class FitResult(Examined):
     def __repr__(self) -> str:
         if self.reason:
             return f"<FitResult {self.law.name}: failed>"
-        shown = ", ".join(f"{label}={value:.5g}" for label, value in zip(self.law.labels, self.numbers, strict=True))
+        shown = ", ".join(
+            f"{label}={value:.5g}" for label, value in zip(self.law.labels, self.numbers, strict=True)
+        )
         return f"<FitResult {self.law.name}: {shown}; objective {self.objective_value:.6g}; {self.status}>"
 
     def _repr_html_(self) -> str:
@@ -312,14 +351,21 @@ class FitResult(Examined):
         """
         record = json.loads(text)
         if record.get("format") != FORMAT:
-            raise ValueError(f"This JSON has format {record.get('format')!r}; this version reads format {FORMAT}.")
+            raise ValueError(
+                f"This JSON has format {record.get('format')!r}; this version reads format {FORMAT}."
+            )
         law = law or _find_law(record["law"])
         stored = record["evidence"]
-        arrays: dict[str, Any] = {name: np.asarray(v, dtype=float) if isinstance(v, list) else v for name, v in stored.items()}
+        arrays: dict[str, Any] = {
+            name: np.asarray(v, dtype=float) if isinstance(v, list) else v for name, v in stored.items()
+        }
         evidence = Evidence(**arrays | {"free": np.asarray(stored["free"], dtype=bool)})
         numbers = np.asarray(record["numbers"], dtype=float)
         if len(numbers) != len(law.labels) or set(record["params"]) != set(law.params):
-            raise ValueError(f"The JSON holds parameters {list(record['params'])}, law '{law.name}' has {list(law.params)}.")
+            raise ValueError(
+                f"The JSON holds parameters {list(record['params'])}, law '{law.name}' has "
+                f"{list(law.params)}."
+            )
         return cls(
             law=law,
             objective=objective_from_dict(record["objective"]),
@@ -349,7 +395,8 @@ class FitResult(Examined):
         """
         if runs.fingerprint != self.fingerprint:
             raise DataError(
-                f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted {self.fingerprint}): "
+                f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
+                f"{self.fingerprint}): "
                 "read the same table with the same inputs, where and weights."
             )
         return replace(self, runs=runs)
@@ -361,7 +408,9 @@ class FitResult(Examined):
             DataError: for a result read from JSON, which holds no data.
         """
         if self.runs is None:
-            raise DataError("This result was read from JSON, which holds no data: attach them with .with_data(runs).")
+            raise DataError(
+                "This result was read from JSON, which holds no data: attach them with .with_data(runs)."
+            )
         return self.runs.read() if isinstance(self.runs, Part) else self.runs
 
     def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
@@ -377,7 +426,9 @@ class FitResult(Examined):
             values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
             domain = self.law.input_domains[name]
             if not domain.contains(values).all():
-                raise DataError(f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'.")
+                raise DataError(
+                    f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'."
+                )
             out[name] = values
         return out
 
@@ -392,12 +443,16 @@ def _law_name(law: Law) -> dict[str, Any]:
 def _find_law(record: dict[str, Any]) -> Law:
     module, function, args = record.get("recipe") or (record["module"], record["name"], None)
     try:
-        if module.startswith("scaling_jax.laws."):  # a file from elsewhere must not choose what is imported and called
+        if module.startswith(
+            "scaling_jax.laws."
+        ):  # a file from elsewhere must not choose what is imported and called
             found = getattr(importlib.import_module(module), function)
             return found if args is None else found(*args)
     except (ImportError, AttributeError):
         pass
-    raise ValueError(f"This fit used the law '{function}', which is not part of the library: pass it as law=.")
+    raise ValueError(
+        f"This fit used the law '{function}', which is not part of the library: pass it as law=."
+    )
 
 
 def _plain(value: Any) -> Any:

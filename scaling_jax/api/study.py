@@ -1,7 +1,8 @@
-"""Studies of very many groups: planned in chunks, fitted one chunk at a time, resumed from the chunks that are on disk.
+"""Studies of very many groups: planned in chunks, fitted one chunk at a time, resumed from the chunks that
+are on disk.
 
-What a chunk holds depends on its own groups alone, never on what the process did before, so a study that was killed and
-resumed ends in the same bytes.
+What a chunk holds depends on its own groups alone, never on what the process did before, so a study that was
+killed and resumed ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -26,25 +27,39 @@ from scaling_jax.tables.store import in_chunks
 
 __all__ = ["study"]
 
-CERTIFIED = ("status", "n_agree", "n_finished", "n_basins", "runner_up", "relative_decrement", "curvature_ok", "condition")
+CERTIFIED = (
+    "status",
+    "n_agree",
+    "n_finished",
+    "n_basins",
+    "runner_up",
+    "relative_decrement",
+    "curvature_ok",
+    "condition",
+)
 NAMED = ("unidentified", "extinct", "at_bound")
 
 
-def study(law: Law, runs: Any, *, by: Any, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any) -> pd.DataFrame:
-    """Fits a law to every group of a table as `fit_groups` does, in chunks that are kept on disk; run again, it goes on where it was.
+def study(
+    law: Law, runs: Any, *, by: Any, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any
+) -> pd.DataFrame:
+    """Fits a law to every group of a table as `fit_groups` does, in chunks that are kept on disk; run again,
+    it goes on where it was.
 
     Args:
         law: the law.
         runs: the table, as in `fit`.
         by: column or columns that tell groups apart, as in `fit_groups`.
-        folder: where each chunk's table is kept, one Parquet file each; `pd.read_parquet(folder)` reads all that is there.
+        folder: where each chunk's table is kept, one Parquet file each; `pd.read_parquet(folder)` reads all
+            that is there.
         chunk: groups per file, at most. A process that is killed loses the chunk it was at, nothing before.
         **options: as in `fit_groups`, but for shared=, which makes all groups one fit.
 
     Returns:
-        One row per group, in order of appearance: the group, the parameters, objective, rows, the certificate (status, n_agree,
-        n_finished, n_basins, runner_up, relative_decrement, curvature_ok, condition; unidentified, extinct and at_bound by
-        name), warnings, and a reason where there is no fit.
+        One row per group, in order of appearance: the group, the parameters, objective, rows, the certificate
+            (status, n_agree,
+        n_finished, n_basins, runner_up, relative_decrement, curvature_ok, condition; unidentified, extinct
+        and at_bound by name), warnings, and a reason where there is no fit.
 
     Raises:
         ValueError: if the folder holds a study of another law, table, or other options.
@@ -59,27 +74,47 @@ def study(law: Law, runs: Any, *, by: Any, folder: str | os.PathLike[str], chunk
     [['a', 4.0], ['b', 9.0]]
     """
     if options.get("shared"):
-        raise ValueError("shared= makes all groups one fit, which has no chunks: use fit_groups, or fix those parameters.")
+        raise ValueError(
+            "shared= makes all groups one fit, which has no chunks: use fit_groups, or fix those parameters."
+        )
     if chunk < 1:
         raise ValueError(f"chunk={chunk}: give a positive number of groups.")
     spec, table, values = read_groups(law, runs, by, options)
     groups = _group_columns(by, table.group_labels)
     if clash := set(groups) & {*law.labels, "objective", "rows", *CERTIFIED, *NAMED, "warnings", "reason"}:
-        raise ValueError(f"Column '{clash.pop()}' names the groups, and the table of laws has another of that name: rename it.")
+        raise ValueError(
+            f"Column '{clash.pop()}' names the groups, and the table of laws has another of that name: "
+            "rename it."
+        )
     plan = {
-        "law": behaviour_of(law), "table": digest(table.fingerprint, table.group.tobytes(), repr(table.group_labels)),
-        "options": _options(spec, values), "chunk": chunk,
-    }  # fmt: skip
+        "law": behaviour_of(law),
+        "table": digest(table.fingerprint, table.group.tobytes(), repr(table.group_labels)),
+        "options": _options(spec, values),
+        "chunk": chunk,
+    }
     chunks = np.array_split(np.arange(len(groups)), -(-len(groups) // chunk))
     return in_chunks(folder, plan, chunks, partial(_laws, spec, table, table.members(), values, groups))
 
 
-def _laws(spec: Spec, table: Runs, members: list[np.ndarray], values: np.ndarray, groups: pd.DataFrame, chunk: np.ndarray) -> pd.DataFrame:
+def _laws(
+    spec: Spec,
+    table: Runs,
+    members: list[np.ndarray],
+    values: np.ndarray,
+    groups: pd.DataFrame,
+    chunk: np.ndarray,
+) -> pd.DataFrame:
     """The rows of one chunk's groups, fitted on a table of their own."""
     parts = [members[g] for g in chunk]
     ends = np.cumsum([len(part) for part in parts])
     own = table.take(np.concatenate(parts))
-    fits = solve_members(spec, own, np.split(np.arange(len(own)), ends[:-1]), values[chunk], [table.group_labels[g] for g in chunk])
+    fits = solve_members(
+        spec,
+        own,
+        np.split(np.arange(len(own)), ends[:-1]),
+        values[chunk],
+        [table.group_labels[g] for g in chunk],
+    )
     found = pd.DataFrame([_law_row(fit) for fit in fits])
     return pd.concat([groups.iloc[chunk].reset_index(drop=True), found], axis=1)
 
@@ -98,10 +133,17 @@ def _law_row(fit: FitResult) -> dict[str, Any]:
 def _group_columns(by: Any, labels: list[Any]) -> pd.DataFrame:
     """One row per group; the columns that told them apart, or one called `group`."""
     several = not isinstance(by, str) and names_columns(by)
-    columns = pd.DataFrame(labels, columns=list(by)) if several else pd.DataFrame({by if isinstance(by, str) else "group": labels})
+    columns = (
+        pd.DataFrame(labels, columns=list(by))
+        if several
+        else pd.DataFrame({by if isinstance(by, str) else "group": labels})
+    )
     for name, column in columns.items():
         if pd.api.types.infer_dtype(column).startswith("mixed"):
-            raise DataError(f"Column '{name}' tells groups apart by values of several types: convert it, for example with .astype(str).")
+            raise DataError(
+                f"Column '{name}' tells groups apart by values of several types: convert it, for example "
+                "with .astype(str)."
+            )
     return columns
 
 

@@ -31,7 +31,8 @@ QUANTITIES = ("N", "D", "loss", "tokens_per_param")
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """Optima over compute. table: flops, N, D, loss, edge (the best size was the smallest or largest tried), ...; warnings."""
+    """Optima over compute. table: flops, N, D, loss, edge (the best size was the smallest or largest tried),
+    ...; warnings."""
 
     table: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
@@ -42,7 +43,8 @@ class Allocation:
         return self.table[~self.table["edge"]]
 
     def exponents(self, level: float | None = None) -> pd.DataFrame:
-        """Rows N and D with the exponent `estimate` and log `intercept` of the power law in compute; edges are left out.
+        """Rows N and D with the exponent `estimate` and log `intercept` of the power law in compute; edges
+        are left out.
 
         Args:
             level: gives `lower`, `upper` and `se` from the bootstrap in `draws` (without `intercept`).
@@ -61,7 +63,8 @@ class Allocation:
             level: gives `_lower` and `_upper` of all quantities from the bootstrap in `draws`.
 
         Returns:
-            flops, N, D, loss (on `frontier`), tokens_per_param, extrapolation (decades of compute beyond the optima found).
+            flops, N, D, loss (on `frontier`), tokens_per_param, extrapolation (decades of compute beyond the
+            optima found).
         """
         if level is not None:
             return self.draws.optimal(flops, level)
@@ -70,14 +73,20 @@ class Allocation:
 
     @cached_property
     def frontier(self) -> FitResult | None:
-        """The saturating frontier E + A C^-gamma through the optima, as a fit with its certificate; None with fewer than three.
+        """The saturating frontier E + A C^-gamma through the optima, as a fit with its certificate; None with
+        fewer than three.
 
-        E is barely identified over the few decades of compute anybody has: read `frontier.summary()` before extrapolating a loss.
+        E is barely identified over the few decades of compute anybody has: read `frontier.summary()` before
+            extrapolating a loss.
         """
         rows = self.inside.iloc[self.frontier_rows]
         if rows["flops"].nunique() < FRONTIER_NEEDS:
             return None
-        return fit(laws.compute_frontier, {"C": rows["flops"].to_numpy(), "loss": rows["loss"].to_numpy()}, objective=SquaredError())
+        return fit(
+            laws.compute_frontier,
+            {"C": rows["flops"].to_numpy(), "loss": rows["loss"].to_numpy()},
+            objective=SquaredError(),
+        )
 
     @property
     def frontier_rows(self) -> np.ndarray:
@@ -95,17 +104,29 @@ class Allocation:
         raise NotImplementedError
 
     def losses(self, budgets: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
-        """(vectors, budgets) losses on the frontier, of the fit itself or of other parameter vectors; NaN without a frontier."""
+        """(vectors, budgets) losses on the frontier, of the fit itself or of other parameter vectors; NaN
+        without a frontier."""
         if self.frontier is None:
             return np.full((1, len(budgets)), np.nan)
-        return predict(laws.compute_frontier, self.frontier.numbers if numbers is None else numbers, {"C": budgets})
+        return predict(
+            laws.compute_frontier, self.frontier.numbers if numbers is None else numbers, {"C": budgets}
+        )
 
     def on_lines(self, budgets: np.ndarray, lines: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
         """The table of `optimal` from the lines of N and D, (2, slope and intercept)."""
         N, D = (np.exp(intercept + slope * np.log(budgets)) for slope, intercept in lines)
         low, high = np.log10(self.inside["flops"].min()), np.log10(self.inside["flops"].max())
         beyond = np.maximum(0.0, np.maximum(np.log10(budgets) - high, low - np.log10(budgets)))
-        return pd.DataFrame({"flops": budgets, "N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "extrapolation": beyond})
+        return pd.DataFrame(
+            {
+                "flops": budgets,
+                "N": N,
+                "D": D,
+                "loss": loss,
+                "tokens_per_param": D / N,
+                "extrapolation": beyond,
+            }
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +154,9 @@ class AllocationDraws:
     @cached_property
     def drawn_lines(self) -> np.ndarray:
         """(2, slope and intercept, draws) of N and D; NaN for draws with fewer than two optima."""
-        return np.stack([line(np.log(self.flops), np.log(values), self.weight) for values in (self.N, self.D)])
+        return np.stack(
+            [line(np.log(self.flops), np.log(values), self.weight) for values in (self.N, self.D)]
+        )
 
     @cached_property
     def frontier_numbers(self) -> np.ndarray:
@@ -151,41 +174,65 @@ class AllocationDraws:
         """Rows N and D: estimate, lower, upper (percentiles), se (standard deviation of the draws)."""
         tail, slopes = tail_of(level), self.drawn_lines[:, 0]
         lower, upper = np.nanquantile(slopes, [tail, 1 - tail], axis=1)
-        columns = {"estimate": self.lines[:, 0], "lower": lower, "upper": upper, "se": np.nanstd(slopes, axis=1)}
+        columns = {
+            "estimate": self.lines[:, 0],
+            "lower": lower,
+            "upper": upper,
+            "se": np.nanstd(slopes, axis=1),
+        }
         return pd.DataFrame(columns, index=["N", "D"])
 
     def optima(self, level: float = 0.9) -> pd.DataFrame:
-        """One row per optimum inside: flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that have one there.
+        """One row per optimum inside: flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that
+        have one there.
 
         Raises:
             ValueError: where each draw has optima at other budgets (the convex hull).
         """
         if not (self.flops == self.flops[0]).all():
-            raise ValueError("The vertices of a hull differ from draw to draw: ask for .optimal(flops) or .exponents().")
+            raise ValueError(
+                "The vertices of a hull differ from draw to draw: ask for .optimal(flops) or .exponents()."
+            )
         tail = tail_of(level)
         lower, upper = finite_quantile(self.N, tail), finite_quantile(self.N, 1 - tail)
         kept = np.isfinite(self.N).mean(axis=0)
-        return pd.DataFrame({
-            "flops": self.flops[0], "N": self.source.inside["N"].to_numpy(), "N_lower": lower, "N_upper": upper, "kept": kept
-        })  # fmt: skip
+        return pd.DataFrame(
+            {
+                "flops": self.flops[0],
+                "N": self.source.inside["N"].to_numpy(),
+                "N_lower": lower,
+                "N_upper": upper,
+                "kept": kept,
+            }
+        )
 
     def optimal(self, flops: Any, level: float = 0.9) -> pd.DataFrame:
-        """The best run of each budget with `_lower` and `_upper` of every quantity; see `Allocation.optimal`."""
+        """The best run of each budget with `_lower` and `_upper` of every quantity; see
+        `Allocation.optimal`."""
         tail, budgets = tail_of(level), budgets_of(flops)
         table = self.source.on_lines(budgets, self.lines, self.source.losses(budgets, None)[0])
         N, D = (np.exp(i[:, None] + s[:, None] * np.log(budgets)) for s, i in self.drawn_lines)
-        drawn = dict(zip(QUANTITIES, (N, D, self.source.losses(budgets, self.frontier_numbers), D / N), strict=True))
+        drawn = dict(
+            zip(QUANTITIES, (N, D, self.source.losses(budgets, self.frontier_numbers), D / N), strict=True)
+        )
         for end, share in (("lower", tail), ("upper", 1 - tail)):
-            table = table.assign(**{f"{name}_{end}": finite_quantile(values, share) for name, values in drawn.items()})
+            table = table.assign(
+                **{f"{name}_{end}": finite_quantile(values, share) for name, values in drawn.items()}
+            )
         table.attrs["level"], table.attrs["method"] = level, f"{len(self.N):,} replicates: {self.method}"
         return table
 
     def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
         """Any function of the exponents `a` (N) and `b` (D), arrays (draws,): estimate, lower, upper, se."""
         tail = tail_of(level)
-        at, values = (np.asarray(quantity({"a": s[0], "b": s[1]})) for s in (self.lines[:, 0], self.drawn_lines[:, 0]))
+        at, values = (
+            np.asarray(quantity({"a": s[0], "b": s[1]})) for s in (self.lines[:, 0], self.drawn_lines[:, 0])
+        )
         ends = np.nanquantile(values, [tail, 1 - tail])
-        return pd.DataFrame({"estimate": [float(at)], "lower": ends[:1], "upper": ends[1:], "se": [np.nanstd(values)]}, index=["quantity"])
+        return pd.DataFrame(
+            {"estimate": [float(at)], "lower": ends[:1], "upper": ends[1:], "se": [np.nanstd(values)]},
+            index=["quantity"],
+        )
 
     def __repr__(self) -> str:
         return f"<{len(self.N)} draws of {len(self.source.inside)} optima: {self.method}>"

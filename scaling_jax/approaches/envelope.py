@@ -1,4 +1,5 @@
-"""Approach 1: the envelope of training curves, which run has the lowest loss for its compute, or the convex hull below them."""
+"""Approach 1: the envelope of training curves, which run has the lowest loss for its compute, or the convex
+hull below them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ ROUNDING = 1e-9  # of log compute: a grid's ends are those of the longest runs
 
 @dataclass(frozen=True, eq=False)
 class Envelope(Allocation):
-    """Best runs over compute. table: flops, N, D, loss, run, edge (no smaller or no larger size had spent as much); warnings.
+    """Best runs over compute. table: flops, N, D, loss, run, edge (no smaller or no larger size had spent as
+    much); warnings.
 
     Made by `sj.envelope`.
     """
@@ -34,15 +36,16 @@ class Envelope(Allocation):
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
         """Envelopes of runs drawn with replacement, all at once, and the power laws through each.
 
-        A run left out leaves a gap among the sizes, so the intervals are wide where sizes are few, and they hold no noise that
-        neighbouring checkpoints of a run share with each other alone.
+        A run left out leaves a gap among the sizes, so the intervals are wide where sizes are few, and they
+        hold no noise that neighbouring checkpoints of a run share with each other alone.
 
         Args:
             n: replicates.
             seed: of the random numbers.
 
         Returns:
-            `AllocationDraws`: `.exponents(level)`, `.optimal(flops, level)`, and `.optima(level)` of the minimum envelope.
+            `AllocationDraws`: `.exponents(level)`, `.optimal(flops, level)`, and `.optima(level)` of the
+            minimum envelope.
 
         Raises:
             ValueError: for no replicates.
@@ -71,7 +74,9 @@ class Envelope(Allocation):
             parts.append((np.exp(best.log_C), N, D, np.exp(log_loss)))
         flops, N, D, loss = (np.concatenate(column) for column in zip(*parts, strict=True))
         lines = self.exponents()[["estimate", "intercept"]].to_numpy()
-        return AllocationDraws(self, flops, N, D, loss, lines, np.ones(flops.shape[1]), "runs resampled with replacement")
+        return AllocationDraws(
+            self, flops, N, D, loss, lines, np.ones(flops.shape[1]), "runs resampled with replacement"
+        )
 
 
 def envelope(
@@ -86,34 +91,39 @@ def envelope(
     points: int = 1500,
     smooth: float = 0.0,
 ) -> Envelope:
-    r"""The runs with the lowest loss for the compute they have spent, and power laws of their size and tokens.
+    r"""The runs with the lowest loss for the compute they have spent, and power laws of their size and
+    tokens.
 
-    $$r^*(C) = \arg\min_r L_r(C), \qquad N^*(C) = N_{r^*(C)} \propto C^a, \qquad D^*(C) = D_{r^*}(C) \propto C^b$$
+    $$r^*(C) = \arg\min_r L_r(C), \qquad N^*(C) = N_{r^*(C)} \propto C^a, \qquad D^*(C) = D_{r^*}(C) \propto
+    C^b$$
 
     Args:
         runs: one row per checkpoint.
         run: the column that names runs.
         N, D, loss: columns of parameters, tokens seen and loss.
         flops: the column of compute spent; 6 N D by default.
-        method: "minimum", the lowest curve at each of `points` amounts of compute, evenly spaced in log; or "hull", the vertices
-            of the lower convex hull of all checkpoints in (log compute, log loss).
+        method: "minimum", the lowest curve at each of `points` amounts of compute, evenly spaced in log; or
+            "hull", the vertices of the lower convex hull of all checkpoints in (log compute, log loss).
         points: how many amounts of compute.
         smooth: standard deviation of a Gaussian over each run's log losses, in checkpoints; 0 for none.
 
     Returns:
-        An `Envelope`: `.table`, `.exponents()`, `.optimal(flops)`, `.frontier`, `.bootstrap()`. Points whose best size is the
-        smallest or largest that had spent as much compute are marked `edge` and left out of the power laws.
+        An `Envelope`: `.table`, `.exponents()`, `.optimal(flops)`, `.frontier`, `.bootstrap()`. Points whose
+        best size is the smallest or largest that had spent as much compute are marked `edge` and left out of
+        the power laws.
 
     Raises:
-        DataError: for a missing column, values that are not positive, a run whose size changes, fewer than three sizes, or
-            fewer than two points inside.
+        DataError: for a missing column, values that are not positive, a run whose size changes, fewer than
+            three sizes, or fewer than two points inside.
         ValueError: for another method, too few points, or a negative width.
 
-    Known to go wrong: rows from the middle of a decaying learning-rate schedule are worse than runs that end there, which favours
-    small models trained to their end: give every size several lengths, as Hoffmann et al. did. Noise favours lucky runs: smooth.
+    Known to go wrong: rows from the middle of a decaying learning-rate schedule are worse than runs that end
+    there, which favours
+    small models trained to their end: give every size several lengths, as Hoffmann et al. did. Noise favours
+    lucky runs: smooth.
 
-    Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.1 (1,500 amounts, Gaussian of 10 steps); hull: McLeish et al. 2025
-    (arXiv:2502.06857).
+    Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.1 (1,500 amounts, Gaussian of 10 steps); hull:
+    McLeish et al. 2025 (arXiv:2502.06857).
 
     >>> import numpy as np, pandas as pd, scaling_jax as sj
     >>> law = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
@@ -125,24 +135,37 @@ def envelope(
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
     if points < 10 or not 0 <= smooth < np.inf:
-        raise ValueError(f"points={points}, smooth={smooth}: points are ten or more, and a width is not negative.")
+        raise ValueError(
+            f"points={points}, smooth={smooth}: points are ten or more, and a width is not negative."
+        )
     curves = read_curves(runs, run=run, N=N, D=D, loss=loss, flops=flops, smooth=smooth)
     sizes = len(np.unique(curves.N))
     if sizes < 3:
-        raise DataError(f"The runs have {sizes} sizes; an optimum needs smaller and larger ones beside it, so three at least.")
-    stages = _by_slope(curves, _hull_slopes(curves)) if method == "hull" else _by_compute(curves, _compute_grid(curves, points))
+        raise DataError(
+            f"The runs have {sizes} sizes; an optimum needs smaller and larger ones beside it, so three at "
+            "least."
+        )
+    stages = (
+        _by_slope(curves, _hull_slopes(curves))
+        if method == "hull"
+        else _by_compute(curves, _compute_grid(curves, points))
+    )
     table = _table(stages, method)
     inside = table[~table["edge"]]
     notes = []
     if len(inside) < 2 or inside["N"].nunique() < 2:
         raise DataError(
-            f"{inside['N'].nunique()} sizes are best anywhere between smaller and larger ones, and a power law needs two: "
+            f"{inside['N'].nunique()} sizes are best anywhere between smaller and larger ones, and a power "
+            "law needs two: "
             "add sizes, or train them for longer."
         )
     if (best := inside["N"].nunique()) < 4:
         notes.append(f"Only {best} sizes are ever best: the exponents rest on {best} steps.")
     if (share := table["edge"].mean()) > 0.5:
-        notes.append(f"At {100 * share:.0f} % of the points the best size is the smallest or largest that got there: they are left out.")
+        notes.append(
+            f"At {100 * share:.0f} % of the points the best size is the smallest or largest that got there: "
+            "they are left out."
+        )
     for note in notes:
         python_warnings.warn(note, UserWarning, stacklevel=2)
     return Envelope(table, notes, curves, method, points)
@@ -161,9 +184,11 @@ def _table(stages: _Stages, method: str) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class _Stages:
-    """What decides which run is best, stage by stage: at an amount of compute its loss, under a slope how low its tangent lies.
+    """What decides which run is best, stage by stage: at an amount of compute its loss, under a slope how low
+    its tangent lies.
 
-    score, log_C, log_D: (runs, stages) the lowest score wins, inf where a run is not there, and compute and tokens of what wins.
+    score, log_C, log_D: (runs, stages) the lowest score wins, inf where a run is not there, and compute and
+    tokens of what wins.
     """
 
     curves: Curves
@@ -173,7 +198,9 @@ class _Stages:
 
     def loss_at(self, winner: np.ndarray, log_C: np.ndarray) -> np.ndarray:
         """Log loss of the winners at their compute."""
-        return np.array([np.interp(c, *self.curves.rows[k][[0, 2]]) for k, c in zip(winner, log_C, strict=True)])
+        return np.array(
+            [np.interp(c, *self.curves.rows[k][[0, 2]]) for k, c in zip(winner, log_C, strict=True)]
+        )
 
     def best(self, present: np.ndarray) -> _Best:
         """The best run of each stage, each (draws, stages), among the runs present (draws, runs)."""
@@ -182,9 +209,14 @@ class _Stages:
         stage = np.arange(self.score.shape[1])
         log_C, N = self.log_C[winner, stage], self.curves.N[winner]
         begins, ends = (np.array([c[k] for c, _, _ in self.curves.rows])[:, None] for k in (0, -1))
-        there = present[:, :, None] & (begins <= log_C[:, None] + ROUNDING) & (log_C[:, None] <= ends + ROUNDING)
+        there = (
+            present[:, :, None] & (begins <= log_C[:, None] + ROUNDING) & (log_C[:, None] <= ends + ROUNDING)
+        )
         sizes = self.curves.N[:, None]
-        smallest, largest = np.where(there, sizes, np.inf).min(axis=1), np.where(there, sizes, 0.0).max(axis=1)
+        smallest, largest = (
+            np.where(there, sizes, np.inf).min(axis=1),
+            np.where(there, sizes, 0.0).max(axis=1),
+        )
         edge = (smallest >= N) | (largest <= N)
         return _Best(winner, score.min(axis=1), log_C, N, self.log_D[winner, stage], edge)
 
@@ -213,7 +245,8 @@ def _by_compute(curves: Curves, flops: np.ndarray) -> _Stages:
 
 
 def _by_slope(curves: Curves, slopes: np.ndarray) -> _Stages:
-    """A line of given slope raised until it touches a curve: what it touches is a vertex of the hull, and the lowest line wins."""
+    """A line of given slope raised until it touches a curve: what it touches is a vertex of the hull, and the
+    lowest line wins."""
     found = []
     for log_C, log_D, log_loss in curves.rows:
         height = log_loss - slopes[:, None] * log_C
@@ -241,7 +274,9 @@ def _hull_slopes(curves: Curves) -> np.ndarray:
     edges = np.diff(y[hull]) / np.diff(x[hull])
     edges = edges[edges < 0]
     if not len(edges):
-        raise DataError("No run has a lower loss than the one with the least compute: there is no hull to follow.")
+        raise DataError(
+            "No run has a lower loss than the one with the least compute: there is no hull to follow."
+        )
     return np.concatenate([[2 * edges[0]], (edges[1:] + edges[:-1]) / 2, [edges[-1] / 2]])
 
 

@@ -35,14 +35,19 @@ def finite_quantile(values: np.ndarray, share: float) -> np.ndarray:
 
 
 def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Akima's interpolating cubic (1970) through knots x and values y (draws, knots), at points (points,): (draws, points)."""
+    """Akima's interpolating cubic (1970) through knots x and values y (draws, knots), at points (points,):
+    (draws, points)."""
     m = np.diff(y, axis=1) / np.diff(x)
     left, right = 2 * m[:, :1] - m[:, 1:2], 2 * m[:, -1:] - m[:, -2:-1]
     m = np.concatenate([2 * left - m[:, :1], left, m, right, 2 * right - m[:, -1:]], axis=1)
     ahead, behind = np.abs(m[:, 3:] - m[:, 2:-1]), np.abs(m[:, 1:-2] - m[:, :-3])
     total = ahead + behind
     flat = total <= 1e-9 * total.max(axis=1, keepdims=True)
-    slope = np.where(flat, (m[:, 1:-2] + m[:, 2:-1]) / 2, (ahead * m[:, 1:-2] + behind * m[:, 2:-1]) / np.where(flat, 1.0, total))
+    slope = np.where(
+        flat,
+        (m[:, 1:-2] + m[:, 2:-1]) / 2,
+        (ahead * m[:, 1:-2] + behind * m[:, 2:-1]) / np.where(flat, 1.0, total),
+    )
     k = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     h = x[k + 1] - x[k]
     t = (at - x[k]) / h

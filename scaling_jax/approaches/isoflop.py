@@ -1,4 +1,5 @@
-"""Approach 2: the best size of each compute budget from a parabola or an Akima spline, and power laws through the optima."""
+"""Approach 2: the best size of each compute budget from a parabola or an Akima spline, and power laws through
+the optima."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ FEWEST_REPEATS = 5
 
 @dataclass(frozen=True, eq=False)
 class Isoflop(Allocation):
-    """Best sizes of compute budgets. table: flops, N, D, loss, sizes (how many), edge (optimum outside the sizes tried); warnings.
+    """Best sizes of compute budgets. table: flops, N, D, loss, sizes (how many), edge (optimum outside the
+    sizes tried); warnings.
 
     Made by `sj.isoflop`.
     """
@@ -50,7 +52,8 @@ class Isoflop(Allocation):
 
     @property
     def noise(self) -> float:
-        """Standard deviation of log loss: between runs of equal size and budget where enough repeat, else about the parabolas."""
+        """Standard deviation of log loss: between runs of equal size and budget where enough repeat, else
+        about the parabolas."""
         log_loss = np.log(self.runs["loss"])
         cells = log_loss.groupby([self.runs["flops"], self.runs["N"]])
         freedom = len(log_loss) - cells.ngroups
@@ -64,18 +67,25 @@ class Isoflop(Allocation):
         return float(np.sqrt(left / freedom)) if freedom > 0 else np.nan
 
     def bootstrap(
-        self, n: int = 1000, *, seed: int = 0, resample: str = "noise", noise: float | None = None, weights: str | None = None
+        self,
+        n: int = 1000,
+        *,
+        seed: int = 0,
+        resample: str = "noise",
+        noise: float | None = None,
+        weights: str | None = None,
     ) -> AllocationDraws:
         """Replicates of every budget's optimum and of the power laws, all at once.
 
         Args:
             n: replicates.
             seed: of the random numbers.
-            resample: "noise": copies of the losses with noise added (Porian et al.); "run": runs drawn with replacement (rows,
-                where the table names no runs), for parabolas.
+            resample: "noise": copies of the losses with noise added (Porian et al.); "run": runs drawn with
+                replacement (rows, where the table names no runs), for parabolas.
             noise: standard deviation of log loss; by default as `noise` estimates it from the table.
-            weights: of the budgets in the power laws. "equal" (default for parabolas), or "precision" (default for splines):
-                1/sd^2 of each log N*, sd no less than a third of the spacing of sizes, through the medians of the draws.
+            weights: of the budgets in the power laws. "equal" (default for parabolas), or "precision"
+                (default for splines): 1/sd^2 of each log N*, sd no less than a third of the spacing of sizes,
+                through the medians of the draws.
 
         Returns:
             `AllocationDraws`: `.exponents(level)`, `.optimal(flops, level)`, `.optima(level)`.
@@ -86,38 +96,69 @@ class Isoflop(Allocation):
         weights = weights or ("equal" if self.method == "parabola" else "precision")
         if resample not in ("noise", "run") or weights not in ("equal", "precision") or n < 1:
             raise ValueError(
-                f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample 'noise' or 'run', "
+                f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample "
+                "'noise' or 'run', "
                 "weights 'equal' or 'precision'."
             )
         if resample == "run" and self.method == "akima":
-            raise ValueError("A spline goes through every size, so runs cannot be left out: use resample='noise', or parabolas.")
+            raise ValueError(
+                "A spline goes through every size, so runs cannot be left out: use resample='noise', or "
+                "parabolas."
+            )
         rng = np.random.default_rng(seed)
         log_noise, share = np.zeros((n, len(self.runs))), np.ones((n, len(self.runs)))
         if resample == "noise":
             sd = self.noise if noise is None else float(noise)
             if not 0 <= sd < np.inf:
-                raise ValueError("The table shows no noise (three runs per budget, none repeated): give noise=, the sd of log loss.")
-            log_noise, words = sd * rng.standard_normal(log_noise.shape), f"noise of {sd:.2g} added to log losses"
+                raise ValueError(
+                    "The table shows no noise (three runs per budget, none repeated): give noise=, the sd "
+                    "of log loss."
+                )
+            log_noise, words = (
+                sd * rng.standard_normal(log_noise.shape),
+                f"noise of {sd:.2g} added to log losses",
+            )
         else:
             cluster = pd.factorize(self.runs["run"])[0] if "run" in self.runs else np.arange(len(self.runs))
             size = cluster.max() + 1
-            share, words = counts(rng.integers(size, size=(n, size)), size)[:, cluster], "runs resampled with replacement"
+            share, words = (
+                counts(rng.integers(size, size=(n, size)), size)[:, cluster],
+                "runs resampled with replacement",
+            )
         families = self.families()
         place = {flops: self.runs.index.get_indexer(part.index) for flops, part in families.items()}
         found = [
-            _optima(part, part["loss"].to_numpy() * np.exp(log_noise[:, place[flops]]), share[:, place[flops]], self.method)
+            _optima(
+                part,
+                part["loss"].to_numpy() * np.exp(log_noise[:, place[flops]]),
+                share[:, place[flops]],
+                self.method,
+            )
             for flops, part in families.items()
         ]
         log_N, loss = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
-        log_D = np.stack([np.polyval(_tokens(part), log_N[:, k]) for k, part in enumerate(families.values())], axis=1)
+        log_D = np.stack(
+            [np.polyval(_tokens(part), log_N[:, k]) for k, part in enumerate(families.values())], axis=1
+        )
         flops = np.array(list(families))
         lines, weight = self.exponents()[["estimate", "intercept"]].to_numpy(), np.ones(len(flops))
         if weights == "precision":
-            spacing = np.array([np.ptp(np.log(part["N"])) / (part["N"].nunique() - 1) for part in families.values()])
+            spacing = np.array(
+                [np.ptp(np.log(part["N"])) / (part["N"].nunique() - 1) for part in families.values()]
+            )
             weight = 1 / np.maximum(np.nanstd(log_N, axis=0), FLOOR * spacing) ** 2
-            lines = np.stack([np.ravel(line(np.log(flops), np.nanmedian(y, axis=0)[None], weight)) for y in (log_N, log_D)])
+            lines = np.stack(
+                [np.ravel(line(np.log(flops), np.nanmedian(y, axis=0)[None], weight)) for y in (log_N, log_D)]
+            )
         return AllocationDraws(
-            self, np.broadcast_to(flops, log_N.shape), np.exp(log_N), np.exp(log_D), loss[:, self.frontier_rows], lines, weight, words
+            self,
+            np.broadcast_to(flops, log_N.shape),
+            np.exp(log_N),
+            np.exp(log_D),
+            loss[:, self.frontier_rows],
+            lines,
+            weight,
+            words,
         )
 
 
@@ -132,33 +173,38 @@ def isoflop(
     flops: str | None = None,
     method: str = "parabola",
 ) -> Isoflop:
-    r"""The compute-optimal size of each budget: where the loss is least over log size, and power laws through these optima.
+    r"""The compute-optimal size of each budget: where the loss is least over log size, and power laws through
+    these optima.
 
     $$L = c_0 + c_1 \ln N + c_2 (\ln N)^2, \quad \ln N^* = -\frac{c_1}{2 c_2}; \qquad
       N^* \propto C^a, \; D^* \propto C^b, \; L^* = E + A C^{-\gamma}$$
 
     Args:
         runs: one row per run, or per checkpoint.
-        budget: the column of the compute budget (FLOP; equal within a budget), or budgets at which the loss is read off along
-            each run's checkpoints, linear in logs.
+        budget: the column of the compute budget (FLOP; equal within a budget), or budgets at which the loss
+            is read off along each run's checkpoints, linear in logs.
         N, D, loss: columns of parameters, tokens and loss.
         run: the column that names runs: needed where checkpoints are read, and what the bootstrap resamples.
         flops: the column of compute of checkpoints; 6 N D by default.
-        method: "parabola", least squares of the loss over log N; or "akima", an Akima spline of log loss through the best run of
-            each size, at its lowest of 25 nodes per spacing (refined by the parabola through it and its neighbours).
+        method: "parabola", least squares of the loss over log N; or "akima", an Akima spline of log loss
+            through the best run of each size, at its lowest of 25 nodes per spacing (refined by the parabola
+            through it and its neighbours).
 
     Returns:
-        An `Isoflop`: `.table`, `.exponents()`, `.optimal(flops)`, `.frontier`, `.bootstrap()`. Its warnings name budgets with an
-        optimum on an edge or fewer than three sizes, and fewer than three budgets.
+        An `Isoflop`: `.table`, `.exponents()`, `.optimal(flops)`, `.frontier`, `.bootstrap()`. Its warnings
+        name budgets with an optimum on an edge or fewer than three sizes, and fewer than three budgets.
 
     Raises:
-        DataError: for a missing column, values that are not positive, or fewer than two budgets with an optimum inside.
+        DataError: for a missing column, values that are not positive, or fewer than two budgets with an
+            optimum inside.
         ValueError: for another method, or budgets without `run`.
 
-    Known to go wrong: a parabola over a wide range of sizes moves the level of N* (Czech et al. 2026, arXiv:2603.22339), not its
-    exponent; a spline follows noise, so average repeated seeds first. D* is that of a power law in N through the budget's runs.
+    Known to go wrong: a parabola over a wide range of sizes moves the level of N* (Czech et al. 2026,
+    arXiv:2603.22339), not its exponent; a spline follows noise, so average repeated seeds first. D* is that
+    of a power law in N through the budget's runs.
 
-    Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.2; spline: Porian et al. 2024 (arXiv:2406.19146).
+    Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.2; spline: Porian et al. 2024
+    (arXiv:2406.19146).
 
     >>> import numpy as np, pandas as pd, scaling_jax as sj
     >>> law = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
@@ -170,22 +216,35 @@ def isoflop(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
-    values = _at_budgets(runs, budget, run, N, D, loss, flops) if not isinstance(budget, str) else _in_column(runs, budget, run, N, D, loss)
+    values = (
+        _at_budgets(runs, budget, run, N, D, loss, flops)
+        if not isinstance(budget, str)
+        else _in_column(runs, budget, run, N, D, loss)
+    )
     found, notes = [], []
     for amount, family in values.groupby("flops"):
         sizes = family["N"].nunique()
         if sizes < 3:
             notes.append(f"Budget {amount:.3g} has {sizes} sizes and three are needed: it is left out.")
             continue
-        log_N, best = (part[0] for part in _optima(family, family["loss"].to_numpy()[None], np.ones((1, len(family))), method))
+        log_N, best = (
+            part[0]
+            for part in _optima(family, family["loss"].to_numpy()[None], np.ones((1, len(family))), method)
+        )
         edge = bool(np.isnan(log_N))
         if edge:
-            notes.append(f"Budget {amount:.3g} has its optimum outside the sizes tried: it is left out of the power laws.")
+            notes.append(
+                f"Budget {amount:.3g} has its optimum outside the sizes tried: it is left out of the power "
+                "laws."
+            )
         found.append((amount, np.exp(log_N), np.exp(np.polyval(_tokens(family), log_N)), best, sizes, edge))
     table = pd.DataFrame(found, columns=["flops", "N", "D", "loss", "sizes", "edge"]).astype({"edge": bool})
     inside = int((~table["edge"]).sum())
     if inside < 2:
-        raise DataError(f"{inside} budgets have an optimum inside the sizes tried and a power law needs two. " + " ".join(notes))
+        raise DataError(
+            f"{inside} budgets have an optimum inside the sizes tried and a power law needs two. "
+            + " ".join(notes)
+        )
     if inside < 3:
         notes.append("Fewer than three budgets: the exponents have nothing to be checked against.")
     for note in notes:
@@ -198,17 +257,26 @@ def _in_column(runs: Any, budget: str, run: str | None, N: str, D: str, loss: st
     return table.rename(columns={"budget": "flops"}).reset_index(drop=True)
 
 
-def _at_budgets(runs: Any, budget: Any, run: str | None, N: str, D: str, loss: str, flops: str | None) -> pd.DataFrame:
+def _at_budgets(
+    runs: Any, budget: Any, run: str | None, N: str, D: str, loss: str, flops: str | None
+) -> pd.DataFrame:
     if run is None:
-        raise ValueError("budget= holds amounts of compute, so losses are read along runs: name the column of runs, run=.")
+        raise ValueError(
+            "budget= holds amounts of compute, so losses are read along runs: name the column of runs, run=."
+        )
     amounts = budgets_of(budget, "budget")
     curves = read_curves(runs, run=run, N=N, D=D, loss=loss, flops=flops)
     log_D, log_loss = curves.at(amounts)
     which, at = np.nonzero(np.isfinite(log_loss))
-    return pd.DataFrame({
-        "flops": amounts[at], "N": curves.N[which], "D": np.exp(log_D[which, at]), "loss": np.exp(log_loss[which, at]),
-        "run": [curves.labels[k] for k in which],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "flops": amounts[at],
+            "N": curves.N[which],
+            "D": np.exp(log_D[which, at]),
+            "loss": np.exp(log_loss[which, at]),
+            "run": [curves.labels[k] for k in which],
+        }
+    )
 
 
 def _tokens(family: pd.DataFrame) -> np.ndarray:
@@ -216,8 +284,11 @@ def _tokens(family: pd.DataFrame) -> np.ndarray:
     return np.polyfit(np.log(family["N"]), np.log(family["D"]), 1)
 
 
-def _optima(family: pd.DataFrame, losses: np.ndarray, share: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Log N* and loss there, each (draws,), NaN outside the sizes tried, from losses and weights (draws, rows)."""
+def _optima(
+    family: pd.DataFrame, losses: np.ndarray, share: np.ndarray, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log N* and loss there, each (draws,), NaN outside the sizes tried, from losses and weights (draws,
+    rows)."""
     x = np.log(family["N"].to_numpy())
     return _vertices(x, losses, share) if method == "parabola" else _lowest(x, losses)
 
@@ -232,7 +303,9 @@ def _vertices(x: np.ndarray, losses: np.ndarray, share: np.ndarray) -> tuple[np.
     solvable = inner.any(axis=1)
     normal = np.einsum("pr,dr,qr->dpq", powers, share, powers)
     normal[~solvable] = np.eye(3)
-    level, slope, bend = np.linalg.solve(normal, np.einsum("pr,dr->dp", powers, share * losses)[..., None])[..., 0].T
+    level, slope, bend = np.linalg.solve(normal, np.einsum("pr,dr->dp", powers, share * losses)[..., None])[
+        ..., 0
+    ].T
     with np.errstate(divide="ignore", invalid="ignore"):
         vertex = -slope / (2 * bend)
     good = solvable & (bend > 0) & (vertex > first) & (vertex < last)
@@ -252,4 +325,6 @@ def _lowest(x: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bend = before - 2 * here + after
     shift = np.where(bend > 0, 0.5 * (before - after) / np.where(bend > 0, bend, 1.0), 0.0)
     lowest = here - 0.25 * (before - after) * shift
-    return np.where(good, nodes[inner] + shift * (nodes[1] - nodes[0]), np.nan), np.where(good, np.exp(lowest), np.nan)
+    return np.where(good, nodes[inner] + shift * (nodes[1] - nodes[0]), np.nan), np.where(
+        good, np.exp(lowest), np.nan
+    )

@@ -86,7 +86,10 @@ def domain_of(annotation: Any, default: Domain) -> Domain:
         return annotation
     if isinstance(annotation, str):
         if "Annotated[" in annotation:
-            raise TypeError(f"The annotation {annotation!r} names something out of sight: define it at the top level, or use domains=.")
+            raise TypeError(
+                f"The annotation {annotation!r} names something out of sight: define it at the top level, "
+                "or use domains=."
+            )
         return _BY_NAME.get(annotation.split(".")[-1], default)
     if get_origin(annotation) is Annotated:
         return next((a for a in get_args(annotation) if isinstance(a, Domain)), default)

@@ -1,9 +1,11 @@
-"""Laws that are the root of an equation: the root by a fixed number of safeguarded Newton steps, its derivatives exactly.
+"""Laws that are the root of an equation: the root by a fixed number of safeguarded Newton steps, its
+derivatives exactly.
 
-Every lane of a batch takes the same number of steps, so none waits for another, and the steps see constants only: nothing of
-the search is differentiated. The loop stays a loop in the compiled program: unrolled, it took minutes to compile. Two Newton
-steps from a root held constant then carry its first three derivatives, since each step doubles the order to which it agrees
-with the root as a function of the parameters (implicit function theorem).
+Every lane of a batch takes the same number of steps, so none waits for another, and the steps see constants
+only: nothing of the search is differentiated. The loop stays a loop in the compiled program: unrolled, it
+took minutes to compile. Two Newton steps from a root held constant then carry its first three derivatives,
+since each step doubles the order to which it agrees with the root as a function of the parameters (implicit
+function theorem).
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ import jax.numpy as jnp
 __all__ = ["root"]
 
 
-def root(equation: Callable[..., Any], lower: Any, upper: Any, *args: Any, start: Any = None, steps: int = 20) -> Any:
+def root(
+    equation: Callable[..., Any], lower: Any, upper: Any, *args: Any, start: Any = None, steps: int = 20
+) -> Any:
     """The root in [lower, upper] of an equation that increases with its first argument.
 
     Args:
-        equation: `equation(x, *args)`, smooth, increasing in x; everything to differentiate by is among `args`.
+        equation: `equation(x, *args)`, smooth, increasing in x; everything to differentiate by is among
+            `args`.
         lower, upper: a bracket, not differentiated.
         *args: parameters and inputs of the equation.
         start: where Newton begins; the middle of the bracket by default.

@@ -1,7 +1,7 @@
 """A law: the function you would write in a notebook for one run, and what the library reads off it.
 
-The signature is the specification. Positional arguments are inputs (columns of a table), keyword-only arguments are
-parameters, annotations give their domains. The function stays an ordinary JAX function.
+The signature is the specification. Positional arguments are inputs (columns of a table), keyword-only
+arguments are parameters, annotations give their domains. The function stays an ordinary JAX function.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = ["Law", "Parameter", "check_law", "law"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One named parameter: its domain, its shape (() for a scalar), and the default prior on its search coordinate."""
+    """One named parameter: its domain, its shape (() for a scalar), and the default prior on its search
+    coordinate."""
 
     name: str
     domain: Domain = REAL
@@ -48,8 +49,9 @@ class Parameter:
 class Law:
     """A scaling law: a function of one run, with named inputs and parameters.
 
-    Usually made by the `law` decorator. `law(N, D, E=..., ...)` is for people: it broadcasts over arrays and computes
-    in float64. `law.apply(params, inputs)` takes two dicts and is the form for `jit`, `grad` and `vmap`.
+    Usually made by the `law` decorator. `law(N, D, E=..., ...)` is for people: it broadcasts over arrays and
+    computes in float64. `law.apply(params, inputs)` takes two dicts and is the form for `jit`, `grad` and
+    `vmap`.
 
     Args:
         fn: the function; positional arguments are inputs, keyword-only arguments are parameters.
@@ -110,7 +112,8 @@ class Law:
         self.parameters: tuple[Parameter, ...] = tuple(params if params is not None else read_params)
         if not self.inputs or not self.parameters:
             raise TypeError(
-                f"Law '{self.name}' needs at least one input (positional argument) and one parameter (keyword-only "
+                f"Law '{self.name}' needs at least one input (positional argument) and one parameter "
+                "(keyword-only "
                 f"argument, after '*'), for example: def {self.name}(N, *, A: Positive, alpha: Real)."
             )
         self.formula = formula if formula is not None else _formula_of(self.__doc__)
@@ -120,7 +123,9 @@ class Law:
         known = set(self.params) | set(self.inputs)
         for what in ("grid", "ranges", "units"):
             if unknown := set(getattr(self, what)) - known - {"target"}:
-                raise TypeError(f"Law '{self.name}': {what} names {sorted(unknown)}, but it has {sorted(known)}.")
+                raise TypeError(
+                    f"Law '{self.name}': {what} names {sorted(unknown)}, but it has {sorted(known)}."
+                )
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -139,7 +144,9 @@ class Law:
 
     def apply(self, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
         """The law as a pure function of two dicts: the form that `jit`, `grad` and `vmap` take."""
-        return self.fn(*(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params})
+        return self.fn(
+            *(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params}
+        )
 
     def unflatten(self, numbers: Any) -> dict[str, Any]:
         """A flat vector in the order of `labels` as a dict of named parameters."""
@@ -151,20 +158,24 @@ class Law:
 
     def flatten(self, params: Mapping[str, Any]) -> np.ndarray:
         """Named parameters as one flat float64 vector in the order of `labels`."""
-        return np.concatenate([np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters])
+        return np.concatenate(
+            [np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters]
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = dict(zip(self.inputs, args, strict=False)) | kwargs
         expected = set(self.inputs) | set(self.params)
         if len(args) > len(self.inputs):
             raise TypeError(
-                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), got {len(args)}: "
+                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), "
+                f"got {len(args)}: "
                 "name the parameters."
             )
         if set(names) != expected:
             missing, unknown = sorted(expected - set(names)), sorted(set(names) - expected)
             raise TypeError(
-                f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing {missing}, unknown {unknown}."
+                f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing "
+                f"{missing}, unknown {unknown}."
             )
         if any(isinstance(v, jax.core.Tracer) for v in names.values()):
             return self.apply(names, names)
@@ -180,7 +191,9 @@ class Law:
     def _over(self, shape: tuple[int, ...], values: dict[str, jax.Array]) -> np.ndarray:
         """Evaluates at every element of the broadcast shape, whatever the law does inside."""
         cores = {p.name: p.shape for p in self.parameters} | dict.fromkeys(self.inputs, ())
-        flat = {k: jnp.broadcast_to(values[k], shape + core).reshape((-1, *core)) for k, core in cores.items()}
+        flat = {
+            k: jnp.broadcast_to(values[k], shape + core).reshape((-1, *core)) for k, core in cores.items()
+        }
         return np.asarray(jax.vmap(lambda one: self.apply(one, one))(flat)).reshape(shape)
 
     def __repr__(self) -> str:
@@ -195,7 +208,10 @@ class Law:
         except (ImportError, AttributeError):
             found = None
         if found is not self:
-            raise TypeError(f"Law '{self.name}' cannot be pickled by name: define it at the top level of an importable module.")
+            raise TypeError(
+                f"Law '{self.name}' cannot be pickled by name: define it at the top level of an importable "
+                "module."
+            )
         return _lookup, (module, qualname)
 
     def __eq__(self, other: object) -> bool:
@@ -210,9 +226,9 @@ class Law:
 def law(fn: Callable[..., Any] | None = None, **options: Any) -> Any:
     r"""Turns a function of one run into a `Law`.
 
-    Positional arguments are inputs, keyword-only arguments parameters, annotations their domains (`Positive`, `Real`,
-    `NonNegative`, `Unit`, `Annotated[Array, Interval(lo, hi)]`); an input is positive and a parameter real unless said
-    otherwise. Options are those of `Law`.
+    Positional arguments are inputs, keyword-only arguments parameters, annotations their domains (`Positive`,
+    `Real`, `NonNegative`, `Unit`, `Annotated[Array, Interval(lo, hi)]`); an input is positive and a parameter
+    real unless said otherwise. Options are those of `Law`.
 
     >>> import scaling_jax as sj
     >>> @sj.law
@@ -243,7 +259,8 @@ def check_law(law: Law) -> None:
         except Exception as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             raise TypeError(
-                f"Law '{law.name}' cannot be traced by JAX ({reason}). Write it for one run with jax.numpy, and jnp.where in place of if."
+                f"Law '{law.name}' cannot be traced by JAX ({reason}). Write it for one run with jax.numpy, "
+                "and jnp.where in place of if."
             ) from error
     if getattr(out, "shape", None) != () or not jnp.issubdtype(out.dtype, jnp.floating):
         raise TypeError(f"Law '{law.name}' must return one real number for one run; it returns {out}.")
@@ -266,7 +283,8 @@ def _read_signature(
     for word, given in domains.items():
         if domain_of(given, _UNREAD) is _UNREAD:
             raise TypeError(
-                f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit or Interval(lo, hi)."
+                f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit "
+                "or Interval(lo, hi)."
             )
     inputs: dict[str, Domain] = {}
     params: list[Parameter] = []
@@ -274,13 +292,19 @@ def _read_signature(
         annotation = domains.get(argument.name, hints.get(argument.name))
         if argument.kind is argument.KEYWORD_ONLY:
             domain = domain_of(annotation, REAL)
-            params.append(Parameter(argument.name, domain, tuple(shapes.get(argument.name, ())), priors.get(argument.name)))
+            params.append(
+                Parameter(
+                    argument.name, domain, tuple(shapes.get(argument.name, ())), priors.get(argument.name)
+                )
+            )
         elif argument.kind is argument.POSITIONAL_OR_KEYWORD:
             inputs[argument.name] = domain_of(annotation, POSITIVE)
     known = {*inputs, *(p.name for p in params)}
     for what, named in (("domains", domains), ("shapes", shapes), ("priors", priors)):
         if unknown := set(named) - known:
-            raise TypeError(f"Law '{name}': {what} names {sorted(unknown)}, which its signature does not have.")
+            raise TypeError(
+                f"Law '{name}': {what} names {sorted(unknown)}, which its signature does not have."
+            )
     return inputs, params
 
 

@@ -1,8 +1,8 @@
 """How a residual is charged: the objectives, all one kernel with three numbers.
 
-Every objective is `scale * side(r) * huber(r, delta)`, where `side` is `over` for over-prediction and 1 otherwise.
-Squared error is the limit of an infinite threshold, absolute error that of a vanishing one. The three numbers are
-traced data, so changing an objective never recompiles and one batch may hold many of them.
+Every objective is `scale * side(r) * huber(r, delta)`, where `side` is `over` for over-prediction and 1
+otherwise. Squared error is the limit of an infinite threshold, absolute error that of a vanishing one. The
+three numbers are traced data, so changing an objective never recompiles and one batch may hold many of them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ Scale = Literal["log", "raw"]
 class Objective:
     """What the four objectives share: the residual's scale, and the sum that is minimised.
 
-    The residual is `log(prediction) - log(target)` on "log" and `prediction - target` on "raw", divided by the known
-    standard error where one is given; the objective is the weighted sum over rows of `rho(residual)`.
+    The residual is `log(prediction) - log(target)` on "log" and `prediction - target` on "raw", divided by
+    the known standard error where one is given; the objective is the weighted sum over rows of
+    `rho(residual)`.
     """
 
     on: Scale = field(default="log", kw_only=True)
@@ -55,7 +56,8 @@ class Objective:
 
 @dataclass(frozen=True)
 class Huber(Objective):
-    r"""Huber's loss: quadratic up to `delta`, linear beyond (Hoffmann et al. 2022, eq. 3, with delta 1e-3 on logs).
+    r"""Huber's loss: quadratic up to `delta`, linear beyond (Hoffmann et al. 2022, eq. 3, with delta 1e-3 on
+    logs).
 
     $$\rho(r) = r^2/2 \text{ if } |r| \le \delta, \text{ else } \delta(|r| - \delta/2)$$
 
@@ -93,7 +95,8 @@ class SquaredError(Objective):
 
 @dataclass(frozen=True)
 class Asymmetric(Objective):
-    """Absolute residuals, over-prediction weighted `over` times (kyo-takano/chinchilla uses 10 on raw losses).
+    """Absolute residuals, over-prediction weighted `over` times (kyo-takano/chinchilla uses 10 on raw
+    losses).
 
     With `delta` the corner at zero is rounded as Huber's is.
 

@@ -11,11 +11,21 @@ QUIET_SECONDS = 3.0
 
 
 @contextmanager
-def progress_bar(n_fits: int, verb: str = "fitting", unit: str = "start") -> Iterator[Callable[[int, int], None]]:
-    """Yields `update(done, total)`; the bar shows after a few seconds, on a terminal or in a notebook only."""
+def progress_bar(
+    n_fits: int, verb: str = "fitting", unit: str = "start"
+) -> Iterator[Callable[[int, int], None]]:
+    """Yields `update(done, total)`; the bar shows after a few seconds, on a terminal or in a notebook
+    only."""
     from tqdm.auto import tqdm
 
-    bar = tqdm(total=1, desc=f"{verb} {n_fits}" if n_fits > 1 else verb, unit=unit, delay=QUIET_SECONDS, disable=None, leave=False)
+    bar = tqdm(
+        total=1,
+        desc=f"{verb} {n_fits}" if n_fits > 1 else verb,
+        unit=unit,
+        delay=QUIET_SECONDS,
+        disable=None,
+        leave=False,
+    )
 
     def update(done: int, total: int) -> None:
         bar.total = total

@@ -1,7 +1,7 @@
 """Real tables of training runs by name, and simulated ones with a known truth.
 
-`list()` shows what there is, `load(name)` returns a table, `simulate(...)` makes one from a law. Nothing is downloaded
-before `load` needs it; every file is checked against its registered SHA-256.
+`list()` shows what there is, `load(name)` returns a table, `simulate(...)` makes one from a law. Nothing is
+downloaded before `load` needs it; every file is checked against its registered SHA-256.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ import os
 
 import pandas as pd
 
-from scaling_jax.datasets import chinchilla, finetuning, hitchhikers, learning_curves, observational, overtraining, tiny_sweep
+from scaling_jax.datasets import (
+    chinchilla,
+    finetuning,
+    hitchhikers,
+    learning_curves,
+    observational,
+    overtraining,
+    tiny_sweep,
+)
 from scaling_jax.datasets._catalog import Dataset
 from scaling_jax.datasets._fetch import Files
 from scaling_jax.datasets.simulate import simulate
@@ -19,7 +27,15 @@ __all__ = ["list", "load", "simulate"]
 
 _CATALOG: dict[str, Dataset] = {
     module.DATASET.name: module.DATASET
-    for module in (tiny_sweep, chinchilla, overtraining, finetuning, observational, learning_curves, hitchhikers)
+    for module in (
+        tiny_sweep,
+        chinchilla,
+        overtraining,
+        finetuning,
+        observational,
+        learning_curves,
+        hitchhikers,
+    )
 }
 
 
@@ -27,8 +43,8 @@ def list() -> pd.DataFrame:
     """The data sets that `load` knows, one row each.
 
     Returns:
-        DataFrame with name, rows (of the default table), what, source, licence, size (of what is downloaded) and
-        tables (names for `load(..., table=...)`).
+        DataFrame with name, rows (of the default table), what, source, licence, size (of what is downloaded)
+        and tables (names for `load(..., table=...)`).
 
     Examples:
         >>> from scaling_jax import datasets
@@ -67,9 +83,9 @@ def load(
         table: one of the data set's tables; by default its first.
 
     Returns:
-        DataFrame; N in parameters, D in tokens, C in FLOP, loss in nats per token unless `attrs["columns"]` says
-        otherwise. `df.attrs` holds name, table, source, commit, licence, citation, columns (meaning and unit), missing
-        (what could not be fetched or verified) and notes.
+        DataFrame; N in parameters, D in tokens, C in FLOP, loss in nats per token unless `attrs["columns"]`
+        says otherwise. `df.attrs` holds name, table, source, commit, licence, citation, columns (meaning and
+        unit), missing (what could not be fetched or verified) and notes.
 
     Raises:
         ValueError: an unknown name or table, or a file that is not the registered one (with both checksums).

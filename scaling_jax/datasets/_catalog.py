@@ -1,4 +1,5 @@
-"""One idea: a data set is a record (where it comes from, what its columns mean) and a function that reads it."""
+"""One idea: a data set is a record (where it comes from, what its columns mean) and a function that reads
+it."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ class Dataset:
     def load(self, files: Files, table: str | None = None) -> pd.DataFrame:
         key = table or next(iter(self.tables))
         if key not in self.tables:
-            raise ValueError(f"data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}")
+            raise ValueError(
+                f"data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}"
+            )
         spec = self.tables[key]
         frame = spec.read(files)
         missing = [*self.missing, *frame.attrs.get("missing", ())]

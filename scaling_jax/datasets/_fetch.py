@@ -1,7 +1,8 @@
 """One idea: a file of a public repository, at a pinned commit, is on disk and is exactly the file we expect.
 
-A file is named OWNER/NAME/COMMIT/PATH. It is looked for in the local mirror (environment variable `SCALING_JAX_DATA`),
-then in the cache, then downloaded into the cache. Wherever it came from, its SHA-256 must be the registered one.
+A file is named OWNER/NAME/COMMIT/PATH. It is looked for in the local mirror (environment variable
+`SCALING_JAX_DATA`), then in the cache, then downloaded into the cache. Wherever it came from, its SHA-256
+must be the registered one.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ __all__ = ["MIRROR_VARIABLE", "Files", "registry"]
 MIRROR_VARIABLE = "SCALING_JAX_DATA"
 RAW_URL = "https://raw.githubusercontent.com/"
 ARCHIVE_URL = "https://codeload.github.com/"
-REMEDY = f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under OWNER/NAME/COMMIT/PATH"
+REMEDY = (
+    f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under "
+    "OWNER/NAME/COMMIT/PATH"
+)
 
 
 @cache
 def registry() -> dict[str, str]:
     """The registered SHA-256 per file name (OWNER/NAME/COMMIT/PATH)."""
-    lines = (resources.files("scaling_jax.datasets") / "registry.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (resources.files("scaling_jax.datasets") / "registry.txt").read_text(encoding="utf-8").splitlines()
+    )
     return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines if line)}
 
 
@@ -96,7 +102,8 @@ class Files:
         return self.cache / name if (self.cache / name).is_file() else None
 
     def archive(self, repository: str, commit: str) -> Path:
-        """The .tar.gz of a whole repository. GitHub makes it anew each time, so only its content can be checked."""
+        """The .tar.gz of a whole repository. GitHub makes it anew each time, so only its content can be
+        checked."""
         name = f"{repository}/{commit}.tar.gz"
         local = self.find(name)
         if local is not None:
@@ -113,14 +120,17 @@ class Files:
             download(url, part, None)  # pyright: ignore[reportArgumentType]
             if expected is not None and (found := sha256(Path(part))) != expected:
                 raise ValueError(
-                    f"{name} from {url} is altered or truncated (sha256 {found}, expected {expected}) and was not kept: "
+                    f"{name} from {url} is altered or truncated (sha256 {found}, expected {expected}) and "
+                    "was not kept: "
                     "try again later, or report it if it persists"
                 )
             os.replace(part, path)
         except OSError as error:  # requests' exceptions are OSErrors too
             # A failed connection prints as a nest of objects, an answer of the server as a line.
             reason = str(error) if getattr(error, "response", None) is not None else type(error).__name__
-            raise ConnectionError(f"{name} is not on this machine and could not be downloaded ({reason}): {REMEDY}") from error
+            raise ConnectionError(
+                f"{name} is not on this machine and could not be downloaded ({reason}): {REMEDY}"
+            ) from error
         finally:
             Path(part).unlink(missing_ok=True)
         return path
@@ -135,4 +145,6 @@ def _has_pooch() -> bool:
 
 
 def _pooch():
-    return needs("pooch", "data", f"Set {MIRROR_VARIABLE} to a local copy of the files; downloading a data set needs")
+    return needs(
+        "pooch", "data", f"Set {MIRROR_VARIABLE} to a local copy of the files; downloading a data set needs"
+    )

@@ -1,7 +1,8 @@
 """One idea: each source of the Hitchhiker's study, turned into the same columns, one row per checkpoint.
 
-What the study calls the loss of a checkpoint is the mean of that row's loss columns, where a perplexity enters as its
-base-2 logarithm: units differ between sources. Rows without a loss, and those before any training, are left out.
+What the study calls the loss of a checkpoint is the mean of that row's loss columns, where a perplexity
+enters as its base-2 logarithm: units differ between sources. Rows without a loss, and those before any
+training, are left out.
 """
 
 from __future__ import annotations
@@ -181,9 +182,13 @@ def opt(path: Path) -> pd.DataFrame:
 
 
 def pythia(raw: pd.DataFrame) -> pd.DataFrame:
-    """One row per evaluated checkpoint, from the study's aggregation of Pythia's evaluations (see `_pythia`)."""
-    # LAMBADA with examples in the prompt is another task: those rows are left with WikiText, where they have it.
-    listed = raw[list(_pythia.LISTED)].to_numpy(bool) & np.array([["5shot" not in m, True] for m in raw["model_name"]])
+    """One row per evaluated checkpoint, from the study's aggregation of Pythia's evaluations (see
+    `_pythia`)."""
+    # LAMBADA with examples in the prompt is another task: those rows are left with WikiText, where they have
+    # it.
+    listed = raw[list(_pythia.LISTED)].to_numpy(bool) & np.array(
+        [["5shot" not in m, True] for m in raw["model_name"]]
+    )
     losses = raw[list(_pythia.PERPLEXITIES)].where(listed).apply(np.log2)
     complete = losses.notna().to_numpy().sum(axis=1) == np.maximum(listed.sum(axis=1), 1)
     deduped = raw["data"] == "pile-deduped"
@@ -278,7 +283,12 @@ def _checkpoints(
 ) -> pd.DataFrame:
     """The common columns of one source, without rows that have no loss or no training behind them."""
     table = pd.DataFrame({"loss": loss}).assign(
-        **columns, unique_tokens=unique_tokens, epochs=epochs, loss_unit=unit, loss_columns=loss_columns, seed=0
+        **columns,
+        unique_tokens=unique_tokens,
+        epochs=epochs,
+        loss_unit=unit,
+        loss_columns=loss_columns,
+        seed=0,
     )
     computed = 6.0 * table["n_params"] * table["tokens_seen"]
     table["flops"] = computed if flops is None else flops.fillna(computed)
@@ -299,7 +309,10 @@ def _number(text: str | float) -> float:
     if match is None:
         return float(int(float(text)))
     whole, letter, decimals = match.groups()
-    return float(f"{whole}.{decimals}" if decimals else whole) * {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[letter.lower()]
+    return (
+        float(f"{whole}.{decimals}" if decimals else whole)
+        * {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[letter.lower()]
+    )
 
 
 def _short(value: float) -> str:

@@ -1,8 +1,9 @@
-"""One idea: Pythia's evaluation files, one JSON per checkpoint, gathered into the table that the study fitted.
+"""One idea: Pythia's evaluation files, one JSON per checkpoint, gathered into the table that the study
+fitted.
 
-The study's own aggregate is not public. The table is rebuilt from the `evals/` folder of EleutherAI/pythia at a pinned
-commit. GitHub's archives have no stable checksum, so the result is checked instead: by its number of rows and by a
-digest of everything in it that the study uses.
+The study's own aggregate is not public. The table is rebuilt from the `evals/` folder of EleutherAI/pythia at
+a pinned commit. GitHub's archives have no stable checksum, so the result is checked instead: by its number of
+rows and by a digest of everything in it that the study uses.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def read(files: Files) -> pd.DataFrame:
     Raises:
         Unverified: the table is not the known one.
         ValueError: the regenerated table in the mirror is not the registered file.
-        ConnectionError: neither the archive nor a regenerated table is here, and the archive cannot be downloaded.
+        ConnectionError: neither the archive nor a regenerated table is here, and the archive cannot be
+            downloaded.
     """
     if files.find(REGENERATED) is not None:
         table = from_regenerated(pd.read_csv(files.one(REGENERATED), low_memory=False))
@@ -53,11 +55,14 @@ def read(files: Files) -> pd.DataFrame:
             with tarfile.open(path) as archive:
                 table = aggregate(_json_files(archive))
         except (tarfile.TarError, EOFError, zlib.error, json.JSONDecodeError) as error:
-            raise Unverified(f"{path} is broken ({error}): delete it, so that it can be fetched again") from error
+            raise Unverified(
+                f"{path} is broken ({error}): delete it, so that it can be fetched again"
+            ) from error
     found = digest(table)
     if found != DIGEST:
         raise Unverified(
-            f"folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} of {ROWS} rows with digest {found} instead "
+            f"folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} of {ROWS} rows with digest "
+            f"{found} instead "
             f"of {DIGEST}, so it is altered, incomplete or misread and was left out"
         )
     return table
@@ -111,7 +116,11 @@ def _json_files(archive: tarfile.TarFile) -> Iterator[tuple[PurePosixPath, dict]
     for member in archive:
         # The first part is the repository's folder.
         path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-        if path.parts[:1] != ("evals",) or path.suffix != ".json" or any("csv" in part for part in path.parts[:-1]):
+        if (
+            path.parts[:1] != ("evals",)
+            or path.suffix != ".json"
+            or any("csv" in part for part in path.parts[:-1])
+        ):
             continue
         file = archive.extractfile(member)
         if file is not None:
@@ -165,7 +174,13 @@ def _bias(path: PurePosixPath, document: dict) -> dict:
     else:  # .../winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000
         label = path.stem.split("_")[2]
         size, deduped = folders[-1], "deduped" in label
-        kind = "pythia-long-intervention" if "long" in label else "pythia-intervention" if "inter" in label else "pythia"
+        kind = (
+            "pythia-long-intervention"
+            if "long" in label
+            else "pythia-intervention"
+            if "inter" in label
+            else "pythia"
+        )
     data = "pile-deduped" if deduped else "pile"
     return _row(_name(kind, size, data, shots), kind, size, data, steps)
 

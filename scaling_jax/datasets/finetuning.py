@@ -14,7 +14,10 @@ TASKS = ("flan", "gigaword", "wmt19")
 
 def read(files: Files) -> pd.DataFrame:
     paths = files.get(f"{FOLDER}/{task}.csv" for task in TASKS)
-    return pd.concat([_long(pd.read_csv(path), task) for task, path in zip(TASKS, paths.values(), strict=True)], ignore_index=True)
+    return pd.concat(
+        [_long(pd.read_csv(path), task) for task, path in zip(TASKS, paths.values(), strict=True)],
+        ignore_index=True,
+    )
 
 
 def _long(wide: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -34,7 +37,10 @@ DATASET = Dataset(
     source="https://github.com/linhaowei1/Fine-tuning-Scaling-Law",
     commit=COMMIT,
     licence="Apache-2.0",
-    citation=("Lin et al. (2024), Selecting Large Language Model to Fine-tune via Rectified Scaling Law, arXiv:2402.02314"),
+    citation=(
+        "Lin et al. (2024), Selecting Large Language Model to Fine-tune via Rectified Scaling Law, "
+        "arXiv:2402.02314"
+    ),
     size="20 kB",
     tables={
         "curves": Table(

@@ -31,7 +31,10 @@ DATASET = Dataset(
     source="https://github.com/IBM/ColPret",
     commit=COMMIT,
     licence="CC BY 4.0",
-    citation=("Alabdulmohsin, Neyshabur, Zhai (2022), Revisiting Neural Scaling Laws in Language and Vision, arXiv:2209.06640"),
+    citation=(
+        "Alabdulmohsin, Neyshabur, Zhai (2022), Revisiting Neural Scaling Laws in Language and Vision, "
+        "arXiv:2209.06640"
+    ),
     size="1.1 MB",
     tables={
         "curves": Table(
@@ -41,8 +44,10 @@ DATASET = Dataset(
                 "domain": "IC (images), NMT (translation), LM (language modelling) or BB (BIG-Bench)",
                 "task": "IC: data set and shots; NMT: log_perplexity; LM: val_loss; BB: task and shots",
                 "model": "architecture; for LM and BB the parameter count as text",
-                "seen_examples": "IC: images seen; NMT: sentence pairs [examples]; LM and BB: tokens [tokens]",
-                "loss": "IC: error rate; NMT: log-perplexity [nats]; LM: loss rescaled to [0, 1]; BB: error-like score",
+                "seen_examples": "IC: images seen; NMT: sentence pairs [examples]; LM and BB: tokens "
+                "[tokens]",
+                "loss": "IC: error rate; NMT: log-perplexity [nats]; LM: loss rescaled to [0, 1]; BB: "
+                "error-like score",
                 "split": "fit (first half of the curve) or extrapolate",
             },
         )

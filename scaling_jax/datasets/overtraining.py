@@ -1,4 +1,5 @@
-"""One idea: 104 language models trained from 5 to 640 tokens per parameter, with losses and downstream errors."""
+"""One idea: 104 language models trained from 5 to 640 tokens per parameter, with losses and downstream
+errors."""
 
 from __future__ import annotations
 
@@ -35,7 +36,12 @@ def read_models(files: Files) -> pd.DataFrame:
     names = sorted(Path(n).stem for n in registry() if n.startswith(MODEL_FOLDER))
     runs = files.get(f"{MODEL_FOLDER}{name}.json" for name in names)
     evaluations = files.get(f"{FOLDER}/evals/evaluation_{name}_heavy.json" for name in names)
-    table = pd.DataFrame([_run(_json(run)) | _errors(_json(e)) for run, e in zip(runs.values(), evaluations.values(), strict=True)])
+    table = pd.DataFrame(
+        [
+            _run(_json(run)) | _errors(_json(e))
+            for run, e in zip(runs.values(), evaluations.values(), strict=True)
+        ]
+    )
     subset = [f"err_{task}" for task in _subset(table, read_metadata(files))]
     tasks = [c for c in table.columns if c.startswith("err_")]
     first = list(table.columns).index(tasks[0])
@@ -47,7 +53,11 @@ def read_models(files: Files) -> pd.DataFrame:
 def read_tasks(files: Files) -> pd.DataFrame:
     metadata = read_metadata(files)
     models = read_models(files)
-    tasks = [c.removeprefix("err_") for c in models.columns if c.startswith("err_") and not c.startswith("err_avg_")]
+    tasks = [
+        c.removeprefix("err_")
+        for c in models.columns
+        if c.startswith("err_") and not c.startswith("err_avg_")
+    ]
     table = metadata.loc[tasks].rename_axis("task").reset_index()
     table["in_17_subset"] = table["task"].isin(_subset(models, metadata))
     return table
@@ -92,7 +102,8 @@ def _run(record: dict) -> dict:
     settings = record["hyperparameters"]
     model = Path(settings["model"]).stem
     multiplier = 20 * settings["chinchilla_multiplier"]
-    # The paper fits the loss law to four small models at M = 20 and the smallest at M = 320; errors need one more.
+    # The paper fits the loss law to four small models at M = 20 and the smallest at M = 320; errors need one
+    # more.
     in_loss_fit = (model in SMALL and multiplier == 20) or (model == SMALL[0] and multiplier == 320)
     row = {
         "name": record["name"],
@@ -125,8 +136,13 @@ def _errors(record: dict) -> dict[str, float]:
 
 
 def _subset(models: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
-    """The paper's 17 tasks: those on which at least one 0.154e9-parameter model beats chance by ten points."""
-    tasks = [c.removeprefix("err_") for c in models.columns if c.startswith("err_") and not c.startswith("err_avg_")]
+    """The paper's 17 tasks: those on which at least one 0.154e9-parameter model beats chance by ten
+    points."""
+    tasks = [
+        c.removeprefix("err_")
+        for c in models.columns
+        if c.startswith("err_") and not c.startswith("err_avg_")
+    ]
     models = models[models["model"] == SUBSET_MODEL]
     chance = metadata["random_baseline_acc"]
     return [t for t in tasks if 1 - models[f"err_{t}"].min() > chance[t] + 0.1]
@@ -138,11 +154,15 @@ def _json(path: Path) -> dict:
 
 DATASET = Dataset(
     name="overtraining",
-    what="104 models (0.011e9 to 6.9e9 parameters, 5 to 640 tokens per parameter) with losses and 46 task errors",
+    what="104 models (0.011e9 to 6.9e9 parameters, 5 to 640 tokens per parameter) with losses and 46 task "
+    "errors",
     source="https://github.com/mlfoundations/scaling",
     commit=COMMIT,
     licence="MIT",
-    citation=("Gadre et al. (2024), Language models scale reliably with over-training and on downstream tasks, arXiv:2403.08540"),
+    citation=(
+        "Gadre et al. (2024), Language models scale reliably with over-training and on downstream tasks, "
+        "arXiv:2403.08540"
+    ),
     size="1.1 MB in 210 files",
     tables={
         "models": Table(
@@ -153,7 +173,8 @@ DATASET = Dataset(
                 "dataset": "training set: c4, redpajama or refinedweb",
                 "model": "architecture",
                 "n_params": "all parameters, both embedding matrices included: the paper's N [parameters]",
-                "n_params_non_embed": "the source's own field: N less ONE of the two embedding matrices [parameters]",
+                "n_params_non_embed": "the source's own field: N less ONE of the two embedding matrices "
+                "[parameters]",
                 "tokens": "training tokens D, no repetition [tokens]",
                 "token_multiplier": "M = D/N [tokens/parameter]",
                 "flops_6nd": "6ND [FLOP]",
@@ -165,7 +186,8 @@ DATASET = Dataset(
                 "lr_cooldown_end": "final learning rate",
                 "global_bs": "batch [sequences of 2048 tokens]",
                 "seed": "seed; missing means the trainer's default",
-                "loss_*": "validation loss; lo95 and hi95: 95% bootstrap over sequences, not run noise [nats/token]",
+                "loss_*": "validation loss; lo95 and hi95: 95% bootstrap over sequences, not run noise "
+                "[nats/token]",
                 "err_avg_46": "mean top-1 error over all 46 tasks [fraction]",
                 "err_avg_17": "mean top-1 error over the paper's 17 tasks [fraction]",
                 "err_*": "1 - accuracy of the task, not chance-corrected [fraction]",

@@ -1,4 +1,5 @@
-"""One idea: a table of training runs whose truth is known, drawn from a law with the noise that real runs have."""
+"""One idea: a table of training runs whose truth is known, drawn from a law with the noise that real runs
+have."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def simulate(
 ) -> pd.DataFrame:
     r"""A table drawn from a law, for tests, docs and power studies.
 
-    $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad y_{rt} = L(x_{rt}) + b_r + e_{rt} + o_{rt}$$
+    $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad y_{rt} = L(x_{rt}) + b_r + e_{rt} +
+    o_{rt}$$
 
     with $b_r \sim N(0, \mathtt{run\_sd}^2)$ shared by the rows of a run, $e_{rt} \sim N(0, \mathtt{noise}^2)$
     correlated along a run, and $o_{rt} = \pm\mathtt{outlier\_size}$ in a random share of the rows.
@@ -41,15 +43,17 @@ def simulate(
     Args:
         law: a `Law`, or any function of arrays called as `law(N=..., D=..., E=..., A=...)`.
         params: the true parameters, natural units.
-        design: the inputs: a table, or a mapping from column to array (scalars are repeated), kept as columns.
-        noise: standard deviation of e: of log y (0.01 is about one per cent) or, with kind="additive", in y's unit.
+        design: the inputs: a table, or a mapping from column to array (scalars are repeated), kept as
+            columns.
+        noise: standard deviation of e: of log y (0.01 is about one per cent) or, with kind="additive", in y's
+            unit.
         kind: "multiplicative" (log-normal) or "additive".
         outliers: share of rows, between 0 and 1, that are outliers; each row is one with this probability.
         outlier_size: size of an outlier in the same unit as noise; 10 * noise by default.
         run: column naming the training run of a row; by default "run" where the design has it.
         run_sd: standard deviation of the runs' random effects b, same unit as noise.
-        correlation: correlation of e between neighbouring rows of a run, in their order in the table (AR(1)); with
-            `along`, between rows one unit of ln(along) apart (an Ornstein-Uhlenbeck process).
+        correlation: correlation of e between neighbouring rows of a run, in their order in the table (AR(1));
+            with `along`, between rows one unit of ln(along) apart (an Ornstein-Uhlenbeck process).
         along: positive column, usually tokens, along which the correlation decays.
         inputs: law input -> column, where the names differ.
         target: name of the new column.
@@ -57,12 +61,13 @@ def simulate(
         seed: seed, or a NumPy generator (which is advanced); NumPy's global state is not touched.
 
     Returns:
-        DataFrame: the design and the target. `df.attrs["truth"]` holds law, params, all settings and the rows that are
+        DataFrame: the design and the target. `df.attrs["truth"]` holds law, params, all settings and the rows
+            that are
         outliers.
 
     Raises:
-        ValueError: a missing column, an unknown parameter, a setting out of range, a law that is not finite (or, with
-            multiplicative noise, not positive) on the design.
+        ValueError: a missing column, an unknown parameter, a setting out of range, a law that is not finite
+            (or, with multiplicative noise, not positive) on the design.
 
     Examples:
         >>> from scaling_jax import datasets
@@ -81,7 +86,9 @@ def simulate(
             raise ValueError(f"{name}={value!r} has to be a number >= 0")
     for name, value, most in (("outliers", outliers, 1.0), ("correlation", correlation, 1.0 - 1e-12)):
         if not 0 <= value <= most:
-            raise ValueError(f"{name}={value!r} has to be between 0 and 1" + (", below 1" if most < 1 else ""))
+            raise ValueError(
+                f"{name}={value!r} has to be between 0 and 1" + (", below 1" if most < 1 else "")
+            )
     if kind not in ("multiplicative", "additive"):
         raise ValueError(f"kind={kind!r}: choose 'multiplicative' or 'additive'")
     table = _frame(design, grid)
@@ -89,18 +96,25 @@ def simulate(
         raise ValueError(f"the design already has a column {target!r}: rename it, or choose target=")
     run = "run" if run is None and "run" in table.columns else run
     if run is None and (run_sd > 0 or correlation > 0):
-        raise ValueError("run_sd and correlation need to know which rows belong to one run: name the column with run=")
+        raise ValueError(
+            "run_sd and correlation need to know which rows belong to one run: name the column with run="
+        )
     for column in (run, along):
         if column is not None and column not in table.columns:
-            raise ValueError(f"the design has no column {column!r}: it has {', '.join(map(str, table.columns))}")
+            raise ValueError(
+                f"the design has no column {column!r}: it has {', '.join(map(str, table.columns))}"
+            )
     expected = _evaluate(law, params, table, inputs or {}, kind)
 
     generator = np.random.default_rng(seed)
     size = 10 * noise if outlier_size is None else outlier_size
     codes = np.zeros(len(table), dtype=int) if run is None else pd.factorize(table[run])[0]
     if (codes < 0).any():
-        raise ValueError(f"column {run!r} is empty in row {int((codes < 0).argmax())}: every row needs its run")
-    # Every draw is made whatever the settings, so that changing one setting leaves the other draws as they were.
+        raise ValueError(
+            f"column {run!r} is empty in row {int((codes < 0).argmax())}: every row needs its run"
+        )
+    # Every draw is made whatever the settings, so that changing one setting leaves the other draws as they
+    # were.
     steps = generator.standard_normal(len(table))
     effects = generator.standard_normal(codes.max(initial=-1) + 1)
     is_outlier = generator.random(len(table)) < outliers
@@ -146,20 +160,30 @@ def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame
     return table
 
 
-def _evaluate(law: Callable[..., Any], params: Mapping[str, Any], table: pd.DataFrame, columns: Mapping[str, str], kind: str) -> np.ndarray:
+def _evaluate(
+    law: Callable[..., Any],
+    params: Mapping[str, Any],
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    kind: str,
+) -> np.ndarray:
     names, known = _signature(law)
     if known is not None and set(params) != set(known):
         missing, unknown = sorted(set(known) - set(params)), sorted(set(params) - set(known))
         raise ValueError(f"params do not fit the law: missing {missing}, unknown {unknown}")
     if absent := [columns.get(n, n) for n in names if columns.get(n, n) not in table.columns]:
-        raise ValueError(f"the design has no column {absent[0]!r}: add it, or map the law's input with inputs=")
+        raise ValueError(
+            f"the design has no column {absent[0]!r}: add it, or map the law's input with inputs="
+        )
     arrays = {n: table[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names}
     values = np.broadcast_to(np.asarray(law(**arrays, **params), dtype=np.float64), len(table))
     bad = ~np.isfinite(values) if kind == "additive" else ~(np.isfinite(values) & (values > 0))
     if bad.any():
         wanted = "finite" if kind == "additive" else "finite and positive, as multiplicative noise needs"
         row = int(bad.argmax())
-        raise ValueError(f"the law is {values[row]} in row {row} ({int(bad.sum())} such rows): it has to be {wanted}")
+        raise ValueError(
+            f"the law is {values[row]} in row {row} ({int(bad.sum())} such rows): it has to be {wanted}"
+        )
     return values
 
 

@@ -17,7 +17,8 @@ def read(files: Files) -> pd.DataFrame:
     source = resources.files("scaling_jax") / "_data" / FILE
     if not source.is_file():
         raise FileNotFoundError(
-            f"scaling_jax/_data/{FILE} is missing from this installation: reinstall scaling_jax or run benchmarks/sweep"
+            f"scaling_jax/_data/{FILE} is missing from this installation: reinstall scaling_jax or run "
+            "benchmarks/sweep"
         )
     with source.open("rb") as stream:
         return pd.read_csv(stream, compression="gzip")
@@ -25,7 +26,8 @@ def read(files: Files) -> pd.DataFrame:
 
 DATASET = Dataset(
     name="tiny_sweep",
-    what="our own sweep of small byte-level transformers, with checkpoints, seeds, repeated data and transfer",
+    what="our own sweep of small byte-level transformers, with checkpoints, seeds, repeated data and "
+    "transfer",
     source="scaling_jax, benchmarks/sweep",
     commit="ships with the package",
     licence="Apache-2.0",
@@ -62,5 +64,8 @@ DATASET = Dataset(
             },
         )
     },
-    notes=("Rows with decayed == False come from the middle of a schedule: they are not fully trained D-token runs.",),
+    notes=(
+        "Rows with decayed == False come from the middle of a schedule: they are not fully trained D-token "
+        "runs.",
+    ),
 )

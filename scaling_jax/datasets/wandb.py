@@ -1,7 +1,8 @@
-"""One idea: a Weights & Biases panel export, one column per run, becomes one row per run and step, ready to be fitted.
+"""One idea: a Weights & Biases panel export, one column per run, becomes one row per run and step, ready to
+be fitted.
 
-A panel export is wide: `Step`, then `RUN - METRIC`, `RUN - METRIC__MIN`, `RUN - METRIC__MAX` for every run. What the
-runs were (their configuration) is another file, the export of the runs table.
+A panel export is wide: `Step`, then `RUN - METRIC`, `RUN - METRIC__MIN`, `RUN - METRIC__MAX` for every run.
+What the runs were (their configuration) is another file, the export of the runs table.
 """
 
 from __future__ import annotations
@@ -33,29 +34,35 @@ def read_wandb(
     bounds: bool = False,
     duplicates: Literal["last", "first", "mean", "raise"] = "last",
 ) -> pd.DataFrame:
-    """One tidy long table from a Weights & Biases panel export: run, step, the metrics, the runs' configuration.
+    """One tidy long table from a Weights & Biases panel export: run, step, the metrics, the runs'
+    configuration.
 
-    The export's first column is its horizontal axis. Where that is not the step (but tokens, say), it stays as a column
-    of its own, and step is the runs' own step where the export has it. Empty cells are gaps (runs log at different
-    steps, crashed runs stop early) and make no row. Rows are ordered by run, as the runs come in the file, then by step.
+    The export's first column is its horizontal axis. Where that is not the step (but tokens, say), it stays
+    as a column of its own, and step is the runs' own step where the export has it. Empty cells are gaps (runs
+    log at different steps, crashed runs stop early) and make no row. Rows are ordered by run, as the runs
+    come in the file, then by step.
     Nothing is filtered: a crashed run keeps its rows, and `State`, where the runs table has it, says so
     (`sj.fit(..., run="run", where="State == 'finished'")`).
 
     Args:
         history_csv: path or open file of the panel's CSV export.
-        runs_csv: path or open file of the runs table's CSV export, joined on the run's name. A column that would
-            overwrite one of the history (the summary's final `val/loss`, say) gets the suffix `_summary`.
+        runs_csv: path or open file of the runs table's CSV export, joined on the run's name. A column that
+            would overwrite one of the history (the summary's final `val/loss`, say) gets the suffix
+            `_summary`.
         bounds: keep the smallest and largest value behind each exported point as METRIC_min and METRIC_max.
-        duplicates: what to do with several rows of one run and step (a resumed run logs steps again): keep the `last`
-            value, the `first`, their `mean`, or `raise`.
+        duplicates: what to do with several rows of one run and step (a resumed run logs steps again): keep
+            the `last` value, the `first`, their `mean`, or `raise`.
 
     Returns:
-        DataFrame with run (text), step (int64 if whole), one float column per metric, and the runs table's columns.
-        Units are those that were logged. `df.attrs` counts duplicated_steps (rows merged), downsampled_values (values
-        that stand for several logged ones: min and max differ) and lists unmatched_runs (not in the runs table).
+        DataFrame with run (text), step (int64 if whole), one float column per metric, and the runs table's
+        columns. Units are those that were logged. `df.attrs` counts duplicated_steps (rows merged),
+        downsampled_values (values
+        that stand for several logged ones: min and max differ) and lists unmatched_runs (not in the runs
+            table).
 
     Raises:
-        ValueError: not a panel export, text among the numbers, two runs of one name, no name column in runs_csv.
+        ValueError: not a panel export, text among the numbers, two runs of one name, no name column in
+            runs_csv.
 
     Examples:
         >>> import io
@@ -96,7 +103,10 @@ def _read(source: Source, what: str) -> pd.DataFrame:
     text = _text(source)
     header = next(csv.reader(io.StringIO(text)), [])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
-        raise ValueError(f"{what} has the column {repeated[0]!r} more than once: two runs share a name, rename one in W&B and export again")
+        raise ValueError(
+            f"{what} has the column {repeated[0]!r} more than once: two runs share a name, rename one in "
+            "W&B and export again"
+        )
     if len(header) < 2:
         raise ValueError(f"{what} has fewer than two columns: export the panel or table from W&B as CSV")
     frame = pd.read_csv(io.StringIO(text))
@@ -117,16 +127,23 @@ def _read_runs(source: Source) -> pd.DataFrame:
     runs = _read(source, "runs_csv")
     name = next((c for c in NAME_COLUMNS if c in runs.columns), None)
     if name is None:
-        raise ValueError(f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): export it again")
+        raise ValueError(
+            f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): export it again"
+        )
     runs = runs.rename(columns={name: "run"}).astype({"run": str})
     if (twice := runs["run"].duplicated()).any():
-        raise ValueError(f"runs_csv has two runs named {runs.loc[twice, 'run'].iloc[0]!r}: rename one in W&B and export both files again")
+        raise ValueError(
+            f"runs_csv has two runs named {runs.loc[twice, 'run'].iloc[0]!r}: rename one in W&B and export "
+            "both files again"
+        )
     return runs
 
 
 def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Column -> (run, metric). Both may hold ` - `: known run names decide, else the last one separates."""
-    known = sorted((f"{group}{name} - " for name in names for group in ("", "Group: ")), key=len, reverse=True)
+    known = sorted(
+        (f"{group}{name} - " for name in names for group in ("", "Group: ")), key=len, reverse=True
+    )
     parts = {}
     for column in columns:
         prefix = next((k for k in known if column.startswith(k)), None)
@@ -136,14 +153,19 @@ def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str,
             run, _, metric = column.rpartition(" - ")
             parts[column] = (run.removeprefix("Group: "), metric)
         else:
-            raise ValueError(f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel from W&B as CSV")
+            raise ValueError(
+                f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel "
+                "from W&B as CSV"
+            )
     return parts
 
 
 def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> pd.DataFrame:
     wide = wide.apply(_numbers)
     if wide[axis].isna().any():
-        raise ValueError(f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again")
+        raise ValueError(
+            f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again"
+        )
     pieces = []
     for run in dict.fromkeys(run for run, _ in parts.values()):
         columns = {c: metric for c, (r, metric) in parts.items() if r == run}
@@ -166,7 +188,8 @@ def _numbers(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     if (text := numbers.isna() & column.notna()).any():
         raise ValueError(
-            f"history_csv: column {str(column.name)!r} has {column[text].iloc[0]!r} in row {int(text.argmax())}, "
+            f"history_csv: column {str(column.name)!r} has {column[text].iloc[0]!r} in row "
+            f"{int(text.argmax())}, "
             "which is not a number: export a panel of numeric metrics"
         )
     return numbers.astype("float64")
@@ -181,7 +204,9 @@ def _merge_duplicates(long: pd.DataFrame, how: str) -> tuple[pd.DataFrame, int]:
     repeated = long.duplicated(keys)
     if repeated.any() and how == "raise":
         run, step = long.loc[repeated, keys].iloc[0]
-        raise ValueError(f"history_csv: run {run!r} has step {step} more than once: choose duplicates='last' or 'mean'")
+        raise ValueError(
+            f"history_csv: run {run!r} has step {step} more than once: choose duplicates='last' or 'mean'"
+        )
     # In order of appearance, then steps in order within the run.
     order = {run: place for place, run in enumerate(dict.fromkeys(long["run"]))}
     groups = long.groupby(keys, sort=False, dropna=False)
@@ -207,7 +232,8 @@ def _join(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     unmatched = [run for run in dict.fromkeys(table["run"]) if run not in set(runs["run"])]
     if unmatched:
         warnings.warn(
-            f"{len(unmatched)} of the runs in history_csv are not in runs_csv ({', '.join(unmatched[:5])}): their configuration is empty",
+            f"{len(unmatched)} of the runs in history_csv are not in runs_csv ({', '.join(unmatched[:5])}): "
+            "their configuration is empty",
             stacklevel=3,
         )
     return table.merge(runs, on="run", how="left", validate="many_to_one"), unmatched

@@ -1,4 +1,5 @@
-"""The backtest: drop the largest budgets, refit, predict them, and see whether the interval holds what really happened."""
+"""The backtest: drop the largest budgets, refit, predict them, and see whether the interval holds what really
+happened."""
 
 from __future__ import annotations
 
@@ -51,12 +52,16 @@ class Backtest:
     def missed(self) -> bool:
         """Whether fewer rows lie inside than the level allows, two binomial standard deviations granted."""
         n = len(self.table)
-        return bool(self.coverage * n < self.level * n - EXPECTED_MISSES * np.sqrt(n * self.level * (1 - self.level)) - 1e-9)
+        return bool(
+            self.coverage * n
+            < self.level * n - EXPECTED_MISSES * np.sqrt(n * self.level * (1 - self.level)) - 1e-9
+        )
 
     def __str__(self) -> str:
         n = len(self.table)
         said = (
-            f"fitted without the {self.dropped} ({n} row{'s' if n > 1 else ''}), the law predicts {'them' if n > 1 else 'it'} "
+            f"fitted without the {self.dropped} ({n} row{'s' if n > 1 else ''}), the law predicts "
+            f"{'them' if n > 1 else 'it'} "
             f"{abs(100 * self.error):.2g} % too {'high' if self.error > 0 else 'low'} on average; "
             f"{int(self.table['inside'].sum())} of {n} inside the {100 * self.level:g} % prediction interval"
         )
@@ -70,7 +75,9 @@ def backtest(fit: FitResult, level: float = 0.9) -> Backtest | None:
         return None
     words, dropped = top
     spec, runs = respec(fit), fit.data()
-    rest = solve_members(spec, runs, [np.flatnonzero(~dropped & (runs.weight > 0))], fixed_numbers(spec, [None]), [None])[0]
+    rest = solve_members(
+        spec, runs, [np.flatnonzero(~dropped & (runs.weight > 0))], fixed_numbers(spec, [None]), [None]
+    )[0]
     if rest.reason:
         return None
     out = runs.take(np.flatnonzero(dropped))

@@ -1,4 +1,5 @@
-"""Whether new runs keep to a fitted trend: how far each lies from it, and how improbable that is for a healthy run."""
+"""Whether new runs keep to a fitted trend: how far each lies from it, and how improbable that is for a
+healthy run."""
 
 from __future__ import annotations
 

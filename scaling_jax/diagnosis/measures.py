@@ -22,7 +22,8 @@ def are(prediction: Any, actual: Any) -> float:
 
 
 def signed_error(prediction: Any, actual: Any) -> float:
-    r"""Relative error with its sign, positive where the law predicts too much: $$\mathrm{mean}\,(\hat y - y) / |y|$$
+    r"""Relative error with its sign, positive where the law predicts too much: $$\mathrm{mean}\,(\hat y - y)
+    / |y|$$
 
     >>> round(signed_error([0.9], [1.0]), 6)
     -0.1
@@ -32,7 +33,8 @@ def signed_error(prediction: Any, actual: Any) -> float:
 
 
 def huber_error(prediction: Any, actual: Any, delta: float = 0.01) -> float:
-    r"""Mean Huber loss of the raw error, $$\mathrm{mean}\,\rho_\delta(y - \hat y)$$, in the unit of the target.
+    r"""Mean Huber loss of the raw error, $$\mathrm{mean}\,\rho_\delta(y - \hat y)$$, in the unit of the
+    target.
 
     >>> huber_error([1.0], [2.0], delta=0.5)
     0.375
@@ -43,19 +45,23 @@ def huber_error(prediction: Any, actual: Any, delta: float = 0.01) -> float:
 
 
 def log_rmse(prediction: Any, actual: Any) -> float:
-    r"""Root mean square of log errors, $$\sqrt{\mathrm{mean}\,(\ln\hat y - \ln y)^2}$$ (Alabdulmohsin et al. 2022, section 4).
+    r"""Root mean square of log errors, $$\sqrt{\mathrm{mean}\,(\ln\hat y - \ln y)^2}$$ (Alabdulmohsin et al.
+    2022, section 4).
 
     >>> round(log_rmse([2.0], [1.0]), 4)
     0.6931
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(np.sqrt(np.mean((np.log(np.asarray(prediction, float)) - np.log(np.asarray(actual, float))) ** 2)))
+        return float(
+            np.sqrt(np.mean((np.log(np.asarray(prediction, float)) - np.log(np.asarray(actual, float))) ** 2))
+        )
 
 
 def r_squared(prediction: Any, actual: Any) -> float:
     r"""Goodness of fit on the natural scale, $$R^2 = 1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2$$
 
-    A law fitted on logarithms is judged where its user lives. Ivgi et al. find that extrapolations deserve trust from .95 up.
+    A law fitted on logarithms is judged where its user lives. Ivgi et al. find that extrapolations deserve
+    trust from .95 up.
 
     Source: Ivgi, Carmon and Berant 2022 (arXiv:2202.06387), section 3.3.
 
@@ -66,10 +72,17 @@ def r_squared(prediction: Any, actual: Any) -> float:
     return float(1 - np.sum((actual - prediction) ** 2) / np.sum((actual - actual.mean()) ** 2))
 
 
-MEASURES: dict[str, Callable[[Any, Any], float]] = {"are": are, "signed": signed_error, "huber": huber_error, "log_rmse": log_rmse}
+MEASURES: dict[str, Callable[[Any, Any], float]] = {
+    "are": are,
+    "signed": signed_error,
+    "huber": huber_error,
+    "log_rmse": log_rmse,
+}
 
 
-def measure(prediction: Any, actual: Any, target: Any = None, measures: Sequence[str] = tuple(MEASURES)) -> pd.DataFrame:
+def measure(
+    prediction: Any, actual: Any, target: Any = None, measures: Sequence[str] = tuple(MEASURES)
+) -> pd.DataFrame:
     """Every error measure for every target.
 
     Args:
@@ -86,12 +99,15 @@ def measure(prediction: Any, actual: Any, target: Any = None, measures: Sequence
     prediction, actual = np.asarray(prediction, float), np.asarray(actual, float)
     codes, names = pd.factorize(np.zeros(len(actual)) if target is None else np.asarray(target))
     index = pd.Index([None] if target is None else names, name="target")
-    rows = [[MEASURES[m](prediction[codes == c], actual[codes == c]) for m in measures] for c in range(len(names))]
+    rows = [
+        [MEASURES[m](prediction[codes == c], actual[codes == c]) for m in measures] for c in range(len(names))
+    ]
     return pd.DataFrame(rows, index=index, columns=list(measures))
 
 
 def macro(errors: pd.DataFrame, family: Any, over: Any = None) -> pd.DataFrame:
-    """Macro-averages: the mean within each family, then over families, so that a family of many cells counts once.
+    """Macro-averages: the mean within each family, then over families, so that a family of many cells counts
+    once.
 
     Args:
         errors: one row per target, as from `measure` or `score`.
@@ -107,6 +123,8 @@ def macro(errors: pd.DataFrame, family: Any, over: Any = None) -> pd.DataFrame:
     """
     family = errors[family] if isinstance(family, str) else pd.Series(np.asarray(family), index=errors.index)
     apart = [errors[name] for name in ([over] if isinstance(over, str) else over or [])]
-    numeric = errors.select_dtypes("number").drop(columns=[s.name for s in (family, *apart) if s.name in errors], errors="ignore")
+    numeric = errors.select_dtypes("number").drop(
+        columns=[s.name for s in (family, *apart) if s.name in errors], errors="ignore"
+    )
     within = numeric.groupby([*apart, family.rename("family")], sort=True).mean()
     return within.groupby(level=list(range(len(apart)))).mean() if apart else within.mean().to_frame().T

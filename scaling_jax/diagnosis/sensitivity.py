@@ -1,7 +1,7 @@
 """How much the answer depends on the analyst: the same table under a dozen defensible choices, in one batch.
 
-An interval is conditional on the objective, the filters and the columns that somebody chose. Where other defensible choices
-land far outside it, the interval is not what limits the answer.
+An interval is conditional on the objective, the filters and the columns that somebody chose. Where other
+defensible choices land far outside it, the interval is not what limits the answer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Sensitivity:
     """One table under many defensible choices.
 
     Args:
-        table: per choice: rows, the parameters, prediction (at `at`), and with `flops` N, D, loss, tokens_per_param.
+        table: per choice: rows, the parameters, prediction (at `at`), and with `flops` N, D, loss,
+            tokens_per_param.
         at: the inputs of the prediction.
         flops: the training budget of the optimum, or None.
         interval: (lower, upper) of the answer from the bootstrap of the fit as it stands, or None.
@@ -50,7 +51,8 @@ class Sensitivity:
 
     @property
     def answer(self) -> pd.Series:
-        """What the choices are judged by: tokens per parameter where a budget was given, else the prediction."""
+        """What the choices are judged by: tokens per parameter where a budget was given, else the
+        prediction."""
         return self.table["prediction" if self.flops is None else "tokens_per_param"]
 
     @property
@@ -70,11 +72,14 @@ class Sensitivity:
         beside = (
             ""
             if self.interval is None
-            else f", while its {100 * self.level:g} % interval reads {self.interval[0]:.4g} to {self.interval[1]:.4g}"
+            else f", while its {100 * self.level:g} % interval reads {self.interval[0]:.4g} to "
+            f"{self.interval[1]:.4g}"
         )
         return (
-            f"{len(answer) - 1} other defensible choices put {what} between {answer.min():.4g} and {answer.max():.4g} "
-            f"({self.answer[AS_FITTED]:.4g} as fitted{beside}); what moves it most: {self.most} ({self.answer[self.most]:.4g})"
+            f"{len(answer) - 1} other defensible choices put {what} between {answer.min():.4g} and "
+            f"{answer.max():.4g} "
+            f"({self.answer[AS_FITTED]:.4g} as fitted{beside}); what moves it most: {self.most} "
+            f"({self.answer[self.most]:.4g})"
         )
 
 
@@ -89,7 +94,8 @@ def sensitivity(
 ) -> Sensitivity:
     """Refits a table under other defensible choices; see `FitResult.sensitivity`.
 
-    With `alike` only those whose residuals are on the fit's own scale, with or without a corner as its own: one program compiles.
+    With `alike` only those whose residuals are on the fit's own scale, with or without a corner as its own:
+    one program compiles.
     """
     variants = choices(fit, columns, highest)
     if alike:
@@ -97,12 +103,22 @@ def sensitivity(
         variants = [v for v in variants if (v.objective.on, v.objective.smooth) == mine]
     numbers, _ = solve_variants(fit, variants)
     numbers = np.concatenate([fit.numbers[None], numbers])
-    place = fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
-    table = pd.DataFrame(numbers, columns=list(fit.law.labels), index=pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice"))
+    place = (
+        fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
+    )
+    table = pd.DataFrame(
+        numbers,
+        columns=list(fit.law.labels),
+        index=pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice"),
+    )
     table.insert(0, "rows", [int((v.weight > 0).sum()) for v in (like(fit, AS_FITTED), *variants)])
     table["prediction"] = predict(fit.law, numbers, place)[:, 0]
     if flops is not None:
-        table = table.join(pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True).set_index(table.index))
+        table = table.join(
+            pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True).set_index(
+                table.index
+            )
+        )
     interval = None
     if level is not None and flops is None:
         band = fit.predict(place, "confidence", level)
@@ -111,14 +127,27 @@ def sensitivity(
         from scaling_jax.planning.budget import compute_optimal
 
         band = compute_optimal(fit.draws, flops, level=level)
-        interval = float(band["tokens_per_param_lower"].iloc[0]), float(band["tokens_per_param_upper"].iloc[0])
+        interval = (
+            float(band["tokens_per_param_lower"].iloc[0]),
+            float(band["tokens_per_param_upper"].iloc[0]),
+        )
     return Sensitivity(table, {name: float(v[0]) for name, v in place.items()}, flops, interval, level or 0.9)
 
 
-def choices(fit: FitResult, columns: Mapping[str, Mapping[str, Any]] | None = None, highest: Sequence[int] | None = None) -> list[Variant]:
+def choices(
+    fit: FitResult,
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    highest: Sequence[int] | None = None,
+) -> list[Variant]:
     """The other analyses that somebody careful might have made of the same table."""
     rows, free = (fit.data().weight > 0).sum(), fit.evidence.free.sum()
-    found = [*_objectives(fit), *_ties(fit), *_columns(fit, columns or {}), *_without_highest(fit, highest), *_without_ends(fit)]
+    found = [
+        *_objectives(fit),
+        *_ties(fit),
+        *_columns(fit, columns or {}),
+        *_without_highest(fit, highest),
+        *_without_ends(fit),
+    ]
     found = [v for v in found if (v.weight > 0).sum() >= LEAST_LEFT * rows] + _checkpoints(fit)
     return [v for v in found if (v.weight > 0).sum() >= 2 * free]
 
@@ -129,19 +158,38 @@ def _objectives(fit: FitResult) -> list[Variant]:
     on_log, size = mine.on == "log", float(np.median(np.abs(runs.target)))
     other: Objective | None
     if isinstance(mine, Huber):
-        listed: list[Objective] = [replace(mine, delta=10 * mine.delta), replace(mine, delta=mine.delta / 10), SquaredError(on=mine.on)]
+        listed: list[Objective] = [
+            replace(mine, delta=10 * mine.delta),
+            replace(mine, delta=mine.delta / 10),
+            SquaredError(on=mine.on),
+        ]
         other = Huber(mine.delta * (size if on_log else 1 / size), on="raw" if on_log else "log")
     else:
         listed = [
-            o for o in (Huber(max(typical, 1e-9), on=mine.on), SquaredError(on=mine.on), AbsoluteError(on=mine.on)) if o.kind != mine.kind
+            o
+            for o in (
+                Huber(max(typical, 1e-9), on=mine.on),
+                SquaredError(on=mine.on),
+                AbsoluteError(on=mine.on),
+            )
+            if o.kind != mine.kind
         ]
         other = replace(mine, on="raw" if on_log else "log")
     if not on_log and runs.target.min() <= 0:
         other = None
-    named = {"huber": "Huber, delta {:g}", "squared": "squared error", "absolute": "absolute error", "asymmetric": "asymmetric error"}
+    named = {
+        "huber": "Huber, delta {:g}",
+        "squared": "squared error",
+        "absolute": "absolute error",
+        "asymmetric": "asymmetric error",
+    }
     words = [named[o.kind].format(o.numbers[0]) for o in listed]
     out = [like(fit, w, objective=o) for w, o in zip(words, listed, strict=True)]
-    return out + ([like(fit, f"residuals on {other.on} values", objective=other)] if other and runs.target_se is None else [])
+    return out + (
+        [like(fit, f"residuals on {other.on} values", objective=other)]
+        if other and runs.target_se is None
+        else []
+    )
 
 
 def _ties(fit: FitResult) -> list[Variant]:
@@ -150,21 +198,36 @@ def _ties(fit: FitResult) -> list[Variant]:
     linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}
     alike: dict[Any, list[str]] = {}
     for p in fit.law.parameters:
-        if not p.shape and not p.domain.log and p.name in fit.law.ranges and p.name not in linear and p.name not in fit.fixed:
+        if (
+            not p.shape
+            and not p.domain.log
+            and p.name in fit.law.ranges
+            and p.name not in linear
+            and p.name not in fit.fixed
+        ):
             alike.setdefault((p.domain, fit.law.ranges[p.name]), []).append(p.name)
-    return [like(fit, f"tied: {' = '.join(group)}", tied=[tuple(group)]) for group in alike.values() if len(group) > 1]
+    return [
+        like(fit, f"tied: {' = '.join(group)}", tied=[tuple(group)])
+        for group in alike.values()
+        if len(group) > 1
+    ]
 
 
 def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
     runs, out = fit.data(), []
     for name, others in columns.items():
         if name not in runs.inputs:
-            raise DataError(f"columns names {name!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}.")
+            raise DataError(
+                f"columns names {name!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}."
+            )
         for words, given in others.items():
-            values = np.asarray(given.reindex(runs.rows) if isinstance(given, pd.Series) else given, dtype=float)
+            values = np.asarray(
+                given.reindex(runs.rows) if isinstance(given, pd.Series) else given, dtype=float
+            )
             if values.shape != runs.target.shape or not fit.law.input_domains[name].contains(values).all():
                 raise DataError(
-                    f"columns[{name!r}][{words!r}] must hold one finite value ({fit.law.input_domains[name].name}) for each of the "
+                    f"columns[{name!r}][{words!r}] must hold one finite value "
+                    f"({fit.law.input_domains[name].name}) for each of the "
                     f"{len(runs)} fitted rows: pass a column of the fitted table."
                 )
             out.append(like(fit, f"{name}: {words}", inputs={name: values}))
@@ -179,7 +242,13 @@ def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Vari
     for k in highest if highest is not None else sorted({max(1, round(share * used)) for share in HIGHEST}):
         weight = runs.weight.copy()
         weight[order[:k]] = 0.0
-        out.append(like(fit, f"without the {k} highest targets" if k > 1 else "without the highest target", weight=weight))
+        out.append(
+            like(
+                fit,
+                f"without the {k} highest targets" if k > 1 else "without the highest target",
+                weight=weight,
+            )
+        )
     return out
 
 
@@ -192,7 +261,11 @@ def _without_ends(fit: FitResult) -> list[Variant]:
     for name, size in scales:
         used = (runs.weight > 0) & (size > 0)
         low, high = size[used].min(), size[used].max()
-        ends = [("lowest decade", size >= 10 * low), ("lowest two decades", size >= 100 * low), ("top decade", size <= high / 10)]
+        ends = [
+            ("lowest decade", size >= 10 * low),
+            ("lowest two decades", size >= 100 * low),
+            ("top decade", size <= high / 10),
+        ]
         for words, kept in ends:
             if (used & ~kept).any() and (used & kept).any():
                 out.append(like(fit, f"without the {words} of {name}", weight=runs.weight * kept))
@@ -213,7 +286,8 @@ def _checkpoints(fit: FitResult) -> list[Variant]:
 
 
 def _other_weighting(fit: FitResult) -> list[Variant]:
-    """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs are equally long."""
+    """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs
+    are equally long."""
     runs = fit.data()
     per_run = run_weights(np.asarray(runs.run))
     if np.allclose(per_run, 1.0):
@@ -226,5 +300,7 @@ def _other_weighting(fit: FitResult) -> list[Variant]:
 def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:
     from scaling_jax.planning.budget import compute_optimal
 
-    found = compute_optimal((fit.law, fit.law.unflatten(numbers)), [flops])[["N", "D", "loss", "tokens_per_param"]]
+    found = compute_optimal((fit.law, fit.law.unflatten(numbers)), [flops])[
+        ["N", "D", "loss", "tokens_per_param"]
+    ]
     return found.rename(columns={name: f"optimal {name}" for name in ("N", "D", "loss")})

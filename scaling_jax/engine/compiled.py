@@ -1,4 +1,5 @@
-"""Compiling soon rather than well: a program that runs for moments is worth less optimisation than it costs to compile."""
+"""Compiling soon rather than well: a program that runs for moments is worth less optimisation than it costs
+to compile."""
 
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ import jax
 __all__ = ["quick_jit"]
 
 QUICK = {
-    "xla_cpu_use_fusion_emitters": False,  # halves the time XLA takes for our programs; they run up to a quarter slower
-    "xla_cpu_parallel_codegen_split_count": 1,  # a program cut into 32 modules, its default, takes a fifth longer on few cores
+    # halves the time XLA takes for our programs; they run up to a quarter slower
+    "xla_cpu_use_fusion_emitters": False,
+    # a program cut into 32 modules, its default, takes a fifth longer on few cores
+    "xla_cpu_parallel_codegen_split_count": 1,
 }
 
 

@@ -1,7 +1,8 @@
-"""Where lanes run: one device, or a mesh whose devices each take an equal part of every chunk, on one host or on several.
+"""Where lanes run: one device, or a mesh whose devices each take an equal part of every chunk, on one host or
+on several.
 
-A chunk's arrays carry a `NamedSharding` over their lane axis, and lanes never talk to each other, so every device loops over
-its own. Hosts share out lanes, and gather the ends, so that each returns the whole result.
+A chunk's arrays carry a `NamedSharding` over their lane axis, and lanes never talk to each other, so every
+device loops over its own. Hosts share out lanes, and gather the ends, so that each returns the whole result.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from scaling_jax.engine.compiled import quick_jit
 
-__all__ = ["across_hosts", "default_device", "exact_device", "lane_program", "n_parts", "platform", "span_hosts"]
+__all__ = [
+    "across_hosts",
+    "default_device",
+    "exact_device",
+    "lane_program",
+    "n_parts",
+    "platform",
+    "span_hosts",
+]
 
 SMALL_WORK = 4_000_000
 
@@ -28,7 +37,8 @@ def platform(device: Any) -> str:
 
 
 def default_device(cells: int) -> Any:
-    """Where to run `cells` (starts times rows) when nobody says: the host where the work is small, else every local device.
+    """Where to run `cells` (starts times rows) when nobody says: the host where the work is small, else every
+    local device.
 
     On processors one device is enough: its threads keep every core busy.
     """
@@ -48,7 +58,9 @@ def exact_device(device: Any) -> Any:
 def _local(device: Any) -> Mesh | None:
     if not isinstance(device, Mesh):
         return None
-    return Mesh(np.array([d for d in device.devices.flat if d.process_index == jax.process_index()]), ("lanes",))
+    return Mesh(
+        np.array([d for d in device.devices.flat if d.process_index == jax.process_index()]), ("lanes",)
+    )
 
 
 def n_parts(device: Any) -> int:
@@ -59,15 +71,20 @@ def n_parts(device: Any) -> int:
 
 def span_hosts(device: Any) -> bool:
     """Whether a mesh has devices of other processes."""
-    return isinstance(device, Mesh) and any(d.process_index != jax.process_index() for d in device.devices.flat)
+    return isinstance(device, Mesh) and any(
+        d.process_index != jax.process_index() for d in device.devices.flat
+    )
 
 
-def lane_program(fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any, quick: bool) -> Callable[..., Any]:
+def lane_program(
+    fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any, quick: bool
+) -> Callable[..., Any]:
     """`fn` compiled for a device or mesh.
 
     Args:
         fn: takes and returns trees of arrays; what it returns has a leading lane axis.
-        in_axes: per argument a tree of 0 (a leading lane axis) and None (shared by all lanes), as for `jax.vmap`.
+        in_axes: per argument a tree of 0 (a leading lane axis) and None (shared by all lanes), as for
+            `jax.vmap`.
         device: None, a device, or a mesh.
         quick: compile soon rather than well.
     """
@@ -76,14 +93,19 @@ def lane_program(fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any, 
         program = quick_jit(fn) if quick else jax.jit(fn)
         return program if device is None else lambda *arguments: program(*jax.device_put(arguments, device))
     lanes = PartitionSpec("lanes")
-    specs = jax.tree.map(lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=lambda axis: axis is None)
+    specs = jax.tree.map(
+        lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=lambda axis: axis is None
+    )
     spread = jax.jit(jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False))
-    places = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec))
+    places = jax.tree.map(
+        lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
+    )
     return lambda *arguments: spread(*jax.device_put(arguments, places))
 
 
 def across_hosts(device: Any, n: int, work: Callable[[np.ndarray], Any]) -> Any:
-    """Runs `work(indices)`, a tree of arrays with one row per index, on this process's share of n; every process gets all rows."""
+    """Runs `work(indices)`, a tree of arrays with one row per index, on this process's share of n; every
+    process gets all rows."""
     if not span_hosts(device):
         return work(np.arange(n))
     from jax.experimental import multihost_utils

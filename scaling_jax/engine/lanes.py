@@ -1,7 +1,9 @@
-"""Runs any number of lanes in chunks that fit the cache, on one or several threads, and drops finished lanes as it goes.
+"""Runs any number of lanes in chunks that fit the cache, on one or several threads, and drops finished lanes
+as it goes.
 
-A chunk advances by a bounded number of steps per dispatch, so no dispatch lasts long (Ctrl-C works, progress shows), and
-between dispatches the lanes still running are packed together again. Lanes of one chunk may belong to different fits.
+A chunk advances by a bounded number of steps per dispatch, so no dispatch lasts long (Ctrl-C works, progress
+shows), and between dispatches the lanes still running are packed together again. Lanes of one chunk may
+belong to different fits.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ __all__ = ["FEW_LANES", "Lanes", "chunk_size", "compile_ahead", "in_background",
 
 CELLS_PER_CHUNK = 2**15
 SMALL_CHUNK = 32
-FEW_LANES = 1024  # a processor runs these in small chunks within moments; compiling another program would take longer
+FEW_LANES = (
+    1024  # a processor runs these in small chunks within moments; compiling another program would take longer
+)
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
 MOST_QUICK = 4096  # lanes that run for less time than compiling well would cost
 STEPS_PER_DISPATCH = 24
@@ -34,7 +38,8 @@ Progress = Callable[[int, int], None] | None
 
 
 class Lanes:
-    """The states of all lanes (a pytree of NumPy arrays with a leading lane axis) and the fit each belongs to."""
+    """The states of all lanes (a pytree of NumPy arrays with a leading lane axis) and the fit each belongs
+    to."""
 
     def __init__(self, state: Any, fit: np.ndarray):
         self.state = state
@@ -55,9 +60,12 @@ class Lanes:
 
 
 def chunk_size(n_lanes: int, n_rows: int, few: int | None = None) -> int:
-    """Lanes per chunk: one of two sizes, what fits the cache and a small one for `few` lanes, so that few programs compile."""
+    """Lanes per chunk: one of two sizes, what fits the cache and a small one for `few` lanes, so that few
+    programs compile."""
     fitting = 1 << max(0, (CELLS_PER_CHUNK // n_rows).bit_length() - 1)
-    small, large = (int(np.clip(fitting, *limits)) for limits in ((SMALLEST_CHUNK, SMALL_CHUNK), (SMALLEST_CHUNK, 2048)))
+    small, large = (
+        int(np.clip(fitting, *limits)) for limits in ((SMALLEST_CHUNK, SMALL_CHUNK), (SMALLEST_CHUNK, 2048))
+    )
     return large if n_lanes > (few or 2 * small) else small
 
 
@@ -69,7 +77,9 @@ def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool) -> Any:
+def _program(
+    law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool
+) -> Any:
     """The compiled chunk: steps every running lane until all are done or the budget is spent."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
 
@@ -85,7 +95,9 @@ def _program(law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], struc
         def unfinished(carry: Any) -> Any:
             return (carry[0] < budget) & jnp.any(carry[1].status == RUNNING)
 
-        return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[1]
+        return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[
+            1
+        ]
 
     return lane_program(run, (0, axes, None), device, quick)
 
@@ -98,7 +110,8 @@ def _chunk(problem: Problem, solver: Any, n_running: int, n_lanes: int, device: 
 
 
 def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
-    """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and shape."""
+    """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and
+    shape."""
     return _compiled(problem, solver, *_chunk(problem, solver, n_lanes, n_lanes, device), device)
 
 
@@ -117,7 +130,9 @@ def in_background(work: Callable[..., Any], *arguments: Any) -> Future:
 
 
 _COMPILER = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")
-_COMPILED: WeakKeyDictionary[Any, dict[tuple, Future]] = WeakKeyDictionary()  # holds no program that its cache has let go
+_COMPILED: WeakKeyDictionary[Any, dict[tuple, Future]] = (
+    WeakKeyDictionary()
+)  # holds no program that its cache has let go
 
 
 def run_lanes(
@@ -140,7 +155,9 @@ def run_lanes(
     return lanes
 
 
-def _run_here(problem: Problem, lanes: Lanes, solver: Any, steps: int | None, device: Any, progress: Progress) -> Lanes:
+def _run_here(
+    problem: Problem, lanes: Lanes, solver: Any, steps: int | None, device: Any, progress: Progress
+) -> Lanes:
     left = np.full(len(lanes.fit), steps if steps is not None else np.iinfo(np.int32).max, dtype=np.int64)
     pool = ThreadPoolExecutor(_workers(device))
     try:
@@ -168,14 +185,18 @@ def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: i
     part = lanes.take(padded)
     part.state.status[len(which) :] = RUNNING + 1
     with jax.enable_x64(True):
-        data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=part.state.z.dtype), problem.lane_data(part.fit))
+        data = jax.tree.map(
+            lambda leaf: np.asarray(leaf, dtype=part.state.z.dtype), problem.lane_data(part.fit)
+        )
         advanced = program(part.state, data, np.int32(budget))
         if advanced.z.dtype != part.state.z.dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {part.state.z.dtype}")
         return jax.tree.map(np.asarray, advanced)
 
 
-def map_chunks(program_for: Callable[[bool], Any], problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Any:
+def map_chunks(
+    program_for: Callable[[bool], Any], problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any
+) -> Any:
     """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out.
 
     `program_for(quick)` gives the function compiled soon or well.

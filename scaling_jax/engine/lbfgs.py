@@ -1,9 +1,10 @@
 """Limited-memory BFGS whose line-search trials are the steps: nothing nests under vmap.
 
 Directions come from the two-loop recursion (Nocedal 1980). With `precondition` its inner matrix is the damped
-Gauss-Newton matrix of the point where the memory was last cleared, so the ridges of a sum of power laws are straightened
-before the memory has to learn them; without, it is the usual scaled identity, the field's classical method. The line
-search brackets a weak Wolfe step by doubling and interpolation (Lewis and Overton 2013), one trial per step.
+Gauss-Newton matrix of the point where the memory was last cleared, so the ridges of a sum of power laws are
+straightened before the memory has to learn them; without, it is the usual scaled identity, the field's
+classical method. The line search brackets a weak Wolfe step by doubling and interpolation (Lewis and Overton
+2013), one trial per step.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class LBFGS:
 
     Args:
         max_steps: trials (evaluations) per lane.
-        tol: a lane has converged when five accepted steps in a row each gain less than `tol` of its objective.
+        tol: a lane has converged when five accepted steps in a row each gain less than `tol` of its
+            objective.
         memory: how many past steps the recursion keeps.
         reach: longest first move of a coordinate along a direction (natural-log units).
         precondition: use the damped Gauss-Newton matrix as the recursion's inner matrix.
@@ -70,7 +72,8 @@ class LBFGS:
     name: ClassVar[str] = "lbfgs"
 
     def init(self, z: np.ndarray, log_searched: np.ndarray) -> LBFGSState:
-        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start the first trial."""
+        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start
+        the first trial."""
         lanes, k = z.shape
         zero, count = np.zeros(lanes, z.dtype), np.zeros(lanes, np.int32)
         return LBFGSState(
@@ -114,8 +117,14 @@ class LBFGS:
         high = jnp.where(low_enough, state.high, state.length)
         dip = 0.5 * state.low_slope * (state.length - state.low) ** 2
         dip = dip / (state.low_value + state.low_slope * (state.length - state.low) - new.value)
-        inside = jnp.clip(state.low + jnp.where(jnp.isfinite(dip), dip, 0.0), low + 0.1 * (high - low), high - 0.1 * (high - low))
-        length = jnp.where(jnp.isinf(high), 3.0 * state.length, jnp.where(low_enough | ~finite, 0.5 * (low + high), inside))
+        inside = jnp.clip(
+            state.low + jnp.where(jnp.isfinite(dip), dip, 0.0),
+            low + 0.1 * (high - low),
+            high - 0.1 * (high - low),
+        )
+        length = jnp.where(
+            jnp.isinf(high), 3.0 * state.length, jnp.where(low_enough | ~finite, 0.5 * (low + high), inside)
+        )
 
         gain = jnp.where(fresh, jnp.inf, state.value - new.value)
         moved, bent = trial - state.z, new.gradient - state.gradient

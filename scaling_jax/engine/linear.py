@@ -1,4 +1,5 @@
-"""Small symmetric systems, one per lane: Gauss-Jordan elimination as whole-array steps, so lanes share every operation."""
+"""Small symmetric systems, one per lane: Gauss-Jordan elimination as whole-array steps, so lanes share every
+operation."""
 
 from __future__ import annotations
 
@@ -27,13 +28,16 @@ def solve_symmetric(matrix: Any, right: Any) -> Any:
         pivot = jnp.sum(jnp.where(chosen, column, 0.0))
         good = pivot > smallest
         row = jnp.where(good, row / jnp.where(good, pivot, 1.0), 0.0)
-        return jnp.where(chosen[:, None], row[None, :], table - jnp.where(good, column, 0.0)[:, None] * row[None, :])
+        return jnp.where(
+            chosen[:, None], row[None, :], table - jnp.where(good, column, 0.0)[:, None] * row[None, :]
+        )
 
     return jax.lax.fori_loop(0, k, eliminate, jnp.concatenate([matrix, right[:, None]], axis=1))[:, k]
 
 
 def solve_definite(matrix: Any, right: Any) -> tuple[Any, Any]:
-    """matrix^-1 right for a positive definite matrix, and whether it is; Gauss-Jordan, whose plain arithmetic compiles anywhere."""
+    """matrix^-1 right for a positive definite matrix, and whether it is; Gauss-Jordan, whose plain arithmetic
+    compiles anywhere."""
     k = matrix.shape[0]
     table: Any = jnp.concatenate([matrix, right], axis=1)
     definite: Any = True

@@ -1,9 +1,10 @@
 """Levenberg-Marquardt on the square-root residual: one trial per step, no loop inside.
 
-The damping is lambda times the identity in search coordinates (logarithms are already on one scale; a real parameter
-is measured in its starting magnitude), started at a fixed fraction of the largest curvature, so that scaling the
-objective changes nothing. It follows Nielsen (1999). No trial moves a coordinate by more than `reach`: without that cap
-the early steps throw a term of a sum so far that its gradient underflows, and the lane dies on a plateau.
+The damping is lambda times the identity in search coordinates (logarithms are already on one scale; a real
+parameter is measured in its starting magnitude), started at a fixed fraction of the largest curvature, so
+that scaling the objective changes nothing. It follows Nielsen (1999). No trial moves a coordinate by more
+than `reach`: without that cap the early steps throw a term of a sum so far that its gradient underflows, and
+the lane dies on a plateau.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class LMState(NamedTuple):
 
 
 def typical_size(z: np.ndarray, log_searched: np.ndarray) -> np.ndarray:
-    """The length in which each coordinate is measured: 1, or the start's magnitude for an unusually scaled real one."""
+    """The length in which each coordinate is measured: 1, or the start's magnitude for an unusually scaled
+    real one."""
     size = np.abs(z)
     unusual = ~log_searched & (size > 0) & ((size < 1e-2) | (size > 1e2))
     return np.where(unusual, size, 1.0).astype(z.dtype)
@@ -53,9 +55,10 @@ class LM:
         max_steps: trials per lane before it is given up as `max_steps`.
         tol: a lane has converged when an undamped step would gain less than `tol` of its objective.
         damping: starting lambda, relative to the largest curvature at the start.
-        reach: longest move of a coordinate in one step (natural-log units; starting magnitudes for real parameters).
-        dtype: arithmetic of the search, "float64" or "float32" (for accelerators without native float64; it finds the
-            basin only, and the polish that follows is always float64 on a device that has it).
+        reach: longest move of a coordinate in one step (natural-log units; starting magnitudes for real
+            parameters).
+        dtype: arithmetic of the search, "float64" or "float32" (for accelerators without native float64; it
+            finds the basin only, and the polish that follows is always float64 on a device that has it).
     """
 
     max_steps: int = 500
@@ -66,7 +69,8 @@ class LM:
     name: ClassVar[str] = "lm"
 
     def init(self, z: np.ndarray, log_searched: np.ndarray) -> LMState:
-        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start the first trial."""
+        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start
+        the first trial."""
         lanes, k = z.shape
         return LMState(
             z=z,
@@ -84,7 +88,9 @@ class LM:
     def step(self, state: LMState, data: LaneData, evaluate: Any) -> LMState:
         """One trial: a damped step, accepted if the objective falls."""
         fresh = jnp.isinf(state.value)
-        held = ((state.z <= data.lower) & (state.gradient > 0)) | ((state.z >= data.upper) & (state.gradient < 0))
+        held = ((state.z <= data.lower) & (state.gradient > 0)) | (
+            (state.z >= data.upper) & (state.gradient < 0)
+        )
         unit = jnp.where(held, 0.0, state.unit)
         curvature, gradient = state.curvature * unit[:, None] * unit[None, :], state.gradient * unit
         largest = jnp.max(jnp.abs(jnp.diagonal(curvature)))
@@ -100,14 +106,20 @@ class LM:
         moved = trial - state.z
 
         new: Evaluation = evaluate(trial, data)
-        finite = jnp.isfinite(new.value) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.curvature))
+        finite = (
+            jnp.isfinite(new.value)
+            & jnp.all(jnp.isfinite(new.gradient))
+            & jnp.all(jnp.isfinite(new.curvature))
+        )
         foreseen = -(state.gradient @ moved + 0.5 * moved @ state.curvature @ moved)
         gain = jnp.where(fresh, jnp.inf, state.value - new.value)
         accept = finite & (gain > 0)
         quality = jnp.where(foreseen > 0, gain / jnp.where(foreseen > 0, foreseen, 1.0), 0.0)
         shrink = jnp.clip(1.0 - (2.0 * quality - 1.0) ** 3, 0.1, 1.0)
         newest = jnp.max(jnp.abs(jnp.diagonal(new.curvature)) * state.unit**2)
-        damping = jnp.where(accept, jnp.maximum(state.damping * shrink, 1e-18 * newest), state.damping * state.growth)
+        damping = jnp.where(
+            accept, jnp.maximum(state.damping * shrink, 1e-18 * newest), state.damping * state.growth
+        )
         damping = jnp.where(fresh, jnp.maximum(self.damping * newest, tiny), damping)
 
         quiet = jnp.where(accept & (gain > 4e3 * eps * state.value), 0, state.quiet + accept)

@@ -1,9 +1,11 @@
-"""Newton's method on the exact Hessian, for the few lanes that matter: it polishes an optimum and leaves its derivatives.
+"""Newton's method on the exact Hessian, for the few lanes that matter: it polishes an optimum and leaves its
+derivatives.
 
-The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small eigenproblems, are NumPy's.
-Curvature that is negative counts by its size, and directions without any follow the gradient, so a lane cannot mistake a
-saddle or a plateau for a minimum. The reach of a step holds in each principal direction by itself: one along which the
-optimum lies far off, as where a term dies out, holds back none of the others.
+The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small
+eigenproblems, are NumPy's. Curvature that is negative counts by its size, and directions without any follow
+the gradient, so a lane cannot mistake a saddle or a plateau for a minimum. The reach of a step holds in each
+principal direction by itself: one along which the optimum lies far off, as where a term dies out, holds back
+none of the others.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Polished(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _program(law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool) -> Any:
+def _program(
+    law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool
+) -> Any:
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
     return lane_program(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)), (0, axes), device, quick)
 
@@ -70,9 +74,13 @@ def _await_compiled(problem: Problem, device: Any) -> None:
         _AHEAD[key].result()
 
 
-def polish(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS) -> Polished:
+def polish(
+    problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS
+) -> Polished:
     """Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
-    return across_hosts(device, len(z), lambda mine: _polish_here(problem, z[mine], fit[mine], device, most_steps))
+    return across_hosts(
+        device, len(z), lambda mine: _polish_here(problem, z[mine], fit[mine], device, most_steps)
+    )
 
 
 def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int) -> Polished:
@@ -88,7 +96,9 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
     floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
     for _ in range(most_steps):
         running = np.flatnonzero(status == Status.RUNNING)
-        step, decrement = _step(z[running], gradient[running], hessian[running], unit[running], reach[running], lower, upper)
+        step, decrement = _step(
+            z[running], gradient[running], hessian[running], unit[running], reach[running], lower, upper
+        )
         done = (decrement <= 2 * TOL * value[running]) | (value[running] <= floor[running])
         status[running[done]] = Status.CONVERGED
         running, step, decrement = running[~done], step[~done], decrement[~done]
@@ -103,13 +113,21 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
         _, left = _step(trial, new[1], new[2], unit[running], reach[running], lower, upper)
         better = usable & ((new[0] < value[running]) | (level & (left < 0.5 * decrement)))
         went = running[better]
-        z[went], value[went], gradient[went], hessian[went] = trial[better], new[0][better], new[1][better], new[2][better]
+        z[went], value[went], gradient[went], hessian[went] = (
+            trial[better],
+            new[0][better],
+            new[1][better],
+            new[2][better],
+        )
         reach[went] = np.minimum(LONGER * reach[went], REACH)
-        # a valley without a floor (an extinct term, an exponent nothing holds) never ends, and gains nothing any more
+        # a valley without a floor (an extinct term, an exponent nothing holds) never ends, and gains nothing
+        # any more
         creeping = (left > CREEPING * decrement) & (decrement <= ROUNDING * value[running])
         status[running[better & creeping]] = Status.CONVERGED
         stayed = running[~better]
-        reach[stayed] = SHORTER * np.minimum(reach[stayed], np.max(np.abs(step[~better]) / unit[stayed], axis=-1))
+        reach[stayed] = SHORTER * np.minimum(
+            reach[stayed], np.max(np.abs(step[~better]) / unit[stayed], axis=-1)
+        )
         at_rounding = decrement[~better] <= 64 * np.finfo(float).eps * value[stayed]
         status[stayed[at_rounding]] = Status.CONVERGED
         status[stayed[~at_rounding & (reach[stayed] < SHORTEST)]] = Status.STALLED
@@ -118,9 +136,16 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
 
 
 def _step(
-    z: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, unit: np.ndarray, reach: np.ndarray, lower: np.ndarray, upper: np.ndarray
+    z: np.ndarray,
+    gradient: np.ndarray,
+    hessian: np.ndarray,
+    unit: np.ndarray,
+    reach: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The step of each lane, no principal direction longer than its reach, and the decrement g'|H|^-1 g; what a bound holds stays."""
+    """The step of each lane, no principal direction longer than its reach, and the decrement g'|H|^-1 g; what
+    a bound holds stays."""
     held = ((z <= lower) & (gradient > 0)) | ((z >= upper) & (gradient < 0))
     unit = np.where(held, 0.0, unit)
     slope = gradient * unit

@@ -1,7 +1,8 @@
 """Powers as exponentials: a law traced once, with `x ** p` rewritten to `exp(p * log(x))`.
 
-XLA's `pow` with a traced exponent costs several times more than an exponential, and log(x) of a column is the same for
-every lane. Laws are written as in a notebook; this pass gives them the fast form. Literal exponents stay as they are.
+XLA's `pow` with a traced exponent costs several times more than an exponential, and log(x) of a column is the
+same for every lane. Laws are written as in a notebook; this pass gives them the fast form. Literal exponents
+stay as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ __all__ = ["rewrite_powers"]
 
 
 def rewrite_powers(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`fn` with every power whose exponent is traced turned into an exponential; zero bases keep their limits."""
+    """`fn` with every power whose exponent is traced turned into an exponential; zero bases keep their
+    limits."""
 
     def rewritten(*args: Any) -> Any:
         closed, shape = jax.make_jaxpr(fn, return_shape=True)(*args)
@@ -43,7 +45,11 @@ def _run(jaxpr: Any, consts: list[Any], args: list[Any]) -> list[Any]:
     for eqn in jaxpr.eqns:
         inputs = [read(atom) for atom in eqn.invars]
         name = eqn.primitive.name
-        if name == "pow" and not isinstance(eqn.invars[1], jex.Literal) and jnp.issubdtype(eqn.invars[1].aval.dtype, jnp.floating):
+        if (
+            name == "pow"
+            and not isinstance(eqn.invars[1], jex.Literal)
+            and jnp.issubdtype(eqn.invars[1].aval.dtype, jnp.floating)
+        ):
             outputs = [_power(*inputs)]
         elif name in ("jit", "pjit"):
             inner = eqn.params["jaxpr"]

@@ -14,7 +14,9 @@ from scaling_jax.engine.problem import bucket
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
 
-FEWEST = 256  # rows one call evaluates: a few tables share a program, and more rows than they have cost nothing
+FEWEST = (
+    256  # rows one call evaluates: a few tables share a program, and more rows than they have cost nothing
+)
 
 
 @lru_cache(maxsize=256)
@@ -31,7 +33,9 @@ def predict(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> np.
     rows = len(next(iter(inputs.values())))
     most = bucket(len(numbers))
     per_call = max(8, min(most, 2**22 // bucket(rows, FEWEST)))
-    padded = {name: _pad(np.asarray(inputs[name], dtype=np.float64), bucket(rows, FEWEST)) for name in law.inputs}
+    padded = {
+        name: _pad(np.asarray(inputs[name], dtype=np.float64), bucket(rows, FEWEST)) for name in law.inputs
+    }
     parts = []
     with jax.enable_x64(True):
         for first in range(0, len(numbers), per_call):
@@ -57,7 +61,9 @@ def predict_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -
     with jax.enable_x64(True):
         for first in range(0, rows, per_call):
             part = slice(first, min(first + per_call, rows))
-            columns = {name: _pad(np.asarray(inputs[name], dtype=np.float64)[part], per_call) for name in law.inputs}
+            columns = {
+                name: _pad(np.asarray(inputs[name], dtype=np.float64)[part], per_call) for name in law.inputs
+            }
             found = _rows_program(law)(_pad(np.asarray(numbers, dtype=np.float64)[part], per_call), columns)
             parts.append(np.asarray(found)[: part.stop - first])
     return np.concatenate(parts)
@@ -71,10 +77,16 @@ def _paired_program(law: Law, fed: str) -> Any:
     return quick_jit(jax.vmap(jax.vmap(one, (None, 0, 0)), (0, 0, None)))
 
 
-def predict_paired(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], fed: str, values: np.ndarray) -> np.ndarray:
-    """Predictions (vectors, rows) where the input `fed` has its own values (vectors, rows) for every parameter vector."""
+def predict_paired(
+    law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], fed: str, values: np.ndarray
+) -> np.ndarray:
+    """Predictions (vectors, rows) where the input `fed` has its own values (vectors, rows) for every
+    parameter vector."""
     count, rows = values.shape
-    padded = {name: _pad(np.asarray(column, dtype=np.float64), bucket(rows, FEWEST)) for name, column in inputs.items()}
+    padded = {
+        name: _pad(np.asarray(column, dtype=np.float64), bucket(rows, FEWEST))
+        for name, column in inputs.items()
+    }
     wide = _pad(_pad(values.T, bucket(rows, FEWEST)).T, bucket(count))
     with jax.enable_x64(True):
         found = _paired_program(law, fed)(_pad(np.atleast_2d(numbers), bucket(count)), wide, padded)

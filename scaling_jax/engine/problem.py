@@ -1,7 +1,8 @@
 """What a lane evaluates: a batch of fits as arrays, and the value, gradient and curvature of one lane.
 
-Search coordinates z are mapped to the law's own coordinates by `x = tie @ z + offset`: fixing a parameter empties its
-row of `tie`, tying two makes them share a column. Both are data, so neither ever recompiles. Padded rows carry weight 0.
+Search coordinates z are mapped to the law's own coordinates by `x = tie @ z + offset`: fixing a parameter
+empties its row of `tie`, tying two makes them share a column. Both are data, so neither ever recompiles.
+Padded rows carry weight 0.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ ROW_BUCKETS = sorted({int(base * 2**p) for p in range(3, 24) for base in (1, 1.5
 
 
 def bucket(n: int, smallest: int = 8) -> int:
-    """The padded size for n items: a power of two or one and a half of it, so that near sizes share a program."""
+    """The padded size for n items: a power of two or one and a half of it, so that near sizes share a
+    program."""
     return next(b for b in ROW_BUCKETS if b >= max(n, smallest))
 
 
@@ -30,8 +32,8 @@ class LaneData(NamedTuple):
     """What one lane sees of its fit; leaves shared by all lanes lack the lane axis.
 
     inputs: per input name (rows,); target (rows,), already a logarithm where residuals are; weight (rows,);
-    scale (rows,), known standard errors or ones; numbers (3,), the objective's; tie (k, k); offset, lower, upper (k,);
-    floor (), an objective value that counts as a perfect fit.
+    scale (rows,), known standard errors or ones; numbers (3,), the objective's; tie (k, k); offset, lower,
+    upper (k,); floor (), an objective value that counts as a perfect fit.
     """
 
     inputs: dict[str, Any]
@@ -52,10 +54,12 @@ OF_FIT = ("weight", "numbers", "tie", "offset", "floor")
 
 @dataclass(frozen=True)
 class Problem:
-    """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits share one.
+    """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits
+    share one.
 
-    Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given, the leaves
-    inputs, target, weight and scale may be the table's columns (the last row of which is padding), and a lane gathers its own.
+    Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given,
+    the leaves inputs, target, weight and scale may be the table's columns (the last row of which is padding),
+    and a lane gathers its own.
 
     Args:
         law: the law.
@@ -82,7 +86,8 @@ class Problem:
         return len(self.law.labels)
 
     def lane_data(self, fits: Any) -> LaneData:
-        """The data of the given fits (an index or an array of them, one per lane); shared leaves pass through."""
+        """The data of the given fits (an index or an array of them, one per lane); shared leaves pass
+        through."""
         rows = fits if self.rows is None else self.rows[fits]
 
         def of_lanes(name: str) -> Any:
@@ -99,24 +104,36 @@ class Problem:
             return self
         used = np.sum(self.rows < len(self.data.target) - 1, axis=1, keepdims=True)
         at = np.arange(most) * used // most
-        weight = self.data.weight if self.data.weight.ndim == 1 else np.take_along_axis(self.data.weight, at, axis=1)
+        weight = (
+            self.data.weight
+            if self.data.weight.ndim == 1
+            else np.take_along_axis(self.data.weight, at, axis=1)
+        )
         scale = self.data.scale if self.per_fit.scale else self.data.scale[:most]
-        return replace(self, rows=np.take_along_axis(self.rows, at, axis=1), data=self.data._replace(weight=weight, scale=scale))
+        return replace(
+            self,
+            rows=np.take_along_axis(self.rows, at, axis=1),
+            data=self.data._replace(weight=weight, scale=scale),
+        )
 
     def owned(self) -> Problem:
-        """The same fits with a weight, objective, tie, offset and floor of their own: the form in which all small work shares programs."""
+        """The same fits with a weight, objective, tie, offset and floor of their own: the form in which all
+        small work shares programs."""
         if self.rows is not None:
             return self
         own: dict[str, Any] = {}
         flags: dict[str, Any] = dict.fromkeys(OF_FIT, True)
         for name in OF_FIT:
             leaf = getattr(self.data, name)
-            own[name] = leaf if getattr(self.per_fit, name) else np.broadcast_to(leaf, (self.n_fits, *np.shape(leaf)))
+            own[name] = (
+                leaf if getattr(self.per_fit, name) else np.broadcast_to(leaf, (self.n_fits, *np.shape(leaf)))
+            )
         return replace(self, data=self.data._replace(**own), per_fit=self.per_fit._replace(**flags))
 
     @property
     def sharing(self) -> tuple[tuple[bool, ...], Any]:
-        """Which leaves each fit owns, and their tree structure: together a hashable key for compiled programs."""
+        """Which leaves each fit owns, and their tree structure: together a hashable key for compiled
+        programs."""
         flags, structure = jax.tree.flatten(self.per_fit)
         return tuple(flags), structure
 
@@ -166,7 +183,11 @@ def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any]:
     side = scale * jnp.where(r > 0, over, 1.0)
     size = jnp.abs(r)
     inner = jnp.minimum(size, delta)
-    return side * inner * (size - 0.5 * inner), side * jnp.clip(r, -delta, delta), jnp.where(size <= delta, side, 0.0)
+    return (
+        side * inner * (size - 0.5 * inner),
+        side * jnp.clip(r, -delta, delta),
+        jnp.where(size <= delta, side, 0.0),
+    )
 
 
 def _root(r: Any, numbers: Any) -> tuple[Any, Any]:
@@ -191,7 +212,8 @@ def _pull_back(data: LaneData, value: Any, gradient: Any, curvature: Any) -> Eva
 
 
 def evaluate(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
-    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual: one product of one matrix with itself."""
+    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual: one product of one matrix
+    with itself."""
     x, r, jacobian = _linearized(law, on_log, z, data)
     k = x.shape[0]
     root, slope = _root(r, data.numbers)

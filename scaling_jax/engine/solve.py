@@ -1,9 +1,9 @@
 """From starts to certified optima: screen, run to convergence, polish with the exact Hessian.
 
-Screening runs every start for a few steps and carries the most promising on, in rounds. Half of each round's places go
-by objective; the other half is spread over the remaining ranks, and lanes that have merged count once, so a slow basin
-is not lost to a fast one. Where many fits have long tables the search runs on thinned rows, and its best ends go on from there
-on all of them.
+Screening runs every start for a few steps and carries the most promising on, in rounds. Half of each round's
+places go by objective; the other half is spread over the remaining ranks, and lanes that have merged count
+once, so a slow basin is not lost to a fast one. Where many fits have long tables the search runs on thinned
+rows, and its best ends go on from there on all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = ["Solution", "solve"]
 LANES_IN_MEMORY = 2**18
 ROUNDS = ((1, 8), (5, 4), (12, 4))
 SAME_END = 1e-7
-FIRST_STEPS = 12  # of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
+# of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
+FIRST_STEPS = 12
 RIVALS = 1e-3
 SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -41,7 +42,8 @@ class Solution:
         value: its objective, (fits,), in the smooth kernel's units.
         gradient, hessian: exact derivatives there, (fits, k) and (fits, k, k).
         status: how the best lane ended, (fits,).
-        finished_z, finished_value, finished_status: every lane that was run to its end, (fits, lanes, ...), best first.
+        finished_z, finished_value, finished_status: every lane that was run to its end, (fits, lanes, ...),
+            best first.
         n_starts, n_polished: lanes begun and lanes polished, per fit.
         numbers: the objective's numbers at which the derivatives were taken, (fits, 3) or (3,).
     """
@@ -82,10 +84,13 @@ def solve(
         solver: `LM` or `LBFGS` (or an object like them).
         screen: carry on only the promising starts; False runs every one to convergence.
         keep: lanes per fit that survive screening.
-        polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton steps.
-        smooth: False for objectives with a corner, which are approached through ever sharper Huber thresholds.
+        polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton
+            steps.
+        smooth: False for objectives with a corner, which are approached through ever sharper Huber
+            thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
-        search_rows: search on about so many rows of each fit, and go on from the ends on all; None searches on all.
+        search_rows: search on about so many rows of each fit, and go on from the ends on all; None searches
+            on all.
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
@@ -127,45 +132,68 @@ class _Finished(NamedTuple):
 
     def best_first(self) -> _Finished:
         order = np.argsort(self.value, axis=1, kind="stable")
-        return _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self))
+        return _Finished(
+            *(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self)
+        )
 
 
-def _polish_rivals(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int) -> Polished:
-    """Every lane polished for as long as it pays: one that creeps, far above the best of its fit, is left where it is."""
+def _polish_rivals(
+    problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int
+) -> Polished:
+    """Every lane polished for as long as it pays: one that creeps, far above the best of its fit, is left
+    where it is."""
     final = polished(problem, z, fit, device, min(FIRST_STEPS, most_steps))
     best = np.full(problem.n_fits, np.inf)
     np.fmin.at(best, fit, final.value)
     on = np.flatnonzero((final.status == Status.MAX_STEPS) & (final.value <= (1 + RIVALS) * best[fit]))
     if most_steps > FIRST_STEPS and len(on):
-        for mine, theirs in zip(final, polished(problem, final.z[on], fit[on], device, most_steps - FIRST_STEPS), strict=True):
+        for mine, theirs in zip(
+            final, polished(problem, final.z[on], fit[on], device, most_steps - FIRST_STEPS), strict=True
+        ):
             mine[on] = theirs
     return final
 
 
 def _ends_first(found: _Finished, most: int) -> tuple[_Finished, np.ndarray]:
-    """The first lane of each of the best `most` ends, then the rest; and for each lane the end it came to, or -1."""
+    """The first lane of each of the best `most` ends, then the rest; and for each lane the end it came to, or
+    -1."""
     with np.errstate(invalid="ignore"):
         apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
     end = np.concatenate([np.zeros((len(found.value), 1), int), np.cumsum(apart, axis=1)], axis=1)
     first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
     order = np.argsort(~first, axis=1, kind="stable")
     end = np.where(np.isfinite(found.value) & (end < most), end, -1)
-    moved = _Finished(*(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in found))
+    moved = _Finished(
+        *(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in found)
+    )
     return moved, np.take_along_axis(end, order, axis=1)
 
 
 def _as_polished(found: _Finished, end: np.ndarray, final: Polished, polish: int) -> _Finished:
-    """Lanes of a thinned search, each where its end was polished to; those of ends that were not polished count as dropped."""
+    """Lanes of a thinned search, each where its end was polished to; those of ends that were not polished
+    count as dropped."""
     n_fits, _, k = found.z.shape
     at, known = end.clip(0), end >= 0
     z = np.take_along_axis(final.z.reshape(n_fits, polish, k), at[..., None], axis=1)
-    value, status = (np.take_along_axis(part.reshape(n_fits, polish), at, axis=1) for part in (final.value, final.status))
+    value, status = (
+        np.take_along_axis(part.reshape(n_fits, polish), at, axis=1) for part in (final.value, final.status)
+    )
     value = np.where(known & np.isfinite(value), value, np.inf)
     value[:, :polish] = np.inf  # not yet compared with what polishing made of them
-    return _Finished(np.where(known[..., None], z, found.z), value, np.where(known, status, Status.DROPPED), found.steps)
+    return _Finished(
+        np.where(known[..., None], z, found.z), value, np.where(known, status, Status.DROPPED), found.steps
+    )
 
 
-def _finish(problem: Problem, starts: np.ndarray, solver: Any, screen: bool, keep: int, device: Any, progress: Progress) -> _Finished:
+def _finish(
+    problem: Problem,
+    starts: np.ndarray,
+    solver: Any,
+    screen: bool,
+    keep: int,
+    device: Any,
+    progress: Progress,
+) -> _Finished:
     """Screens one slice of the starts and runs what is left to convergence."""
     n_fits, n_starts, k = starts.shape
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
@@ -206,18 +234,24 @@ def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
-def _collect(problem: Problem, found: _Finished, final: Polished, n_starts: int, polish: int, smooth: bool) -> Solution:
+def _collect(
+    problem: Problem, found: _Finished, final: Polished, n_starts: int, polish: int, smooth: bool
+) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
     n_fits, _, k = found.z.shape
     value, status = final.value.reshape(n_fits, polish), final.status.reshape(n_fits, polish)
     usable = np.isfinite(value) & ((value <= found.value[:, :polish]) | (not smooth))
     z = np.where(usable[..., None], final.z.reshape(n_fits, polish, k), found.z[:, :polish])
-    status = np.where(usable, np.where(status == Status.STALLED, Status.CONVERGED, status), found.status[:, :polish])
+    status = np.where(
+        usable, np.where(status == Status.STALLED, Status.CONVERGED, status), found.status[:, :polish]
+    )
     best = np.argmin(np.where(usable, value, found.value[:, :polish]), axis=1)
     rows = np.arange(n_fits)
     of_final = rows * polish + best
     polished = _Finished(z, np.where(usable, value, found.value[:, :polish]), status, found.steps[:, :polish])
-    everything = _Finished(*(np.concatenate([new, old[:, polish:]], axis=1) for new, old in zip(polished, found, strict=True)))
+    everything = _Finished(
+        *(np.concatenate([new, old[:, polish:]], axis=1) for new, old in zip(polished, found, strict=True))
+    )
     ordered = everything.best_first()
     return Solution(
         z=z[rows, best],

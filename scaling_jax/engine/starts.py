@@ -1,8 +1,8 @@
 """Where lanes begin when nobody says: points spread over what is nonlinear, and a linear solve for the rest.
 
-Parameters that enter a law linearly are found by differentiating it twice. Given the others they follow from a small
-non-negative least-squares problem (variable projection, Golub and Pereyra 1973), so a seed is already near a valley floor.
-This serves any law, a user's three lines included.
+Parameters that enter a law linearly are found by differentiating it twice. Given the others they follow from
+a small non-negative least-squares problem (variable projection, Golub and Pereyra 1973), so a seed is already
+near a valley floor. This serves any law, a user's three lines included.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def spread(n: int, dimensions: int, seed: int = 0) -> np.ndarray:
 
 def product_grid(axes: dict[str, Any], names: tuple[str, ...]) -> np.ndarray:
     """All combinations of the values per name, (points, names)."""
-    return np.array(list(itertools.product(*(np.atleast_1d(np.asarray(axes[n], dtype=np.float64)) for n in names))))
+    return np.array(
+        list(itertools.product(*(np.atleast_1d(np.asarray(axes[n], dtype=np.float64)) for n in names)))
+    )
 
 
 def _default_range(domain: Domain, u: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -86,8 +88,11 @@ def sample_numbers(law: Law, n: int, inputs: dict[str, np.ndarray], seed: int = 
 
 
 @lru_cache(maxsize=128)
-def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[bool, ...], structure: Any) -> Any:
-    """Compiled: for each node, the normal equations of the linear parameters, columns scaled to length one."""
+def _projector(
+    law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[bool, ...], structure: Any
+) -> Any:
+    """Compiled: for each node, the normal equations of the linear parameters, columns scaled to length
+    one."""
     axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
     columns_of = np.eye(len(law.labels))[list(linear)]
 
@@ -98,7 +103,9 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[boo
 
     def node(numbers: Any, free: Any, data: Any) -> Any:
         target = jnp.exp(data.target) if on_log else data.target
-        weight = jnp.where(data.weight > 0, data.weight / (data.scale**2 * (target**2 if on_log else 1.0)), 0.0)
+        weight = jnp.where(
+            data.weight > 0, data.weight / (data.scale**2 * (target**2 if on_log else 1.0)), 0.0
+        )
         held = numbers * (1.0 - free @ columns_of)
         base, push = jax.linearize(lambda at: over_rows(at, data.inputs), held)
         columns = jnp.where(weight > 0, jax.vmap(push)(jnp.asarray(columns_of)), 0.0) * free[:, None]
@@ -112,12 +119,17 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], flags: tuple[boo
     return quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, axes)))
 
 
-def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Non-negative least squares by trying every set of active columns: the numbers, and the misfit they leave."""
+def _best_linear(
+    equations: tuple[np.ndarray, ...], linear: tuple[int, ...], signed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Non-negative least squares by trying every set of active columns: the numbers, and the misfit they
+    leave."""
     held, gram, right, total, size = equations
     m = len(linear)
     best, misfit = np.zeros(right.shape), np.full(right.shape[:-1], np.inf)
-    finite = np.isfinite(gram).all(axis=(-2, -1), keepdims=True) & np.isfinite(right).all(axis=-1)[..., None, None]
+    finite = (
+        np.isfinite(gram).all(axis=(-2, -1), keepdims=True) & np.isfinite(right).all(axis=-1)[..., None, None]
+    )
     for mask in itertools.product([0.0, 1.0], repeat=m):
         active = np.array(mask)
         if not active[~signed].all():
@@ -125,7 +137,11 @@ def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], sig
         system = np.where(finite, gram, 0.0) * np.outer(active, active) + np.diag(1.0 - active + 1e-13)
         solution = np.linalg.solve(system, np.where(finite, right[..., None] * active[:, None], 0.0))[..., 0]
         with np.errstate(all="ignore"):
-            left = total - 2 * np.sum(solution * right, axis=-1) + np.einsum("...i,...ij,...j->...", solution, gram, solution)
+            left = (
+                total
+                - 2 * np.sum(solution * right, axis=-1)
+                + np.einsum("...i,...ij,...j->...", solution, gram, solution)
+            )
             better = np.all((solution >= 0) | ~signed, axis=-1) & (left < misfit)
         best[better], misfit[better] = solution[better], left[better]
     numbers = held.copy()
@@ -133,7 +149,9 @@ def _best_linear(equations: tuple[np.ndarray, ...], linear: tuple[int, ...], sig
     return numbers, misfit
 
 
-def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int, nodes: int, seed: int = 0) -> np.ndarray:
+def default_starts(
+    problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int, nodes: int, seed: int = 0
+) -> np.ndarray:
     """Seeds in natural units, (fits, n, numbers).
 
     Args:
@@ -159,7 +177,9 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     for first in range(0, problem.n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=problem.n_fits - 1)
         with jax.enable_x64(True):
-            equations = program(jnp.asarray(candidates[fits]), jnp.asarray(free[fits]), problem.lane_data(fits))
+            equations = program(
+                jnp.asarray(candidates[fits]), jnp.asarray(free[fits]), problem.lane_data(fits)
+            )
         found, misfit = _best_linear(tuple(np.asarray(part) for part in equations), linear, signed)
         count = min(per_call, problem.n_fits - first)
         seeds.append(found[:count])
@@ -167,13 +187,17 @@ def default_starts(problem: Problem, fixed: np.ndarray, tied: np.ndarray, n: int
     return _choose(law, np.concatenate(seeds), np.concatenate(misfits), n)
 
 
-def _candidates(problem: Problem, free: np.ndarray, linear: tuple[int, ...], nodes: int, seed: int) -> np.ndarray:
-    """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples, which a table need not be
-    looked at for where a range or a linear solve gives every number."""
+def _candidates(
+    problem: Problem, free: np.ndarray, linear: tuple[int, ...], nodes: int, seed: int
+) -> np.ndarray:
+    """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples, which
+    a table need not be looked at for where a range or a linear solve gives every number."""
     law = problem.law
     known = [i in linear or label.split("[")[0] in law.ranges for i, label in enumerate(law.labels)]
     looks = law.starts is not None or not all(known)
-    own = looks and any(jax.tree.leaves((problem.per_fit.inputs, problem.per_fit.target, problem.per_fit.weight)))
+    own = looks and any(
+        jax.tree.leaves((problem.per_fit.inputs, problem.per_fit.target, problem.per_fit.weight))
+    )
     points = []
     for f in range(problem.n_fits if own else 1):
         one = problem.lane_data(f)
@@ -187,21 +211,24 @@ def _candidates(problem: Problem, free: np.ndarray, linear: tuple[int, ...], nod
     return np.broadcast_to(np.stack(points), (problem.n_fits, *points[0].shape)).copy()
 
 
-def _with_proposals(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], target: np.ndarray) -> np.ndarray:
+def _with_proposals(
+    law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], target: np.ndarray
+) -> np.ndarray:
     """Samples overwritten, in turn, by the values a law proposes for its parameters."""
     assert law.starts is not None
     proposed = {name: np.atleast_1d(values) for name, values in law.starts(inputs, target).items()}
     turn = np.arange(len(numbers)) % max(len(values) for values in proposed.values())
     for i, label in enumerate(law.labels):
         if label in proposed:
-            numbers[:, i] = np.broadcast_to(proposed[label], (turn.max() + 1,) if len(proposed[label]) == 1 else proposed[label].shape)[
-                turn
-            ]
+            numbers[:, i] = np.broadcast_to(
+                proposed[label], (turn.max() + 1,) if len(proposed[label]) == 1 else proposed[label].shape
+            )[turn]
     return numbers
 
 
 def _each_once(proposed: np.ndarray, samples: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Proposals that holding some numbers has made alike are kept once, and samples take the place of the others."""
+    """Proposals that holding some numbers has made alike are kept once, and samples take the place of the
+    others."""
     if free.all():
         return proposed
     _, first = np.unique(proposed[:, free], axis=0, return_index=True)
@@ -209,7 +236,8 @@ def _each_once(proposed: np.ndarray, samples: np.ndarray, free: np.ndarray) -> n
 
 
 def _ranks(available: int, n: int) -> np.ndarray:
-    """Which of ranked candidates to keep: the best half, and a spread over the next ones so that other basins live."""
+    """Which of ranked candidates to keep: the best half, and a spread over the next ones so that other basins
+    live."""
     if n >= available:
         return np.arange(available)
     best = np.arange((n + 1) // 2)
@@ -218,17 +246,20 @@ def _ranks(available: int, n: int) -> np.ndarray:
 
 
 def _choose(law: Law, seeds: np.ndarray, misfits: np.ndarray, n: int) -> np.ndarray:
-    """The best seeds per fit, each once; those in which a positive parameter vanished come last, lifted off zero.
+    """The best seeds per fit, each once; those in which a positive parameter vanished come last, lifted off
+    zero.
 
-    The very last stays there, almost, if it fits about as well as any: where the optimum has lost a term, a lane from anywhere
-    else creeps towards it forever.
+    The very last stays there, almost, if it fits about as well as any: where the optimum has lost a term, a
+    lane from anywhere else creeps towards it forever.
     """
     logs = np.array([d.log for d in law.label_domains])
     vanished = (seeds[..., logs] <= 0).any(axis=-1)
     order = np.lexsort((misfits, vanished | ~np.isfinite(misfits)), axis=-1)
     ranked = np.take_along_axis(misfits, order, axis=1)
     with np.errstate(invalid="ignore"):
-        again = np.diff(ranked, axis=1, prepend=-1.0) <= SAME * np.abs(ranked)  # a law with few proposals makes them in turn
+        again = np.diff(ranked, axis=1, prepend=-1.0) <= SAME * np.abs(
+            ranked
+        )  # a law with few proposals makes them in turn
     order = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)
     count = len(_ranks(seeds.shape[1], n))
     ranks = np.stack([np.resize(_ranks(int(distinct), n), count) for distinct in (~again).sum(axis=1)])

@@ -20,7 +20,18 @@ from scaling_jax.uncertainty.likelihood import information
 
 __all__ = ["compare_laws"]
 
-COLUMNS = ("extrapolation", "are", "wins", "in_sample", "aicc", "bic", "log_likelihood", "k", "fits", "not_converged")
+COLUMNS = (
+    "extrapolation",
+    "are",
+    "wins",
+    "in_sample",
+    "aicc",
+    "bic",
+    "log_likelihood",
+    "k",
+    "fits",
+    "not_converged",
+)
 THREADS = 2  # one law compiles while another runs
 
 
@@ -35,22 +46,26 @@ def compare_laws(
 ) -> pd.DataFrame:
     """Ranks laws by how well they predict the runs that were held out.
 
-    Every law is fitted to the same rows, every group of them in the same batch. Means over groups are taken where every law gave
-    a finite prediction, so that no law gains by failing on the hard groups.
+    Every law is fitted to the same rows, every group of them in the same batch. Means over groups are taken
+    where every law gave a finite prediction, so that no law gains by failing on the hard groups.
 
     Args:
-        laws: laws, or pairs of a law and options for it alone, such as `(sj.laws.ceiling_power_law, {"fixed": {"e_0": 1.0}})`.
+        laws: laws, or pairs of a law and options for it alone, such as
+            `(sj.laws.ceiling_power_law, {"fixed": {"e_0": 1.0}})`.
         runs: the table.
         by: column (or columns) naming the group of each row; each group is fitted by itself.
-        holdout: the rows to predict: a query, a mask or a function of the table. None holds nothing out, and ranks by AICc.
+        holdout: the rows to predict: a query, a mask or a function of the table. None holds nothing out, and
+            ranks by AICc.
         inputs: law input -> column, for all laws together; each law takes what it needs.
         **options: as in `sj.fit`.
 
     Returns:
-        One row per law, best first: extrapolation (`log_rmse` of the rows held out, mean over groups), are (likewise), wins (share
-        of groups it predicts best, ties split), in_sample (`log_rmse` of the fitted rows), aicc, bic and log_likelihood (sums over
-        groups, of the target itself, so that objectives on logs and raw values compare; NaN where rows are too few), k (parameters
-        per group, the scale included), fits, and how many of them did not converge.
+        One row per law, best first: extrapolation (`log_rmse` of the rows held out, mean over groups), are
+            (likewise), wins (share
+        of groups it predicts best, ties split), in_sample (`log_rmse` of the fitted rows), aicc, bic and
+        log_likelihood (sums over groups, of the target itself, so that objectives on logs and raw values
+        compare; NaN where rows are too few), k (parameters per group, the scale included), fits, and how many
+        of them did not converge.
 
     Raises:
         DataError: bad input, or a holdout that leaves nothing to fit or to predict.
@@ -85,12 +100,24 @@ def _splits(frame: pd.DataFrame, by: Any, holdout: Any) -> list[Split]:
     if holdout is None:
         held = np.zeros(len(frame), dtype=bool)
     else:
-        held = frame.eval(holdout) if isinstance(holdout, str) else holdout(frame) if callable(holdout) else holdout
+        held = (
+            frame.eval(holdout)
+            if isinstance(holdout, str)
+            else holdout(frame)
+            if callable(holdout)
+            else holdout
+        )
         held = np.asarray(held)
         if held.dtype != bool or held.shape != (len(frame),):
-            raise DataError(f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of shape {held.shape}.")
+            raise DataError(
+                f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of "
+                f"shape {held.shape}."
+            )
         if held.all() or not held.any():
-            raise DataError(f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to predict.")
+            raise DataError(
+                f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "
+                "predict."
+            )
     if by is None:
         return [Split("all", ~held, held)]
     groups = frame.groupby(by, sort=False).indices

@@ -28,11 +28,13 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
         law: the law.
         runs: the table, as in `sj.fit`.
         splits: what to fit; labels must differ.
-        **options: those of `sj.fit` but where=, which the splits replace; fixed= takes a mapping label -> value as well, so
-            that parameters may be borrowed from other fits. weights="runs" counts the training rows of each split alone.
+        **options: those of `sj.fit` but where=, which the splits replace; fixed= takes a mapping label ->
+            value as well, so that parameters may be borrowed from other fits. weights="runs" counts the
+            training rows of each split alone.
 
     Returns:
-        A `FitGroups` keyed by label, without the splits that have no row to fit. Splits with the same rows share one result.
+        A `FitGroups` keyed by label, without the splits that have no row to fit. Splits with the same rows
+        share one result.
 
     Raises:
         DataError: bad input that concerns the whole table.
@@ -47,7 +49,9 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
     return solve_splits(law, *read_splits(law, runs, splits, options), options)
 
 
-def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[str] = tuple(MEASURES), **options: Any) -> pd.DataFrame:
+def score(
+    law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[str] = tuple(MEASURES), **options: Any
+) -> pd.DataFrame:
     """Fits every split in one batch and measures what it predicts of its target.
 
     Args:
@@ -58,7 +62,8 @@ def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[st
         **options: as in `fit_splits`.
 
     Returns:
-        One row per split: its info, n_train, n_test, the measures, in_sample (`log_rmse` of the fitted rows), status
+        One row per split: its info, n_train, n_test, the measures, in_sample (`log_rmse` of the fitted rows),
+            status
         ("no rows" where there was nothing to fit), and the parameters.
 
     >>> import scaling_jax as sj
@@ -76,20 +81,30 @@ def score(law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[st
         row = {**split.info, "n_train": len(train), "n_test": len(test)}
         fit = fits.get(split.label)
         if fit is not None:
-            row |= {m: MEASURES[m](beyond[split.label], table.target[test]) for m in measures} if len(test) else {}
+            row |= (
+                {m: MEASURES[m](beyond[split.label], table.target[test]) for m in measures}
+                if len(test)
+                else {}
+            )
             row["in_sample"] = log_rmse(inside[split.label], table.target[train])
         row["status"] = "no rows" if fit is None else fit.status
         rows.append(row | ({} if fit is None else dict(zip(law.labels, fit.numbers, strict=True))))
-    return pd.DataFrame(rows, index=pd.Index([split.label for split in splits], name="split", tupleize_cols=False))
+    return pd.DataFrame(
+        rows, index=pd.Index([split.label for split in splits], name="split", tupleize_cols=False)
+    )
 
 
 Members = dict[Any, tuple[np.ndarray, np.ndarray]]
 
 
-def read_splits(law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]) -> tuple[Runs, Members]:
+def read_splits(
+    law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]
+) -> tuple[Runs, Members]:
     """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if "where" in options:
-        raise TypeError("where= and splits both choose rows: leave where= out, or filter the table before splitting it.")
+        raise TypeError(
+            "where= and splits both choose rows: leave where= out, or filter the table before splitting it."
+        )
     if len({split.label for split in splits}) < len(splits):
         raise ValueError("Two splits have the same label: give each its own.")
     frame = as_frame(runs).reset_index(drop=True)
@@ -97,11 +112,17 @@ def read_splits(law: Law, runs: Any, splits: Sequence[Split], options: dict[str,
     for split in splits:
         for rows in (split.train, split.test):
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(frame):
-                raise DataError(f"Split {split.label!r} names row {int(rows.max())}, the table has {len(frame)} rows.")
+                raise DataError(
+                    f"Split {split.label!r} names row {int(rows.max())}, the table has {len(frame)} rows."
+                )
             used[rows] = True
     objective = make_spec(law, options.get("objective")).objective
     columns = {k: options[k] for k in ("inputs", "target", "run", "missing", "target_se") if k in options}
-    weights = None if isinstance(options.get("weights"), str) and options["weights"] == "runs" else options.get("weights")
+    weights = (
+        None
+        if isinstance(options.get("weights"), str) and options["weights"] == "runs"
+        else options.get("weights")
+    )
     table = read_runs(law, frame, where=used, weights=weights, on_log=objective.on == "log", **columns)
     place = np.full(len(frame), -1)
     place[table.rows.astype(np.intp)] = np.arange(len(table))
@@ -110,7 +131,11 @@ def read_splits(law: Law, runs: Any, splits: Sequence[Split], options: dict[str,
 
 def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any]) -> FitGroups:
     """The fits of all splits that have a row to fit, in one batch."""
-    how = {k: v for k, v in options.items() if k not in ("inputs", "target", "run", "missing", "target_se", "weights")}
+    how = {
+        k: v
+        for k, v in options.items()
+        if k not in ("inputs", "target", "run", "missing", "target_se", "weights")
+    }
     spec = make_spec(law, **how)
     alike = isinstance(options.get("weights"), str) and options["weights"] == "runs"
     keys = [label for label, (train, _) in members.items() if len(train)]
@@ -120,7 +145,13 @@ def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any
     once = sorted(first.values())
     rows = [members[keys[i]][0] for i in once]
     weights = [_each_run_alike(table, m) for m in rows] if alike else None
-    fitted = dict(zip(once, solve_members(spec, table, rows, fixed[once], [keys[i] for i in once], weights=weights), strict=True))
+    fitted = dict(
+        zip(
+            once,
+            solve_members(spec, table, rows, fixed[once], [keys[i] for i in once], weights=weights),
+            strict=True,
+        )
+    )
     return FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
 
 

@@ -1,7 +1,8 @@
-r"""Which model to fine-tune: predict every candidate's loss at full size from small subsets, and take the lowest.
+r"""Which model to fine-tune: predict every candidate's loss at full size from small subsets, and take the
+lowest.
 
-Accept-then-stop and the scores PearCorr and RelAcc are those of Lin et al. 2024 (arXiv:2402.02314), section 5. Candidates are rows
-of one array, so that all of them are extrapolated at once.
+Accept-then-stop and the scores PearCorr and RelAcc are those of Lin et al. 2024 (arXiv:2402.02314), section
+5. Candidates are rows of one array, so that all of them are extrapolated at once.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Selection:
     """Candidates ranked by what is predicted of them.
 
     Args:
-        table: one row per candidate, best first: rank, predicted (loss at `at`; for the baselines the score they rank by), used
-            (rows behind the prediction), and for a law its status.
+        table: one row per candidate, best first: rank, predicted (loss at `at`; for the baselines the score
+            they rank by), used (rows behind the prediction), and for a law its status.
         method: how, in words.
     """
 
@@ -83,11 +84,12 @@ def select(
         x: column of the subset's size; rows of size 0 are the models before fine-tuning.
         target: column of the loss, lower is better.
         at: the size at which the candidates are to be compared.
-        method: "accept_then_stop", a law of one input (fitted to every candidate in one batch), or a baseline: "sub_tuning",
-            "zero_shot", "model_size".
+        method: "accept_then_stop", a law of one input (fitted to every candidate in one batch), or a
+            baseline: "sub_tuning", "zero_shot", "model_size".
         budget: largest subset that may be used; default: all rows.
         size: column of the model's size, for "model_size".
-        k, delta: of accept-then-stop: points accepted from the outset, and standard deviations at which it stops.
+        k, delta: of accept-then-stop: points accepted from the outset, and standard deviations at which it
+            stops.
         **options: for a law, those of `sj.fit_groups`.
 
     Returns:
@@ -112,7 +114,9 @@ def select(
     if method == "model_size" and size is None:
         raise ValueError("method='model_size' needs size=, the column of the model's size.")
     if absent := [name for name in (by, x, target, size) if name is not None and name not in frame.columns]:
-        raise DataError(f"There is no column '{absent[0]}': the table has {', '.join(map(str, frame.columns))}.")
+        raise DataError(
+            f"There is no column '{absent[0]}': the table has {', '.join(map(str, frame.columns))}."
+        )
     frame = frame if budget is None else frame[frame[x] <= budget]
     if not len(frame):
         raise DataError(f"No row has {x} of at most budget={budget:g}.")
@@ -129,20 +133,34 @@ def _ranked(table: pd.DataFrame, method: str) -> Selection:
     return Selection(table, method)
 
 
-def _by_law(frame: pd.DataFrame, law: Law, by: str, x: str, target: str, at: float, options: Mapping[str, Any]) -> pd.DataFrame:
+def _by_law(
+    frame: pd.DataFrame, law: Law, by: str, x: str, target: str, at: float, options: Mapping[str, Any]
+) -> pd.DataFrame:
     from scaling_jax.api.fit import fit_groups
 
     if len(law.inputs) > 1:
-        raise ValueError(f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: a selection needs a law of one input.")
+        raise ValueError(
+            f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: a selection needs a law of one input."
+        )
     if not law.input_domains[law.inputs[0]].contains(np.zeros(1)).all():
         frame = frame[frame[x] > 0]
     fits = fit_groups(law, frame, by=by, inputs={law.inputs[0]: x}, target=target, **options)
-    rows = [(fit.predict({law.inputs[0]: at})[0], fit.record["rows_used"], fit.status) for fit in fits.values()]
+    rows = [
+        (fit.predict({law.inputs[0]: at})[0], fit.record["rows_used"], fit.status) for fit in fits.values()
+    ]
     return pd.DataFrame(rows, index=pd.Index(list(fits), name=by), columns=["predicted", "used", "status"])
 
 
 def _by_rule(
-    frame: pd.DataFrame, method: str, by: str, x: str, target: str, at: float, size: str | None, k: int, delta: float
+    frame: pd.DataFrame,
+    method: str,
+    by: str,
+    x: str,
+    target: str,
+    at: float,
+    size: str | None,
+    k: int,
+    delta: float,
 ) -> pd.DataFrame:
     names = pd.Index(frame[by].unique(), name=by)
     if method == "model_size":
@@ -155,19 +173,23 @@ def _by_rule(
     place = tuned.groupby(by).cumcount()
     wide = tuned.assign(place=place).pivot_table(index=by, columns="place", values=[x, target]).reindex(names)
     if method == "sub_tuning":
-        return pd.DataFrame({"predicted": wide[target][0], "used": wide[target][0].notna().astype(int)}, index=names)
+        return pd.DataFrame(
+            {"predicted": wide[target][0], "used": wide[target][0].notna().astype(int)}, index=names
+        )
     if (tuned[target] <= 0).any():
         raise DataError(f"Column '{target}' must be positive for a line in logs.")
     predicted, used = accept_then_stop(wide[x].to_numpy(), wide[target].to_numpy(), at, k, delta)
     return pd.DataFrame({"predicted": predicted, "used": used}, index=names)
 
 
-def accept_then_stop(sizes: Any, losses: Any, at: float, k: int = 3, delta: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
+def accept_then_stop(
+    sizes: Any, losses: Any, at: float, k: int = 3, delta: float = 5.0
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Extrapolates each curve by a line in logs through its largest sizes, as far down as points lie on it.
 
-    From the k largest sizes on, the next smaller point joins unless it lies more than `delta` standard deviations of the
-    residuals off the line; then the line is final. When no point is refused the smallest size is left out all the same, as in
-    the authors' code; with at most k points all are kept.
+    From the k largest sizes on, the next smaller point joins unless it lies more than `delta` standard
+    deviations of the residuals off the line; then the line is final. When no point is refused the smallest
+    size is left out all the same, as in the authors' code; with at most k points all are kept.
 
     Args:
         sizes, losses: (models, points), largest size first, NaN after a model's last point.
@@ -176,7 +198,8 @@ def accept_then_stop(sizes: Any, losses: Any, at: float, k: int = 3, delta: floa
         delta: standard deviations (population, of the line's own residuals) at which to stop.
 
     Returns:
-        (models,) predicted losses, and (models,) how many points are behind each; NaN with fewer than two points.
+        (models,) predicted losses, and (models,) how many points are behind each; NaN with fewer than two
+        points.
 
     Raises:
         ValueError: for k below 2.
@@ -190,7 +213,10 @@ def accept_then_stop(sizes: Any, losses: Any, at: float, k: int = 3, delta: floa
     """
     if k < 2:
         raise ValueError(f"k={k}: a line needs two points at least.")
-    x, y = np.log(np.atleast_2d(np.asarray(sizes, dtype=float))), np.log(np.atleast_2d(np.asarray(losses, dtype=float)))
+    x, y = (
+        np.log(np.atleast_2d(np.asarray(sizes, dtype=float))),
+        np.log(np.atleast_2d(np.asarray(losses, dtype=float))),
+    )
     available = np.isfinite(x).sum(axis=1)
     used = np.where(available > k, available - 1, available)
     open_still = available > k
@@ -206,19 +232,23 @@ def accept_then_stop(sizes: Any, losses: Any, at: float, k: int = 3, delta: floa
 
 
 def _line(x: np.ndarray, y: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares through the first points of every row: slope, level, and population deviation of the residuals."""
+    """Least squares through the first points of every row: slope, level, and population deviation of the
+    residuals."""
     inside = (np.arange(x.shape[1]) < first[:, None]) & np.isfinite(x)
     n = inside.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         x_mean, y_mean = (np.where(inside, part, 0.0).sum(axis=1) / n for part in (x, y))
-        across, up = (np.where(inside, part - mean[:, None], 0.0) for part, mean in ((x, x_mean), (y, y_mean)))
+        across, up = (
+            np.where(inside, part - mean[:, None], 0.0) for part, mean in ((x, x_mean), (y, y_mean))
+        )
         slope = np.sum(across * up, axis=1) / np.sum(across**2, axis=1)
         spread = np.sqrt(np.sum((up - slope[:, None] * across) ** 2, axis=1) / n)
     return slope, y_mean - slope * x_mean, spread
 
 
 def pear_corr(predicted: Any, true: Any) -> float:
-    """Pearson's correlation between predicted and true losses of the candidates (PearCorr of Lin et al. 2024).
+    """Pearson's correlation between predicted and true losses of the candidates (PearCorr of Lin et al.
+    2024).
 
     >>> round(pear_corr([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]), 9)
     1.0

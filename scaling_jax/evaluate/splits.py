@@ -34,10 +34,13 @@ class Split:
     def __post_init__(self) -> None:
         for name in ("train", "test"):
             given = np.asarray(getattr(self, name))
-            object.__setattr__(self, name, np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp))
+            object.__setattr__(
+                self, name, np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp)
+            )
 
     def first(self, progress: Any, share: float, run: Any = None, *, inclusive: bool = False) -> Split:
-        """Keeps the training rows below a share of the longest training run (of each row's own run, where `run` is given).
+        """Keeps the training rows below a share of the longest training run (of each row's own run, where
+        `run` is given).
 
         Args:
             progress: (rows,) tokens seen, steps or compute at each row of the table.
@@ -49,17 +52,24 @@ class Split:
         return self._narrow("train", at <= limit if inclusive else at < limit, "first", share)
 
     def last(self, progress: Any, share: float, run: Any = None) -> Split:
-        """Keeps the target rows in the last share of the target run (of each row's own run, where `run` is given)."""
+        """Keeps the target rows in the last share of the target run (of each row's own run, where `run` is
+        given)."""
         limit, at = _limits(progress, 1 - share, run, self.test)
         return self._narrow("test", at >= limit, "last", share)
 
     def after(self, progress: Any, threshold: float) -> Split:
         """Drops the training rows up to a threshold, such as the first 1e10 tokens."""
-        return self._narrow("train", np.asarray(progress, dtype=float)[self.train] > threshold, "after", threshold)
+        return self._narrow(
+            "train", np.asarray(progress, dtype=float)[self.train] > threshold, "after", threshold
+        )
 
     def _narrow(self, side: str, keep: np.ndarray, word: str, amount: float) -> Split:
         label = (*self.label, amount) if isinstance(self.label, tuple) else (self.label, amount)
-        return Split(label, **{"train": self.train, "test": self.test, side: getattr(self, side)[keep]}, info=self.info | {word: amount})
+        return Split(
+            label,
+            **{"train": self.train, "test": self.test, side: getattr(self, side)[keep]},
+            info=self.info | {word: amount},
+        )
 
     def __repr__(self) -> str:
         return f"<Split {self.label}: {len(self.train)} rows to fit, {len(self.test)} to predict>"
@@ -101,13 +111,18 @@ def by_compute(flops: Any, cuts: float | Iterable[float]) -> list[Split]:
     [<Split 1e+19: 2 rows to fit, 1 to predict>]
     """
     at = np.asarray(flops, dtype=float)
-    return [Split(cut, at <= cut, at > cut, {"cut": cut}) for cut in np.atleast_1d(np.asarray(cuts, dtype=float)).tolist()]
+    return [
+        Split(cut, at <= cut, at > cut, {"cut": cut})
+        for cut in np.atleast_1d(np.asarray(cuts, dtype=float)).tolist()
+    ]
 
 
 def by_fraction(progress: Any, shares: float | Iterable[float], run: Any = None) -> list[Split]:
-    """Rows up to a share of the longest run (of each run's own length, where `run` is given) are fitted, the others are the target.
+    """Rows up to a share of the longest run (of each run's own length, where `run` is given) are fitted, the
+    others are the target.
 
-    With share 0.5 and one learning curve this is the extrapolation split of Alabdulmohsin et al. 2022, tau = x_max / 2.
+    With share 0.5 and one learning curve this is the extrapolation split of Alabdulmohsin et al. 2022, tau =
+    x_max / 2.
 
     >>> by_fraction([1, 2, 4, 8], 0.5)
     [<Split 0.5: 3 rows to fit, 1 to predict>]
@@ -133,7 +148,14 @@ def windows(size: Any, width: int) -> list[Split]:
     for low in range(len(names) - width):
         high = low + width - 1
         inside = (low <= code) & (code <= high)
-        found.append(Split((names[low], names[high]), inside, code == len(names) - 1, {"width": width, "largest": names[high]}))
+        found.append(
+            Split(
+                (names[low], names[high]),
+                inside,
+                code == len(names) - 1,
+                {"width": width, "largest": names[high]},
+            )
+        )
     return found
 
 
@@ -157,7 +179,8 @@ def within(group: Any, make: Callable[[np.ndarray], Sequence[Split]]) -> list[Sp
     Returns:
         The splits of every group, labelled (group, label), with the group in their info.
 
-    Source: with `by_fraction(x, 0.5)` inside, the protocol of Alabdulmohsin et al. 2022 (arXiv:2209.06640), section 4.
+    Source: with `by_fraction(x, 0.5)` inside, the protocol of Alabdulmohsin et al. 2022 (arXiv:2209.06640),
+    section 4.
 
     >>> curve, x = ["a", "a", "b", "b"], np.array([1, 2, 10, 20])
     >>> within(curve, lambda rows: by_fraction(x[rows], 0.5))
@@ -165,7 +188,9 @@ def within(group: Any, make: Callable[[np.ndarray], Sequence[Split]]) -> list[Sp
     """
     found = []
     for name, rows in pd.Series(np.asarray(group)).groupby(np.asarray(group), sort=False).indices.items():
-        found += [Split((name, s.label), rows[s.train], rows[s.test], {"group": name} | s.info) for s in make(rows)]
+        found += [
+            Split((name, s.label), rows[s.train], rows[s.test], {"group": name} | s.info) for s in make(rows)
+        ]
     return found
 
 
@@ -177,5 +202,8 @@ def _levels(size: Any, reverse: bool = False) -> tuple[int, np.ndarray]:
 def _counts(n: Any, most: int, what: str) -> list[int]:
     wanted = list(range(2, most + 1)) if n is None else [int(k) for k in np.atleast_1d(n)]
     if bad := [k for k in wanted if not 1 <= k <= most]:
-        raise ValueError(f"{what}: {bad[0]} sizes cannot be fitted beside a target, the table has {most + 1} distinct sizes.")
+        raise ValueError(
+            f"{what}: {bad[0]} sizes cannot be fitted beside a target, the table has {most + 1} distinct "
+            "sizes."
+        )
     return wanted

@@ -1,1 +1,2 @@
-"""A specification and a table solved: from words and rows to the engine's batch, and back to plain records."""
+"""A specification and a table solved: from words and rows to the engine's batch, and back to plain
+records."""

@@ -1,7 +1,8 @@
 """From a specification and a table to the engine's batch, and from its answer back to results.
 
-A fit is a set of rows and a vector of weights; many fits are one batch, padded to a few common lengths so that thousands
-of them share a handful of programs. Fixing and tying parameters is data here (a matrix and an offset), never a recompile.
+A fit is a set of rows and a vector of weights; many fits are one batch, padded to a few common lengths so
+that thousands of them share a handful of programs. Fixing and tying parameters is data here (a matrix and an
+offset), never a recompile.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ SEARCHED = 8  # how much dearer a row is that every start sees
 
 
 def padded_lengths(sizes: np.ndarray) -> list[int]:
-    """Padded lengths that cover all sizes: as many as save more padding than compiling a program for each costs."""
+    """Padded lengths that cover all sizes: as many as save more padding than compiling a program for each
+    costs."""
     counts = np.bincount([bucket(int(s)) for s in sizes])
     choices = np.flatnonzero(counts).tolist()
     edges = choices[-1:]
@@ -42,19 +44,27 @@ def padded_lengths(sizes: np.ndarray) -> list[int]:
 
 
 def build_problem(
-    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, weights: np.ndarray | list[np.ndarray] | None = None
+    spec: Spec,
+    runs: Runs,
+    members: list[np.ndarray],
+    fixed: np.ndarray,
+    weights: np.ndarray | list[np.ndarray] | None = None,
 ) -> tuple[Problem, np.ndarray]:
     """One batch of fits padded to a bucket of rows, and the moving coordinates.
 
-    Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding. One fit, or
-    many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves. A list of `weights` has one
-    vector per member.
+    Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding.
+    One fit, or many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves.
+    A list of `weights` has one vector per member.
     """
     law, objective = spec.law, spec.objective
     width = bucket(max(len(m) for m in members))
     apart = len(members) > 1 and not isinstance(weights, np.ndarray)
     positions = _padded(members, width, len(runs), np.int32) if apart else None
-    table = np.append(np.arange(len(runs)), 0) if apart else np.append(members[0], np.full(width - len(members[0]), members[0][0]))
+    table = (
+        np.append(np.arange(len(runs)), 0)
+        if apart
+        else np.append(members[0], np.full(width - len(members[0]), members[0][0]))
+    )
     if weights is not None:
         own = _padded(weights, width, 0.0, np.float64)
     elif apart:
@@ -79,7 +89,12 @@ def build_problem(
     if isinstance(weights, np.ndarray):
         floor = weights @ perfect[members[0]]
     else:
-        floor = np.array([w @ perfect[m] for w, m in zip(weights or (runs.weight[m] for m in members), members, strict=True)])
+        floor = np.array(
+            [
+                w @ perfect[m]
+                for w, m in zip(weights or (runs.weight[m] for m in members), members, strict=True)
+            ]
+        )
     data = LaneData(
         inputs={name: column[table] for name, column in runs.inputs.items()},
         target=target, weight=own, scale=scale, numbers=np.array(objective.numbers), tie=tie, offset=offset,
@@ -87,9 +102,17 @@ def build_problem(
     )  # fmt: skip
     many = n_fits > 1
     per_fit = LaneData(
-        inputs=dict.fromkeys(data.inputs, apart), target=apart, weight=many, scale=apart and runs.target_se is not None,
-        numbers=False, tie=many, offset=many, lower=False, upper=False, floor=many,
-    )  # fmt: skip
+        inputs=dict.fromkeys(data.inputs, apart),
+        target=apart,
+        weight=many,
+        scale=apart and runs.target_se is not None,
+        numbers=False,
+        tie=many,
+        offset=many,
+        lower=False,
+        upper=False,
+        floor=many,
+    )
     if not many:
         data = data._replace(weight=own[0], tie=tie[0], offset=offset[0], floor=floor[0])
     return Problem(law, objective.on == "log", n_fits, data, per_fit, positions), (tie != 0).any(axis=1)

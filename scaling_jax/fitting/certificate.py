@@ -1,7 +1,7 @@
 """The certificate: what an optimum must show before anybody acts on it, and what the data cannot say.
 
-It reads what the engine left behind (exact gradient and Hessian, every finished lane) and the rows that were fitted, and
-turns them into numbers and plain sentences.
+It reads what the engine left behind (exact gradient and Hessian, every finished lane) and the rows that were
+fitted, and turns them into numbers and plain sentences.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
 from scaling_jax.tables.runs import Runs
 
-__all__ = ["AtRows", "Certificate", "Evidence", "agreement", "at_rows", "at_rows_of_many", "certify", "target_scale"]
+__all__ = [
+    "AtRows",
+    "Certificate",
+    "Evidence",
+    "agreement",
+    "at_rows",
+    "at_rows_of_many",
+    "certify",
+    "target_scale",
+]
 
 EPS = np.finfo(np.float64).eps
 STATIONARY = 1e-8
@@ -69,12 +78,15 @@ class Certificate:
 
     Args:
         status: converged, not_converged, underdetermined or failed.
-        relative_decrement: share of the objective a Newton step would still gain, g'H^-1 g / 2f; subgradient for corners.
+        relative_decrement: share of the objective a Newton step would still gain, g'H^-1 g / 2f; subgradient
+            for corners.
         curvature_ok: whether the exact Hessian is positive semi-definite within rounding.
-        n_starts, n_finished, n_polished, n_agree, n_basins: lanes begun, run to the end, polished, agreeing; distinct optima.
+        n_starts, n_finished, n_polished, n_agree, n_basins: lanes begun, run to the end, polished, agreeing;
+            distinct optima.
         runner_up: relative gap in objective to the next distinct optimum found, NaN when there is none.
         condition: condition number of the Hessian in search coordinates.
-        spread: label -> rough one-sigma extent in the search coordinate (natural log for positive parameters).
+        spread: label -> rough one-sigma extent in the search coordinate (natural log for positive
+            parameters).
         unidentified, extinct, at_bound, outliers: names and rows.
         warnings: sentences, most serious first.
     """
@@ -103,7 +115,8 @@ class Certificate:
 class AtRows(NamedTuple):
     """What a fit says of its own rows: prediction (rows,), and share (labels,).
 
-    The share is the largest part of any prediction that a positive linear parameter's term makes up; NaN for the others.
+    The share is the largest part of any prediction that a positive linear parameter's term makes up; NaN for
+    the others.
     """
 
     prediction: np.ndarray
@@ -118,11 +131,17 @@ def at_rows(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]) -> AtR
     return AtRows(values[0], _by_label(law, change))
 
 
-def at_rows_of_many(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], members: list[np.ndarray]) -> list[AtRows]:
-    """`AtRows` of every fit, in one pass: numbers (fits, labels), and the positions of each fit's rows in the inputs' columns."""
+def at_rows_of_many(
+    law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], members: list[np.ndarray]
+) -> list[AtRows]:
+    """`AtRows` of every fit, in one pass: numbers (fits, labels), and the positions of each fit's rows in the
+    inputs' columns."""
     where, sizes = np.concatenate(members), [len(m) for m in members]
     columns = {name: column[where] for name, column in inputs.items()}
-    whole, *without = (predict_rows(law, np.repeat(part, sizes, axis=0), columns) for part in _without_each_term(law, numbers))
+    whole, *without = (
+        predict_rows(law, np.repeat(part, sizes, axis=0), columns)
+        for part in _without_each_term(law, numbers)
+    )
     starts = np.cumsum([0, *sizes[:-1]])
     with np.errstate(all="ignore"):
         changes = [np.maximum.reduceat(np.abs(part - whole) / np.abs(whole), starts) for part in without]
@@ -148,7 +167,8 @@ def _by_label(law: Law, of_terms: np.ndarray) -> np.ndarray:
 
 
 def agreement(best: Any, scale: Any) -> Any:
-    """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the target)."""
+    """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the
+    target)."""
     return best * (1 + 1e-6) + 64 * EPS * scale
 
 
@@ -167,7 +187,8 @@ def certify(
     if not np.isfinite(evidence.value):
         return Certificate(
             "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
-            warnings=["No start gives a finite objective: check units and domains of the inputs, or pass starts=."],
+            warnings=["No start gives a finite objective: check units and domains of the inputs, or pass "
+                      "starts=."],
         )  # fmt: skip
     scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
     decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
@@ -179,7 +200,11 @@ def certify(
     short = _too_few(law, runs, evidence)
     spread = _spread(evidence, covariance)
     at_bound = _at_bound(law, evidence)
-    extinct = [label for label, part in zip(law.labels, share, strict=True) if part < EXTINCT_SHARE and label not in fixed]
+    extinct = [
+        label
+        for label, part in zip(law.labels, share, strict=True)
+        if part < EXTINCT_SHARE and label not in fixed
+    ]
     vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
     outliers = _outliers(runs, residual)
     stationary = decrement <= STATIONARY
@@ -214,7 +239,9 @@ def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
 
 def _moving(evidence: Evidence) -> np.ndarray:
     """Coordinates that may still move: free, and not held by a bound the gradient pushes against."""
-    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | ((evidence.z >= evidence.upper) & (evidence.gradient <= 0))
+    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | (
+        (evidence.z >= evidence.upper) & (evidence.gradient <= 0)
+    )
     return evidence.free & ~held
 
 
@@ -282,7 +309,11 @@ def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
     free = int(evidence.free.sum())
     columns = {name: column[used] for name, column in runs.inputs.items()}
     single = tuple(name for name, column in columns.items() if len(column) and np.all(column == column[0]))
-    if single and free > 1 and free > rank_of(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free))):
+    if (
+        single
+        and free > 1
+        and free > rank_of(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free)))
+    ):
         return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
     distinct = _distinct_rows(list(columns.values()), free)
     if distinct < free:
@@ -303,11 +334,15 @@ def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
 def _spread(evidence: Evidence, covariance: np.ndarray) -> np.ndarray:
     """Rough one-sigma extent of every number of the law in its search coordinate."""
     with np.errstate(invalid="ignore"):
-        variance = np.where(evidence.tie != 0, evidence.tie**2 * np.diag(covariance)[None, :], 0.0).sum(axis=1)
+        variance = np.where(evidence.tie != 0, evidence.tie**2 * np.diag(covariance)[None, :], 0.0).sum(
+            axis=1
+        )
     return np.sqrt(variance)
 
 
-def _unidentified(law: Law, numbers: np.ndarray, spread: np.ndarray, fixed: set[str], at_bound: set[str], extinct: set[str]) -> list[str]:
+def _unidentified(
+    law: Law, numbers: np.ndarray, spread: np.ndarray, fixed: set[str], at_bound: set[str], extinct: set[str]
+) -> list[str]:
     out = []
     for label, domain, number, extent in zip(law.labels, law.label_domains, numbers, spread, strict=True):
         if label in fixed or label in at_bound:
@@ -344,20 +379,32 @@ def _names(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
 
 
-def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray, short: str, tied: list[tuple[str, ...]]) -> list[str]:
+def _sentences(
+    law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray, short: str, tied: list[tuple[str, ...]]
+) -> list[str]:
     """The warnings, in the words of somebody who has to decide."""
     out = []
     if short:
-        which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
+        which = (
+            c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
+        )
         out.append(
-            f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not identified; "
+            f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not "
+            "identified; "
             "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
         )
     elif c.status == "not_converged":
         if not c.curvature_ok:
-            out.append("Not an optimum: the objective still curves downwards here. Refit with more starts or another solver.")
+            out.append(
+                "Not an optimum: the objective still curves downwards here. Refit with more starts or "
+                "another solver."
+            )
         else:
-            left = f"about {100 * c.relative_decrement:.2g} %" if c.relative_decrement < 0.5 else "more than half"
+            left = (
+                f"about {100 * c.relative_decrement:.2g} %"
+                if c.relative_decrement < 0.5
+                else "more than half"
+            )
             out.append(
                 f"Not converged: a Newton step promises to lower the objective by {left}. "
                 "Raise the solver's max_steps or refit from more starts."
@@ -366,17 +413,23 @@ def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray
         many = len(c.extinct) > 1
         out.append(
             f"The term{'s' if many else ''} of {_names(c.extinct)} {'have' if many else 'has'} gone extinct: "
-            f"{'they contribute' if many else 'it contributes'} nothing on any row, so {'their' if many else 'its'} other "
-            "parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare with the default starts."
+            f"{'they contribute' if many else 'it contributes'} nothing on any row, so "
+            f"{'their' if many else 'its'} other "
+            "parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare with "
+            "the default starts."
         )
     vague = [label for label in c.unidentified if label not in c.extinct]
     if vague and not short:
         out.append(
-            f"The data barely identify {_names(vague)}: the fit hardly changes when {'they move' if len(vague) > 1 else 'it moves'} "
+            f"The data barely identify {_names(vague)}: the fit hardly changes when "
+            f"{'they move' if len(vague) > 1 else 'it moves'} "
             "by its own size. Do not quote the value; predictions within the data's range are unaffected."
         )
     if c.at_bound:
-        out.append(f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed range.")
+        out.append(
+            f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed "
+            "range."
+        )
     for label, number in zip(law.labels, numbers, strict=True):
         limits = law.ranges.get(label.split("[")[0])
         if limits and limits[0] > 0 and label not in c.extinct and (number < 0 or number > 2.5 * limits[1]):
@@ -384,17 +437,27 @@ def _sentences(law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray
             out.append(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
     if c.n_finished > 3 and c.n_agree < max(2, FEW_AGREE * c.n_finished) and not short:
         out.append(
-            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may have been missed. "
+            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may "
+            "have been missed. "
             "Refit with more starts."
         )
     if np.isfinite(c.runner_up) and c.runner_up < 0.05 and not short:
-        out.append(f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them apart.")
-    if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
-        out.append(f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, not parameters.")
-    if c.outliers:
-        named = ", ".join(str(r) for r in c.outliers[:5]) + (f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else "")
         out.append(
-            f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than {OUTLIER_SIGMAS:g} robust standard "
+            f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them "
+            "apart."
+        )
+    if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
+        out.append(
+            f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, "
+            "not parameters."
+        )
+    if c.outliers:
+        named = ", ".join(str(r) for r in c.outliers[:5]) + (
+            f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else ""
+        )
+        out.append(
+            f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than "
+            f"{OUTLIER_SIGMAS:g} robust standard "
             f"deviations from the fit (rows {named}): check them, and see how the answer moves without them."
         )
     return out

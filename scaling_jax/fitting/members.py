@@ -1,4 +1,5 @@
-"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and results in the order given."""
+"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and results in the order
+given."""
 
 from __future__ import annotations
 
@@ -66,18 +67,33 @@ def solve_members(
 ) -> list[FitResult]:
     """Fits every member set; results in the order given.
 
-    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those of the runs. Where
-    the starts are the law's own, the few of many fits that do not converge get as many of them as a fit alone; where many do not,
-    it is the law that asks too much of the tables, and more starts help none.
+    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those
+    of the runs. Where the starts are the law's own, the few of many fits that do not converge get as many of
+    them as a fit alone; where many do not, it is the law that asks too much of the tables, and more starts
+    help none.
     """
     results = _solved(spec, runs, members, fixed, keys, polish_steps, starts, weights)
     stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
-    if len(members) > FEW_FITS and len(stuck) <= FEW_STUCK * len(members) and spec.starts is None and starts is None:
+    if (
+        len(members) > FEW_FITS
+        and len(stuck) <= FEW_STUCK * len(members)
+        and spec.starts is None
+        and starts is None
+    ):
         stuck.sort(key=lambda i: len(members[i]))  # tables alike in length share programs
         for first in range(0, len(stuck), FEW_FITS):
             which = stuck[first : first + FEW_FITS]
             own = weights and [weights[i] for i in which]
-            again = _solved(spec, runs, [members[i] for i in which], fixed[which], [keys[i] for i in which], polish_steps, None, own)
+            again = _solved(
+                spec,
+                runs,
+                [members[i] for i in which],
+                fixed[which],
+                [keys[i] for i in which],
+                polish_steps,
+                None,
+                own,
+            )
             for i, result in zip(which, again, strict=True):
                 if result.evidence.value <= results[i].evidence.value:
                     results[i] = result
@@ -107,7 +123,9 @@ def _solved(
             for first in range(0, len(in_bucket), FITS_IN_MEMORY):
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 part = [members[i] for i in which]
-                problem, free = build_problem(spec, runs, part, fixed[which], weights and [weights[i] for i in which])
+                problem, free = build_problem(
+                    spec, runs, part, fixed[which], weights and [weights[i] for i in which]
+                )
                 if _n_starts(spec, few) <= FEW_LANES:
                     problem = problem.owned()
                 device = spec.device or default_device(len(part) * _n_starts(spec, few) * problem.n_rows)
@@ -116,11 +134,22 @@ def _solved(
                 points = _start_points(spec, problem, fixed[which], few) if starts is None else starts[which]
                 solution = _run(spec, problem, free, points, runs, part, few, polish_steps, device, progress)
                 numbers = natural_numbers(spec.law, problem, solution.z)
-                foreseen = [None] * len(part) if few else at_rows_of_many(spec.law, numbers, runs.inputs, part)
+                foreseen = (
+                    [None] * len(part) if few else at_rows_of_many(spec.law, numbers, runs.inputs, part)
+                )
                 for f, i in enumerate(which):
                     results[i] = _result(
-                        spec, Part(runs, members[i], own[i]), problem, solution, free, f, numbers[f], foreseen[f], keys[i], fixed[i]
-                    )  # fmt: skip
+                        spec,
+                        Part(runs, members[i], own[i]),
+                        problem,
+                        solution,
+                        free,
+                        f,
+                        numbers[f],
+                        foreseen[f],
+                        keys[i],
+                        fixed[i],
+                    )
     return [r for r in results if r is not None]
 
 
@@ -167,19 +196,35 @@ def _result(
 ) -> FitResult:
     runs = part.read()
     law, data, per_fit = spec.law, problem.data, problem.per_fit
-    tie, offset = (leaf[f] if own else leaf for leaf, own in ((data.tie, per_fit.tie), (data.offset, per_fit.offset)))
+    tie, offset = (
+        leaf[f] if own else leaf for leaf, own in ((data.tie, per_fit.tie), (data.offset, per_fit.offset))
+    )
     evidence = Evidence(
-        z=solution.z[f], gradient=solution.gradient[f], hessian=solution.hessian[f], tie=tie, offset=offset,
-        lower=data.lower, upper=data.upper, free=free[f], value=float(solution.value[f]), status=int(solution.status[f]),
+        z=solution.z[f],
+        gradient=solution.gradient[f],
+        hessian=solution.hessian[f],
+        tie=tie,
+        offset=offset,
+        lower=data.lower,
+        upper=data.upper,
+        free=free[f],
+        value=float(solution.value[f]),
+        status=int(solution.status[f]),
         basins=_distinct(solution.finished_z[f], solution.finished_value[f]),
-        finished_value=solution.finished_value[f], finished_status=solution.finished_status[f],
-        n_starts=solution.n_starts, n_polished=solution.n_polished,
-    )  # fmt: skip
+        finished_value=solution.finished_value[f],
+        finished_status=solution.finished_status[f],
+        n_starts=solution.n_starts,
+        n_polished=solution.n_polished,
+    )
     failed = not np.isfinite(evidence.value)
-    record = runs.record | {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
+    record = (
+        runs.record | {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
+    )
     if len(runs.group_labels) > 1:
         record = record | {"rows_in_table": len(runs)}
-    held = {label: float(value) for label, value in zip(law.labels, fixed, strict=True) if not np.isnan(value)}
+    held = {
+        label: float(value) for label, value in zip(law.labels, fixed, strict=True) if not np.isnan(value)
+    }
     result = FitResult(
         law=law,
         objective=spec.objective,

@@ -1,8 +1,10 @@
-"""Thousands of refits of fitted laws as one batch: each from several basins, each polished to its own optimum.
+"""Thousands of refits of fitted laws as one batch: each from several basins, each polished to its own
+optimum.
 
-A replicate is a vector of weights (or of targets) under an existing fit. Its lanes begin at that fit's optimum, at both ends
-of the longest valley around it, and in another basin. A quick search in single precision brings each into its basin, the best
-is polished with the exact Hessian in double precision, and so is any lane that ended elsewhere and might yet go lower.
+A replicate is a vector of weights (or of targets) under an existing fit. Its lanes begin at that fit's
+optimum, at both ends of the longest valley around it, and in another basin. A quick search in single
+precision brings each into its basin, the best is polished with the exact Hessian in double precision, and so
+is any lane that ended elsewhere and might yet go lower.
 """
 
 from __future__ import annotations
@@ -36,10 +38,15 @@ __all__ = ["Refits", "refit_fits", "refits_ahead"]
 STARTS = 4
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
-ROUGH = LM(max_steps=60, tol=1e-3, damping=1e-6, dtype="float32")  # finds the basin; what it leaves, 1e-3 of the objective, polishing gains
-CAREFUL = LM(max_steps=120, tol=1e-5, damping=1e-6)  # double precision: for corners, and for replicates the quick search left unfinished
+ROUGH = LM(
+    max_steps=60, tol=1e-3, damping=1e-6, dtype="float32"
+)  # finds the basin; what it leaves, 1e-3 of the objective, polishing gains
+CAREFUL = LM(
+    max_steps=120, tol=1e-5, damping=1e-6
+)  # double precision: for corners, and for replicates the quick search left unfinished
 MIGHT_GO_LOWER = 10 * ROUGH.tol
-SAME_BASIN = 10.0  # quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
+# quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
+SAME_BASIN = 10.0
 STEPS_BETWEEN_PACKINGS = 4
 LAST_LANES = 64
 CELLS_IN_MEMORY = 2**22
@@ -47,14 +54,17 @@ CELLS_IN_MEMORY = 2**22
 
 @dataclass(frozen=True)
 class Refits:
-    """Optima of the replicates of one fit: numbers (replicates, labels), natural units; objective values; share that moved basin."""
+    """Optima of the replicates of one fit: numbers (replicates, labels), natural units; objective values;
+    share that moved basin."""
 
     numbers: np.ndarray
     values: np.ndarray
     moved: float
 
 
-def refit_fits(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None = None) -> list[Refits]:
+def refit_fits(
+    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None = None
+) -> list[Refits]:
     """Refits every fit under its own weights, in one batch.
 
     Args:
@@ -68,7 +78,9 @@ def refit_fits(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets
     out: list[Refits | None] = [None] * len(fits)
     for b in range(len(edges)):
         which = np.flatnonzero(length == b).tolist()
-        alike = _refits_alike([fits[i] for i in which], [weights[i] for i in which], targets and [targets[i] for i in which])
+        alike = _refits_alike(
+            [fits[i] for i in which], [weights[i] for i in which], targets and [targets[i] for i in which]
+        )
         for i, found in zip(which, alike, strict=True):
             out[i] = found
     return [found for found in out if found is not None]
@@ -81,11 +93,14 @@ def refits_ahead(fit: FitResult, n: int) -> None:
 
 
 def _solver(n_lanes: int) -> LM:
-    """A few lanes run well in the program that the fit itself has compiled; for many, single precision is worth its own."""
+    """A few lanes run well in the program that the fit itself has compiled; for many, single precision is
+    worth its own."""
     return LM() if n_lanes <= FEW_LANES else ROUGH
 
 
-def _refits_alike(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None) -> list[Refits]:
+def _refits_alike(
+    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
+) -> list[Refits]:
     """Refits of fits whose tables are padded to one length."""
     n = len(weights[0])
     whole, free, fixed = _one_problem(fits)
@@ -100,7 +115,8 @@ def _refits_alike(fits: Sequence[FitResult], weights: Sequence[np.ndarray], targ
 
 
 def _one_problem(fits: Sequence[FitResult]) -> tuple[Problem, np.ndarray, np.ndarray]:
-    """The fits themselves as one batch; which coordinates move, and the values of those that do not, (fits, labels)."""
+    """The fits themselves as one batch; which coordinates move, and the values of those that do not, (fits,
+    labels)."""
     law = fits[0].law
     fixed = np.array([[fit.fixed.get(label, np.nan) for label in law.labels] for fit in fits])
     ends = np.cumsum([0, *(len(fit.data()) for fit in fits)])
@@ -118,13 +134,18 @@ def _stacked(tables: list[Runs]) -> Runs:
         inputs={name: np.concatenate([t.inputs[name] for t in tables]) for name in first.inputs},
         target=np.concatenate([t.target for t in tables]),
         weight=np.concatenate([t.weight for t in tables]),
-        target_se=None if first.target_se is None else np.concatenate([np.asarray(t.target_se) for t in tables]),
+        target_se=None
+        if first.target_se is None
+        else np.concatenate([np.asarray(t.target_se) for t in tables]),
         run=None,
     )
 
 
-def _replicated(whole: Problem, part: slice, weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None) -> Problem:
-    """Each fit of the slice once per replicate, under that replicate's weights and targets; leaves all fits share stay one."""
+def _replicated(
+    whole: Problem, part: slice, weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
+) -> Problem:
+    """Each fit of the slice once per replicate, under that replicate's weights and targets; leaves all fits
+    share stay one."""
     n, width = len(weights[0]), whole.n_rows
 
     def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
@@ -138,8 +159,11 @@ def _replicated(whole: Problem, part: slice, weights: Sequence[np.ndarray], targ
 
 
 def _starts(fits: Sequence[FitResult], whole: Problem, free: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Where refits begin, (fits, STARTS, k): the optimum, both ends of its longest valley, then another basin or a fresh seed."""
-    seeds = default_starts(whole, fixed, tied_index(respec(fits[0])), n=STARTS, nodes=512 if len(fits) <= 8 else 96)
+    """Where refits begin, (fits, STARTS, k): the optimum, both ends of its longest valley, then another basin
+    or a fresh seed."""
+    seeds = default_starts(
+        whole, fixed, tied_index(respec(fits[0])), n=STARTS, nodes=512 if len(fits) <= 8 else 96
+    )
     seeds = search_points(fits[0].law, seeds, np.broadcast_to(free, (len(fits), free.shape[1])))
     out = []
     for fit, fresh in zip(fits, seeds, strict=True):
@@ -164,7 +188,9 @@ def _valley(fit: FitResult) -> np.ndarray:
     return out
 
 
-def _refits_of(fits: Sequence[FitResult], problem: Problem, starts: np.ndarray, weights: Sequence[np.ndarray]) -> list[Refits]:
+def _refits_of(
+    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray, weights: Sequence[np.ndarray]
+) -> list[Refits]:
     objective = fits[0].objective
     z, value, home = _cornered(fits, problem, starts) if not objective.smooth else _smooth(problem, starts)
     numbers = natural_numbers(problem.law, problem, z)
@@ -188,7 +214,9 @@ def _smooth(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarra
     first = np.argmin(value, axis=1)
     best = _polished(problem, z[rows, first], rows)
     unfinished = np.flatnonzero((best.status != Status.CONVERGED) & (best.status != Status.STALLED))
-    if len(unfinished) and solver is ROUGH:  # too fine for single precision, or a start outside the law's reach
+    if (
+        len(unfinished) and solver is ROUGH
+    ):  # too fine for single precision, or a start outside the law's reach
         _resume(problem, starts, unfinished, z, value, best)
     elsewhere = ~_same_basin(best, z, value)
     elsewhere[rows, first] = False
@@ -197,23 +225,32 @@ def _smooth(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if len(lane):
         other = _polished(problem, z[lane, start], lane)
         home[lane[start == 0]] = other.value[start == 0]
-        for i in np.flatnonzero(other.value < best.value[lane]):  # few, and several may belong to one replicate
+        for i in np.flatnonzero(
+            other.value < best.value[lane]
+        ):  # few, and several may belong to one replicate
             if other.value[i] < best.value[lane[i]]:
                 best.z[lane[i]], best.value[lane[i]] = other.z[i], other.value[i]
     return best.z, best.value, np.maximum(home, best.value)
 
 
-def _searched(problem: Problem, starts: np.ndarray, solver: LM, fits: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Every start brought into its basin: z (fits, starts, k) and value (fits, starts); lanes are packed afresh every few steps."""
+def _searched(
+    problem: Problem, starts: np.ndarray, solver: LM, fits: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every start brought into its basin: z (fits, starts, k) and value (fits, starts); lanes are packed
+    afresh every few steps."""
     n_fits, n_starts, k = starts.shape
     owner = np.repeat(np.arange(n_fits) if fits is None else fits, n_starts)
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), owner)
     running = len(owner)
-    while running and (running == len(owner) or running > LAST_LANES):  # the last few are finished by polishing
+    while running and (
+        running == len(owner) or running > LAST_LANES
+    ):  # the last few are finished by polishing
         run_lanes(problem, lanes, solver, STEPS_BETWEEN_PACKINGS)
         running = int(np.sum(lanes.state.status == RUNNING))
     value = lanes.state.value.astype(np.float64).reshape(n_fits, n_starts)
-    return lanes.state.z.astype(np.float64).reshape(n_fits, n_starts, k), np.where(np.isfinite(value), value, np.inf)
+    return lanes.state.z.astype(np.float64).reshape(n_fits, n_starts, k), np.where(
+        np.isfinite(value), value, np.inf
+    )
 
 
 def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray) -> Polished:
@@ -221,7 +258,9 @@ def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray) -> Polished:
     return done._replace(value=np.where(np.isfinite(done.value), done.value, np.inf))
 
 
-def _resume(problem: Problem, starts: np.ndarray, which: np.ndarray, z: np.ndarray, value: np.ndarray, best: Polished) -> None:
+def _resume(
+    problem: Problem, starts: np.ndarray, which: np.ndarray, z: np.ndarray, value: np.ndarray, best: Polished
+) -> None:
     """Searches the given replicates again in double precision, in place."""
     z[which], value[which] = _searched(problem, starts[which], CAREFUL, which)
     again = _polished(problem, z[which, np.argmin(value[which], axis=1)], which)
@@ -239,7 +278,9 @@ def _same_basin(best: Polished, z: np.ndarray, value: np.ndarray) -> np.ndarray:
     return forecast <= SAME_BASIN * gap
 
 
-def _cornered(fits: Sequence[FitResult], problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cornered(
+    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for objectives with a corner, which are approached through ever sharper thresholds."""
     compile_ahead(problem, CAREFUL, problem.n_fits)
     measure_ahead(problem)

@@ -1,8 +1,9 @@
 """Groups that share some parameters: one value for all of them, the rest free in each.
 
-For any value of the shared parameters the groups are independent, one batch for the engine. What is left is a small problem
-in the shared coordinates alone, whose gradient is the groups' summed (the inner optimum contributes nothing to it) and whose
-exact Hessian is the Schur complement of the arrow-shaped joint one; damped Newton solves it in a few batches.
+For any value of the shared parameters the groups are independent, one batch for the engine. What is left is a
+small problem in the shared coordinates alone, whose gradient is the groups' summed (the inner optimum
+contributes nothing to it) and whose exact Hessian is the Schur complement of the arrow-shaped joint one;
+damped Newton solves it in a few batches.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ GAIN_LEFT = 1e-12
 
 @dataclass(frozen=True)
 class _Point:
-    """All groups solved at one value of the shared coordinates, with the reduced problem's derivatives there."""
+    """All groups solved at one value of the shared coordinates, with the reduced problem's derivatives
+    there."""
 
     at: np.ndarray
     results: list[FitResult]
@@ -45,7 +47,8 @@ def solve_shared(
         names: parameters that take one value for all groups.
 
     Returns:
-        The groups' results in order, and the share of the joint objective a Newton step in the shared values would gain.
+        The groups' results in order, and the share of the joint objective a Newton step in the shared values
+        would gain.
 
     Raises:
         ValueError: if a name is unknown, or fixed or tied as well.
@@ -53,7 +56,9 @@ def solve_shared(
     law = spec.law
     unknown = set(names) - set(law.params)
     if unknown:
-        raise ValueError(f"Law '{law.name}' has no parameter {', '.join(sorted(unknown))}: it has {', '.join(law.params)}.")
+        raise ValueError(
+            f"Law '{law.name}' has no parameter {', '.join(sorted(unknown))}: it has {', '.join(law.params)}."
+        )
     if taken := set(names) & ({*spec.fixed} | {name for group in spec.tied for name in group}):
         raise ValueError(f"{', '.join(sorted(taken))} cannot be shared and fixed or tied at once.")
     columns = np.array([i for i, label in enumerate(law.labels) if label.split("[")[0] in names])
@@ -89,9 +94,13 @@ def _descend(
             break
         size = np.max(np.abs(np.diag(here.hessian)))
         values, vectors = np.linalg.eigh(here.hessian)
-        step = -vectors @ ((vectors.T @ here.gradient) / (np.maximum(np.abs(values), 1e-12 * size) + damping * size))
+        step = -vectors @ (
+            (vectors.T @ here.gradient) / (np.maximum(np.abs(values), 1e-12 * size) + damping * size)
+        )
         step *= min(1.0, REACH / np.max(np.abs(step)))
-        there = _solve_at(spec, runs, members, fixed, keys, columns, here.at + step, [r.numbers for r in here.results])
+        there = _solve_at(
+            spec, runs, members, fixed, keys, columns, here.at + step, [r.numbers for r in here.results]
+        )
         if there.value < here.value:
             here, damping = there, damping / 10
         elif damping > 1e6:
@@ -111,7 +120,8 @@ def _solve_at(
     at: np.ndarray,
     known: list[np.ndarray],
 ) -> _Point:
-    """Solves the groups with the shared values held, from where they were; then measures the joint derivatives."""
+    """Solves the groups with the shared values held, from where they were; then measures the joint
+    derivatives."""
     law = spec.law
     held = fixed.copy()
     held[:, columns] = _to_natural(law, at, columns)
@@ -119,9 +129,16 @@ def _solve_at(
     starts[:, :, columns] = held[:, None, columns]
     results = solve_members(spec, runs, members, held, keys, starts=starts)
     whole = solve_members(
-        replace(spec, solver=MEASURE), runs, members, fixed, keys, polish_steps=0,
-        starts=np.stack([r.numbers if not r.reason else k for r, k in zip(results, known, strict=True)])[:, None, :],
-    )  # fmt: skip
+        replace(spec, solver=MEASURE),
+        runs,
+        members,
+        fixed,
+        keys,
+        polish_steps=0,
+        starts=np.stack([r.numbers if not r.reason else k for r, k in zip(results, known, strict=True)])[
+            :, None, :
+        ],
+    )
     gradient, hessian = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
     for part, result in zip(whole, results, strict=True):
         if result.reason:
@@ -132,7 +149,9 @@ def _solve_at(
         hessian += h[np.ix_(columns, columns)]
         if len(local):
             cross = h[np.ix_(local, columns)]
-            inner = np.linalg.lstsq(h[np.ix_(local, local)], np.column_stack([cross, g[local]]), rcond=1e-14)[0]
+            inner = np.linalg.lstsq(h[np.ix_(local, local)], np.column_stack([cross, g[local]]), rcond=1e-14)[
+                0
+            ]
             hessian -= cross.T @ inner[:, :-1]
             gradient -= cross.T @ inner[:, -1]
     value = float(sum(r.evidence.value for r in results if not r.reason))
@@ -153,7 +172,9 @@ def _to_search(law: Law, numbers: np.ndarray) -> np.ndarray:
 
 def _to_natural(law: Law, at: np.ndarray, columns: np.ndarray) -> np.ndarray:
     domains = [law.label_domains[i] for i in columns]
-    return np.array([np.exp(v) if d.log else np.clip(v, d.lower, d.upper) for d, v in zip(domains, at, strict=True)])
+    return np.array(
+        [np.exp(v) if d.log else np.clip(v, d.lower, d.upper) for d, v in zip(domains, at, strict=True)]
+    )
 
 
 def _weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:

@@ -53,10 +53,15 @@ def make_spec(
     mesh: Any = None,
 ) -> Spec:
     if not isinstance(law, Law):
-        raise TypeError(f"The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not {type(law).__name__}.")
+        raise TypeError(
+            "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not "
+            f"{type(law).__name__}."
+        )
     objective = Huber() if objective is None else objective
     if not isinstance(objective, Objective):
-        raise TypeError(f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}.")
+        raise TypeError(
+            f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}."
+        )
     if isinstance(device, str):
         device = _device_named(device)
     if mesh is not None:
@@ -66,9 +71,13 @@ def make_spec(
             raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
         solver = SOLVERS[solver](dtype="float32" if platform(device) == "tpu" else "float64")
     if not (hasattr(solver, "init") and hasattr(solver, "step")):
-        raise TypeError(f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).")
+        raise TypeError(
+            f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
+        )
     if not isinstance(count or {}, Mapping):
-        raise TypeError(f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}.")
+        raise TypeError(
+            f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}."
+        )
     if isinstance(tied, str) or any(isinstance(group, str) for group in tied or []):
         raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
     check_law(law)
@@ -76,13 +85,18 @@ def make_spec(
     tied = [tuple(group) for group in tied or []]
     named = [*fixed, *(name for group in tied for name in group)]
     if unknown := sorted(set(named) - set(law.params)):
-        raise ValueError(f"Law '{law.name}' has no parameter {', '.join(unknown)}: it has {', '.join(law.params)}.")
+        raise ValueError(
+            f"Law '{law.name}' has no parameter {', '.join(unknown)}: it has {', '.join(law.params)}."
+        )
     domains = {p.name: p.domain for p in law.parameters}
     for group in tied:
         if len({domains[name] for name in group}) > 1 or len(set(group)) < 2:
             raise ValueError(f"tied={group}: tied parameters must be two or more with the same domain.")
     if len(named) != len(set(named)):
-        raise ValueError("A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of tied.")
+        raise ValueError(
+            "A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out "
+            "of tied."
+        )
     starts = _read_starts(law, starts, fixed, tied)
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
 
@@ -97,12 +111,17 @@ def _device_named(name: str) -> Any:
 
 def _checked_mesh(mesh: Any, device: Any) -> Mesh:
     if not isinstance(mesh, Mesh):
-        raise TypeError(f"mesh={mesh!r}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), ('lanes',)).")
+        raise TypeError(
+            f"mesh={mesh!r}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), "
+            "('lanes',))."
+        )
     if device is not None:
         raise ValueError("Give device= or mesh=, not both.")
     hosts = {d.process_index for d in mesh.devices.flat}
     if hosts not in ({jax.process_index()}, set(range(jax.process_count()))):
-        raise ValueError(f"mesh= has devices of processes {sorted(hosts)}: it must span this process only, or all of them.")
+        raise ValueError(
+            f"mesh= has devices of processes {sorted(hosts)}: it must span this process only, or all of them."
+        )
     return mesh
 
 
@@ -116,7 +135,9 @@ def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
             given = spec.fixed[p.name]
             if isinstance(given, Mapping) and (absent := [key for key in keys if key not in given]):
                 if absent == [None]:
-                    raise ValueError(f"fixed {p.name} is a mapping, which is for fit_groups: give one number.")
+                    raise ValueError(
+                        f"fixed {p.name} is a mapping, which is for fit_groups: give one number."
+                    )
                 more = " and more" if len(absent) > 5 else ""
                 named = ", ".join(map(repr, absent[:5])) + more
                 raise ValueError(f"fixed {p.name} has no value for group {named}: give one for every group.")
@@ -129,7 +150,9 @@ def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
                 inside = p.domain.contains(value) | (value == p.domain.lower)
                 if not np.all(inside):
                     group = "" if key is None else f" of group {key!r}"
-                    raise ValueError(f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}.")
+                    raise ValueError(
+                        f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}."
+                    )
                 out[g, at : at + p.size] = np.broadcast_to(value, p.shape).ravel()
         at += p.size
     return out
@@ -154,7 +177,9 @@ def _labels_of(law: Law, name: str) -> list[str]:
     return next(p.labels for p in law.parameters if p.name == name)
 
 
-def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tuple[str, ...]]) -> int | np.ndarray | None:
+def _read_starts(
+    law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tuple[str, ...]]
+) -> int | np.ndarray | None:
     """The user's starts, checked: None, a number of them, or points in natural units, (starts, labels)."""
     if given is None:
         return None
@@ -166,14 +191,20 @@ def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tupl
         if given != "grid":
             raise ValueError(f"starts={given!r}: the only named starts are 'grid'.")
         if not law.grid:
-            raise ValueError(f"Law '{law.name}' has no classical grid: pass starts={{parameter: values}} or a number.")
+            raise ValueError(
+                f"Law '{law.name}' has no classical grid: pass starts={{parameter: values}} or a number."
+            )
         given = law.grid
     free = [label for p in law.parameters for label in p.labels if p.name not in fixed]
     leader = _tied_index(law, tied)
     if isinstance(given, Mapping):
         if unknown := set(given) - set(law.labels):
             raise ValueError(f"starts names {sorted(unknown)}, law '{law.name}' has {', '.join(law.labels)}.")
-        if absent := [label for i, label in enumerate(law.labels) if label in free and label not in given and leader[i] == i]:
+        if absent := [
+            label
+            for i, label in enumerate(law.labels)
+            if label in free and label not in given and leader[i] == i
+        ]:
             raise ValueError(f"starts lacks values for {', '.join(absent)}.")
         points = product_grid({label: _numbers(given.get(label, [1.0])) for label in law.labels}, law.labels)
     elif isinstance(given, pd.DataFrame):
@@ -183,7 +214,10 @@ def _read_starts(law: Law, given: Any, fixed: Mapping[str, Any], tied: list[tupl
     else:
         points = np.atleast_2d(_numbers(given))
         if points.shape[-1] != len(law.labels) or points.ndim != 2:
-            raise ValueError(f"starts has shape {points.shape}: each start needs {len(law.labels)} values ({', '.join(law.labels)}).")
+            raise ValueError(
+                f"starts has shape {points.shape}: each start needs {len(law.labels)} values "
+                f"({', '.join(law.labels)})."
+            )
     if not points.size:
         raise ValueError("starts is empty: give at least one start.")
     for i, (label, domain) in enumerate(zip(law.labels, law.label_domains, strict=True)):
@@ -197,11 +231,17 @@ def _numbers(starts: Any) -> np.ndarray:
     try:
         return np.asarray(starts, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError("starts holds something that is not a number, or rows of different lengths.") from error
+        raise ValueError(
+            "starts holds something that is not a number, or rows of different lengths."
+        ) from error
 
 
 def respec(fitted: FitResult) -> Spec:
     """The specification that a result was fitted under, for refits."""
     held = fitted.fixed
-    fixed = {p.name: np.reshape([held[label] for label in p.labels], p.shape) for p in fitted.law.parameters if p.labels[0] in held}
+    fixed = {
+        p.name: np.reshape([held[label] for label in p.labels], p.shape)
+        for p in fitted.law.parameters
+        if p.labels[0] in held
+    }
     return make_spec(fitted.law, fitted.objective, fixed, fitted.tied)

@@ -1,7 +1,7 @@
 """Other fits of the same rows: other weights, fixed values, ties, objectives or columns, all in one batch.
 
-A variant is data to the engine, so a profile over a hundred values or a dozen ways to analyse one table cost one call. Each is
-solved from the fit's own optimum, the other basins it found, and fresh starts of its own.
+A variant is data to the engine, so a profile over a hundred values or a dozen ways to analyse one table cost
+one call. Each is solved from the fit's own optimum, the other basins it found, and fresh starts of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ NODES = 512
 
 @dataclass(frozen=True)
 class Variant:
-    """One other way to fit the rows: words for people, weight (rows,), objective, fixed values by label, ties, other columns."""
+    """One other way to fit the rows: words for people, weight (rows,), objective, fixed values by label,
+    ties, other columns."""
 
     words: str
     weight: np.ndarray
@@ -49,10 +50,14 @@ class Variant:
 
 def like(fit: FitResult, words: str, **changes: Any) -> Variant:
     """The fit's own analysis with something changed."""
-    return replace(Variant(words, fit.data().weight, fit.objective, dict(fit.fixed), list(fit.tied)), **changes)
+    return replace(
+        Variant(words, fit.data().weight, fit.objective, dict(fit.fixed), list(fit.tied)), **changes
+    )
 
 
-def solve_variants(fit: FitResult, variants: Sequence[Variant], starts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def solve_variants(
+    fit: FitResult, variants: Sequence[Variant], starts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Optima of all variants.
 
     Args:
@@ -61,23 +66,30 @@ def solve_variants(fit: FitResult, variants: Sequence[Variant], starts: np.ndarr
         starts: (variants, starts, labels) points in natural units to begin at as well.
 
     Returns:
-        numbers (variants, labels) in natural units and objective values (variants,), each in its own objective's units.
+        numbers (variants, labels) in natural units and objective values (variants,), each in its own
+        objective's units.
     """
     numbers = np.full((len(variants), len(fit.law.labels)), np.nan)
     values = np.full(len(variants), np.nan)
     kinds = [(v.objective.on, v.objective.smooth) for v in variants]
     groups = [[i for i, own in enumerate(kinds) if own == kind] for kind in sorted(set(kinds))]
-    batches = [_batch(fit, [variants[i] for i in which], None if starts is None else starts[which]) for which in groups]
+    batches = [
+        _batch(fit, [variants[i] for i in which], None if starts is None else starts[which])
+        for which in groups
+    ]
     for which, batch in zip(groups, batches, strict=True):  # all are compiling by now
         found = _solved(fit, batch)[: len(which)]
         part = [variants[i] for i in which]
         numbers[which] = found
-        values[which] = [_value(fit, v, row) for v, row in zip(part, _predicted(fit, part, found), strict=True)]
+        values[which] = [
+            _value(fit, v, row) for v, row in zip(part, _predicted(fit, part, found), strict=True)
+        ]
     return numbers, values
 
 
 class _Batch(NamedTuple):
-    """Variants whose residuals are on one scale and whose objectives are all smooth or all not, and where they start."""
+    """Variants whose residuals are on one scale and whose objectives are all smooth or all not, and where
+    they start."""
 
     problem: Problem
     starts: np.ndarray
@@ -103,24 +115,34 @@ def _solved(fit: FitResult, batch: _Batch) -> np.ndarray:
     roughness = None
     if not batch.smooth:
         roughness = np.full(batch.problem.n_fits, max(float(np.median(np.abs(fit.residuals))), 1e-9))
-    solution = solve(batch.problem, batch.starts, SOLVER, screen=False, polish=2, smooth=batch.smooth, roughness=roughness)
+    solution = solve(
+        batch.problem, batch.starts, SOLVER, screen=False, polish=2, smooth=batch.smooth, roughness=roughness
+    )
     return natural_numbers(fit.law, batch.problem, solution.z)
 
 
 def _problem(fit: FitResult, variants: list[Variant]) -> tuple[Problem, np.ndarray, np.ndarray]:
-    """The batch; which number each equals (variants, labels); values of fixed numbers (variants, labels), NaN where free."""
+    """The batch; which number each equals (variants, labels); values of fixed numbers (variants, labels), NaN
+    where free."""
     law, runs = fit.law, fit.data()
     spec = make_spec(law, variants[0].objective)
     fixed = np.array([[v.fixed.get(label, np.nan) for label in law.labels] for v in variants])
     leader = np.stack([tied_index(replace(spec, tied=v.tied)) for v in variants])
-    problem, _ = build_problem(spec, runs, [np.arange(len(runs))], fixed, np.stack([v.weight for v in variants]))
+    problem, _ = build_problem(
+        spec, runs, [np.arange(len(runs))], fixed, np.stack([v.weight for v in variants])
+    )
     tie = np.zeros_like(problem.data.tie)
     f, i = np.nonzero(np.isnan(fixed))
     tie[f, i, leader[f, i]] = 1.0
     data, per_fit = problem.data._replace(tie=tie), problem.per_fit
     if changed := sorted({name for v in variants for name in v.inputs}):
         padding = problem.n_rows - len(runs)
-        columns = {n: np.stack([np.pad(v.inputs.get(n, runs.inputs[n]), (0, padding), mode="edge") for v in variants]) for n in changed}
+        columns = {
+            n: np.stack(
+                [np.pad(v.inputs.get(n, runs.inputs[n]), (0, padding), mode="edge") for v in variants]
+            )
+            for n in changed
+        }
         data = data._replace(inputs=data.inputs | columns)
         per_fit = per_fit._replace(inputs=per_fit.inputs | dict.fromkeys(changed, True))
     problem = replace(problem, data=jax.tree.map(np.asarray, data), per_fit=per_fit)
@@ -130,20 +152,27 @@ def _problem(fit: FitResult, variants: list[Variant]) -> tuple[Problem, np.ndarr
 def _known_optima(fit: FitResult) -> np.ndarray:
     """(points, labels) the distinct optima that the fit's own starts found, natural units."""
     x = fit.evidence.basins @ fit.evidence.tie.T + fit.evidence.offset
-    return np.stack([d.to_natural(x[:, i]) for i, d in enumerate(fit.law.label_domains)], axis=-1).astype(float)
+    return np.stack([d.to_natural(x[:, i]) for i, d in enumerate(fit.law.label_domains)], axis=-1).astype(
+        float
+    )
 
 
 def _predicted(fit: FitResult, variants: list[Variant], numbers: np.ndarray) -> list[np.ndarray]:
     """Predictions (rows,) of every variant on its own columns."""
     inputs = fit.data().inputs
     common = predict(fit.law, numbers, inputs)
-    return [predict(fit.law, n, inputs | v.inputs)[0] if v.inputs else row for v, n, row in zip(variants, numbers, common, strict=True)]
+    return [
+        predict(fit.law, n, inputs | v.inputs)[0] if v.inputs else row
+        for v, n, row in zip(variants, numbers, common, strict=True)
+    ]
 
 
 def _value(fit: FitResult, variant: Variant, prediction: np.ndarray) -> float:
     runs = fit.data()
     with np.errstate(invalid="ignore", divide="ignore"):
-        residual = np.log(prediction / runs.target) if variant.objective.on == "log" else prediction - runs.target
+        residual = (
+            np.log(prediction / runs.target) if variant.objective.on == "log" else prediction - runs.target
+        )
         charge = variant.objective.rho(residual if runs.target_se is None else residual / runs.target_se)
     used = variant.weight > 0
     return float(np.sum(variant.weight[used] * charge[used]))

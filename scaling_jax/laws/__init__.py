@@ -1,4 +1,5 @@
-"""The laws, one file per line of published work; every one is an ordinary `@law` function, or a factory of them."""
+"""The laws, one file per line of published work; every one is an ordinary `@law` function, or a factory of
+them."""
 
 from scaling_jax.laws.bracket import bracket
 from scaling_jax.laws.broken import bnsl
@@ -10,9 +11,20 @@ from scaling_jax.laws.chinchilla import (
     width_depth,
     width_depth_size,
 )
-from scaling_jax.laws.counting import nonembedding, nonembedding_compute, nonembedding_exponent, total_parameters
+from scaling_jax.laws.counting import (
+    nonembedding,
+    nonembedding_compute,
+    nonembedding_exponent,
+    total_parameters,
+)
 from scaling_jax.laws.data_constrained import data_constrained, data_constrained_geometric
-from scaling_jax.laws.downstream import capability_sigmoid, chance_corrected, chance_sigmoid, ladder_accuracy, ladder_loss
+from scaling_jax.laws.downstream import (
+    capability_sigmoid,
+    chance_corrected,
+    chance_sigmoid,
+    ladder_accuracy,
+    ladder_loss,
+)
 from scaling_jax.laws.dynamical import bordelon_exponents, dynamical
 from scaling_jax.laws.kaplan import (
     kaplan,
@@ -36,9 +48,22 @@ from scaling_jax.laws.kaplan_relations import (
 )
 from scaling_jax.laws.learning_curves import ceiling_power_law, rectified, shifted_power_law
 from scaling_jax.laws.overtraining import error_from_loss, overtraining
-from scaling_jax.laws.power import compute_frontier, compute_only, power_law, power_law_floor, power_product, power_sum
+from scaling_jax.laws.power import (
+    compute_frontier,
+    compute_only,
+    power_law,
+    power_law_floor,
+    power_product,
+    power_sum,
+)
 from scaling_jax.laws.precision import precision, precision_optimum, precision_ptq, precision_unified
-from scaling_jax.laws.trajectories import critical_batch, minimum_loss, steps_to_loss, tokens_to_loss, trajectory
+from scaling_jax.laws.trajectories import (
+    critical_batch,
+    minimum_loss,
+    steps_to_loss,
+    tokens_to_loss,
+    trajectory,
+)
 from scaling_jax.laws.transfer import (
     barnett,
     finetuning_line,

@@ -43,7 +43,8 @@ def logit(share: Any) -> np.ndarray:
 
 
 def scale_of_power(x: str, scale: str, exponent: str) -> Callable[..., dict[str, np.ndarray]]:
-    """Starts for (scale / x) ** exponent: exponents around the log-log slope, scales so that the median row is met."""
+    """Starts for (scale / x) ** exponent: exponents around the log-log slope, scales so that the median row
+    is met."""
 
     def starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
         logs, values = np.log(inputs[x]), np.log(np.maximum(target, 1e-300))

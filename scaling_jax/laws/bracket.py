@@ -13,8 +13,15 @@ __all__ = ["bracket"]
 
 
 def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Slopes and curvature from a grid; scales so that size, data and floor share the bracket at the median run."""
-    axes = grid(alpha_N=[0.05, 0.12, 0.3], alpha_D=[0.05, 0.12, 0.3], alpha=[0.1, 0.3, 1.0], share=[0.2, 0.5], rest=[0.3, 0.7])
+    """Slopes and curvature from a grid; scales so that size, data and floor share the bracket at the median
+    run."""
+    axes = grid(
+        alpha_N=[0.05, 0.12, 0.3],
+        alpha_D=[0.05, 0.12, 0.3],
+        alpha=[0.1, 0.3, 1.0],
+        share=[0.2, 0.5],
+        rest=[0.3, 0.7],
+    )
     alpha, rest = axes["alpha"], 1 - axes["share"]
     parts = {"floor": axes["share"], "N": rest * axes["rest"], "D": rest * (1 - axes["rest"])}
     level = np.median(target)
@@ -49,13 +56,24 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
         "alpha": ("normal", -1.0, 0.7),
     },
 )
-def bracket(N, D, *, L_inf: Positive, N_c: Positive, alpha_N: Positive, D_c: Positive, alpha_D: Positive, alpha: Positive):
+def bracket(
+    N,
+    D,
+    *,
+    L_inf: Positive,
+    N_c: Positive,
+    alpha_N: Positive,
+    D_c: Positive,
+    alpha_D: Positive,
+    alpha: Positive,
+):
     r"""Loss as one bracket of floor, size and data.
 
     $$L(N, D) = \left[L_\infty^{1/\alpha}
       + \left(\frac{N_c}{N}\right)^{\alpha_N/\alpha} + \left(\frac{D_c}{D}\right)^{\alpha_D/\alpha}\right]^{\alpha}$$
 
-    Evaluated as alpha times the logarithm of a sum of exponentials, so that a small alpha (the maximum of the three) is exact.
+    Evaluated as alpha times the logarithm of a sum of exponentials, so that a small alpha (the maximum of the
+    three) is exact.
 
     Args:
         N: parameters.
@@ -68,8 +86,8 @@ def bracket(N, D, *, L_inf: Positive, N_c: Positive, alpha_N: Positive, D_c: Pos
     Returns:
         The loss, in the unit of the target.
 
-    Known to go wrong: alpha only shapes the corners, so tables without runs near them leave it and the floor open. The form
-    is given after the paper's abstract and citations; its constants are not established.
+    Known to go wrong: alpha only shapes the corners, so tables without runs near them leave it and the floor
+    open. The form is given after the paper's abstract and citations; its constants are not established.
 
     Source: Droppo and Elibol 2021, section 3.
 

@@ -1,4 +1,5 @@
-"""Broken neural scaling laws (Caballero et al. 2023): a power law whose slope changes smoothly at n breaks."""
+"""Broken neural scaling laws (Caballero et al. 2023): a power law whose slope changes smoothly at n
+breaks."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ def bnsl(n: int = 1) -> Law:
 
     $$L(x) = a + b\,x^{-c_0} \prod_{i=1}^{n} \left(1 + (x/d_i)^{1/f_i}\right)^{-c_i f_i}$$
 
-    The logarithm of each factor is written as $-c_i f_i\,\mathrm{softplus}((\ln x - \ln d_i)/f_i)$, which stays exact for the
-    sharpest break. Segment i has the log-log slope -(c_0 + ... + c_i); a negative c_i is a curve that turns up.
+    The logarithm of each factor is written as $-c_i f_i\,\mathrm{softplus}((\ln x - \ln d_i)/f_i)$, which
+    stays exact for the sharpest break. Segment i has the log-log slope -(c_0 + ... + c_i); a negative c_i is
+    a curve that turns up.
 
     Args:
         n: breaks, 0 or more; the law has 3 n + 3 parameters: a (floor), b, c0, and c1, d1, f1, c2, ...
@@ -37,10 +39,12 @@ def bnsl(n: int = 1) -> Law:
     Raises:
         ValueError: for a negative n.
 
-    Known to go wrong: c_i f_i and d_i trade off when a break lies outside the data; breaks may swap names; more breaks
-    always fit better and often extrapolate worse. A break imprints only parts in ten thousand before it is reached, so
-    data rounded to three digits cannot foretell it. A posterior with two breaks needs a prior on the floor a, which
-    the last break can stand in for: under the default one 8 of 2,000 draws diverged, under one of 20 % a single one.
+    Known to go wrong: c_i f_i and d_i trade off when a break lies outside the data; breaks may swap names;
+    more breaks always fit better and often extrapolate worse. A break imprints only parts in ten thousand
+    before it is reached, so data rounded to three digits cannot foretell it. A posterior with two breaks
+    needs a prior on the floor a, which
+    the last break can stand in for: under the default one 8 of 2,000 draws diverged, under one of 20 % a
+    single one.
 
     Source: Caballero et al. 2023 (arXiv:2210.14891), eq. 1.
 
@@ -60,7 +64,9 @@ def bnsl(n: int = 1) -> Law:
             power = power - c * f * jax.nn.softplus((log_x - jnp.log(d)) / f)
         return a + b * jnp.exp(power)
 
-    broken.__doc__ = "A power law with breaks.\n\n" + r"$$a + b\,x^{-c_0} \prod_i (1 + (x/d_i)^{1/f_i})^{-c_i f_i}$$"
+    broken.__doc__ = (
+        "A power law with breaks.\n\n" + r"$$a + b\,x^{-c_0} \prod_i (1 + (x/d_i)^{1/f_i})^{-c_i f_i}$$"
+    )
     parameters = [
         Parameter("a", NON_NEGATIVE, prior=("halfnormal", 0.0, 1.0)),
         Parameter("b", POSITIVE, prior=("normal", 0.0, 5.0)),
@@ -85,9 +91,11 @@ def bnsl(n: int = 1) -> Law:
 
 
 def _starts(n: int, x: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    """The valleys of a scan over floors, sharpness and break places, in which scale and slopes follow by least squares.
+    """The valleys of a scan over floors, sharpness and break places, in which scale and slopes follow by
+    least squares.
 
-    Residuals of log (target - floor) are weighted by 1 - floor / target, which makes them those of log target to first order.
+    Residuals of log (target - floor) are weighted by 1 - floor / target, which makes them those of log target
+    to first order.
     """
     logs = np.log(x)
     middle, width = logs.mean(), max(float(np.ptp(logs)), 1e-6)
@@ -111,7 +119,9 @@ def _starts(n: int, x: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         cell = (i, j, *chosen.T)
         slopes[cell] = found
         miss[cell] = np.sum((gap - np.einsum("cn,cnr->cr", found, rows[columns])) ** 2, axis=1)
-    best = _in_turn(sorted(zip(*np.nonzero(_valleys(miss)), strict=True), key=lambda cell: miss[cell]), slopes)[:MOST]
+    best = _in_turn(
+        sorted(zip(*np.nonzero(_valleys(miss)), strict=True), key=lambda cell: miss[cell]), slopes
+    )[:MOST]
     place = places[np.array([cell[2:] for cell in best], dtype=int).reshape(len(best), n)]
     slope = np.array([slopes[cell] for cell in best])
     out = {
@@ -126,7 +136,8 @@ def _starts(n: int, x: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _in_turn(cells: list[tuple], slopes: np.ndarray) -> list[tuple]:
-    """Cells, best first, so that every pattern of turns up and down has its best before any has its second."""
+    """Cells, best first, so that every pattern of turns up and down has its best before any has its
+    second."""
     seen: dict[tuple, int] = {}
     turn = []
     for cell in cells:

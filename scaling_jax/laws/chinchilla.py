@@ -1,4 +1,5 @@
-"""Chinchilla: loss as a floor plus one power term in parameters and one in tokens (Hoffmann et al. 2022), and its kin."""
+"""Chinchilla: loss as a floor plus one power term in parameters and one in tokens (Hoffmann et al. 2022), and
+its kin."""
 
 from __future__ import annotations
 
@@ -25,14 +26,22 @@ GRID = {
     "alpha": [0.0, 0.5, 1.0, 1.5, 2.0],
     "beta": [0.0, 0.5, 1.0, 1.5, 2.0],
 }
-UNITS = {"N": "parameters", "D": "tokens", "E": "nats/token", "A": "nats/token", "B": "nats/token", "target": "nats/token"}
+UNITS = {
+    "N": "parameters",
+    "D": "tokens",
+    "E": "nats/token",
+    "A": "nats/token",
+    "B": "nats/token",
+    "target": "nats/token",
+}
 FLOOR = ("normal", 0.5, 0.5)
 SCALE = ("normal", 6.0, 3.0)
 SLOPE = ("normal", 0.35, 0.15)
 
 
 @law(
-    cite="Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2; refitted by Besiroglu et al. 2024 (arXiv:2404.10102)",
+    cite="Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2; refitted by Besiroglu et al. 2024 "
+    "(arXiv:2404.10102)",
     ranges={"alpha": EXPONENT, "beta": EXPONENT},
     grid=GRID,
     units=UNITS,
@@ -59,8 +68,9 @@ def chinchilla(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: A and alpha (B and beta) are nearly collinear, correlation .999 on published data; stock optimisers
-    stop early on it; rounded exponents move the compute optimum by a fifth; it knows nothing of repeated data.
+    Known to go wrong: A and alpha (B and beta) are nearly collinear, correlation .999 on published data;
+    stock optimisers stop early on it; rounded exponents move the compute optimum by a fifth; it knows nothing
+    of repeated data.
 
     Source: Hoffmann et al. 2022, eq. 2 and 10 (E 1.69, A 406.4, B 410.7, alpha .34, beta .28, Approach 3).
 
@@ -92,8 +102,9 @@ def chinchilla_tied(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real)
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: tying moves E and forecasts by percents when the exponents differ (Gadre et al.: E by up to .27); use
-    it where too few runs identify two. The same as `tied=[("alpha", "beta")]` on `chinchilla`.
+    Known to go wrong: tying moves E and forecasts by percents when the exponents differ (Gadre et al.: E by
+    up to .27); use it where too few runs identify two. The same as `tied=[("alpha", "beta")]` on
+    `chinchilla`.
 
     Source: Muennighoff et al. 2023, section 3 (A 521, B 1488, E 1.87, alpha .353).
 
@@ -123,8 +134,8 @@ def multiplicative(N, D, *, A: Positive, alpha: Real, beta: Real):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: it has no floor and no bottleneck: more of either always helps by the same factor. Printed with
-    separate constants E A B, of which only the product is identified.
+    Known to go wrong: it has no floor and no bottleneck: more of either always helps by the same factor.
+    Printed with separate constants E A B, of which only the product is identified.
 
     Source: Choshen et al. 2024, appendix.
 
@@ -135,8 +146,15 @@ def multiplicative(N, D, *, A: Positive, alpha: Real, beta: Real):
 
 
 def _gamma_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Slopes gamma alpha and gamma beta from Chinchilla's range; scales so that both terms share the reducible loss."""
-    axes = grid(slope_N=[0.15, 0.3, 0.6], slope_D=[0.15, 0.3, 0.6], floor=[0.2, 0.8], gamma=[0.4, 0.7, 1.0, 1.5], share=[0.3, 0.7])
+    """Slopes gamma alpha and gamma beta from Chinchilla's range; scales so that both terms share the
+    reducible loss."""
+    axes = grid(
+        slope_N=[0.15, 0.3, 0.6],
+        slope_D=[0.15, 0.3, 0.6],
+        floor=[0.2, 0.8],
+        gamma=[0.4, 0.7, 1.0, 1.5],
+        share=[0.3, 0.7],
+    )
     reducible = np.median(target) - axes["floor"] * np.min(target)
     bracket = np.maximum(reducible, 1e-3 * np.median(target)) ** (1 / axes["gamma"])
     alpha, beta = axes["slope_N"] / axes["gamma"], axes["slope_D"] / axes["gamma"]
@@ -165,7 +183,9 @@ def _gamma_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     units=UNITS,
     priors={"E": FLOOR, "A": SCALE, "B": SCALE, "alpha": SLOPE, "beta": SLOPE, "gamma": ("normal", 0.0, 0.5)},
 )
-def chinchilla_gamma(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real, gamma: Positive):
+def chinchilla_gamma(
+    N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real, gamma: Positive
+):
     r"""Chinchilla with one more exponent on the sum of the two costs.
 
     $$L(N, D) = E + \left(A\,N^{-\alpha} + B\,D^{-\beta}\right)^{\gamma}$$
@@ -180,8 +200,8 @@ def chinchilla_gamma(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: on over-trained runs alone it is not identified (E to zero, gamma to 9); alpha, beta and gamma enter
-    far from the corner only as products.
+    Known to go wrong: on over-trained runs alone it is not identified (E to zero, gamma to 9); alpha, beta
+    and gamma enter far from the corner only as products.
 
     Source: Beck et al. 2025, section 3; after Busbridge et al. 2025 (arXiv:2502.08606).
 
@@ -194,10 +214,36 @@ def chinchilla_gamma(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real
 @law(
     cite="McLeish et al. 2025 (arXiv:2502.06857), Gemstones",
     ranges={"alpha": EXPONENT, "beta": EXPONENT, "gamma": EXPONENT},
-    units={"width": "model width", "depth": "layers", "D": "tokens", "E": "nats/token", "target": "nats/token"},
-    priors={"E": FLOOR, "A": SCALE, "B": SCALE, "G": SCALE, "alpha": ("normal", 0.6, 0.4), "beta": ("normal", 0.6, 0.4), "gamma": SLOPE},
+    units={
+        "width": "model width",
+        "depth": "layers",
+        "D": "tokens",
+        "E": "nats/token",
+        "target": "nats/token",
+    },
+    priors={
+        "E": FLOOR,
+        "A": SCALE,
+        "B": SCALE,
+        "G": SCALE,
+        "alpha": ("normal", 0.6, 0.4),
+        "beta": ("normal", 0.6, 0.4),
+        "gamma": SLOPE,
+    },
 )
-def width_depth(width, depth, D, *, E: Positive, A: Positive, alpha: Real, B: Positive, beta: Real, G: Positive, gamma: Real):
+def width_depth(
+    width,
+    depth,
+    D,
+    *,
+    E: Positive,
+    A: Positive,
+    alpha: Real,
+    B: Positive,
+    beta: Real,
+    G: Positive,
+    gamma: Real,
+):
     r"""Loss of a model of given width and depth trained on D tokens.
 
     $$L(w, l, D) = E + A\,w^{-\alpha} + B\,l^{-\beta} + G\,D^{-\gamma}$$
@@ -212,8 +258,8 @@ def width_depth(width, depth, D, *, E: Positive, A: Positive, alpha: Real, B: Po
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: with three terms the floor may vanish; the published fits stop early, since sums of Huber losses with
-    delta 1e-4 have gradients below default tolerances.
+    Known to go wrong: with three terms the floor may vanish; the published fits stop early, since sums of
+    Huber losses with delta 1e-4 have gradients below default tolerances.
 
     Source: McLeish et al. 2025, section 4.
 
@@ -226,7 +272,14 @@ def width_depth(width, depth, D, *, E: Positive, A: Positive, alpha: Real, B: Po
 @law(
     cite="McLeish et al. 2025 (arXiv:2502.06857), Gemstones",
     ranges={"alpha": EXPONENT, "beta": EXPONENT, "gamma": EXPONENT, "delta": EXPONENT},
-    units={"width": "model width", "depth": "layers", "N": "parameters", "D": "tokens", "E": "nats/token", "target": "nats/token"},
+    units={
+        "width": "model width",
+        "depth": "layers",
+        "N": "parameters",
+        "D": "tokens",
+        "E": "nats/token",
+        "target": "nats/token",
+    },
     priors={
         "E": FLOOR,
         "A": SCALE,
@@ -265,13 +318,14 @@ def width_depth_size(
         N: parameters.
         D: training tokens.
         E: irreducible loss, nats/token.
-        A, alpha, B, beta, F, delta, G, gamma: scale and exponent of the cost of finite width, depth, size and data.
+        A, alpha, B, beta, F, delta, G, gamma: scale and exponent of the cost of finite width, depth, size and
+            data.
 
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: N is nearly width squared times depth, so the first three terms are confused unless the table holds
-    very different shapes; expect terms to go extinct.
+    Known to go wrong: N is nearly width squared times depth, so the first three terms are confused unless the
+    table holds very different shapes; expect terms to go extinct.
 
     Source: McLeish et al. 2025, section 4.
 

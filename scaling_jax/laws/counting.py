@@ -1,4 +1,5 @@
-"""Total against non-embedding parameters (Pearce and Song 2024): how counting alone turns one exponent into another."""
+"""Total against non-embedding parameters (Pearce and Song 2024): how counting alone turns one exponent into
+another."""
 
 from __future__ import annotations
 
@@ -41,10 +42,14 @@ def total_parameters(N: Any, omega: float = OMEGA) -> Any:
     return N + omega * np.cbrt(N)
 
 
-def nonembedding_compute(N: Any, *, A: float, B: float, alpha: float, beta: float, omega: float = OMEGA) -> Any:
-    r"""Non-embedding compute at which N non-embedding parameters are optimal, when loss follows Chinchilla in total ones.
+def nonembedding_compute(
+    N: Any, *, A: float, B: float, alpha: float, beta: float, omega: float = OMEGA
+) -> Any:
+    r"""Non-embedding compute at which N non-embedding parameters are optimal, when loss follows Chinchilla in
+    total ones.
 
-    $$C = 6N\left(N + \tfrac{\omega}{3} N^{1/3}\right)^{-1/\beta} N_T^{(1 + \alpha)/\beta}\left(\frac{\beta B}{\alpha A}\right)^{1/\beta}$$
+    $$C = 6N\left(N + \tfrac{\omega}{3} N^{1/3}\right)^{-1/\beta} N_T^{(1 + \alpha)/\beta}\left(\frac{\beta
+    B}{\alpha A}\right)^{1/\beta}$$
 
     Args:
         N: non-embedding parameters.
@@ -61,7 +66,13 @@ def nonembedding_compute(N: Any, *, A: float, B: float, alpha: float, beta: floa
     """
     N = np.asarray(N, dtype=float)
     slope = N + omega / 3 * np.cbrt(N)
-    return 6 * N * slope ** (-1 / beta) * total_parameters(N, omega) ** ((1 + alpha) / beta) * (beta * B / (alpha * A)) ** (1 / beta)
+    return (
+        6
+        * N
+        * slope ** (-1 / beta)
+        * total_parameters(N, omega) ** ((1 + alpha) / beta)
+        * (beta * B / (alpha * A)) ** (1 / beta)
+    )
 
 
 def nonembedding_exponent(N: Any, *, alpha: float, beta: float, omega: float = OMEGA) -> Any:
@@ -76,15 +87,19 @@ def nonembedding_exponent(N: Any, *, alpha: float, beta: float, omega: float = O
         omega: embedding parameters per cube root of N.
 
     Returns:
-        The exponent: beta / (beta + alpha / 3) for small N, beta / (alpha + beta) for large, with a peak between.
+        The exponent: beta / (beta + alpha / 3) for small N, beta / (alpha + beta) for large, with a peak
+            between.
 
-    Source: Pearce and Song 2024, eq. 13 (about .78 over Kaplan's range of compute, with the replication's constants).
+    Source: Pearce and Song 2024, eq. 13 (about .78 over Kaplan's range of compute, with the replication's
+    constants).
 
     >>> nonembedding_exponent([1.0, 1e6, 1e15], alpha=0.3478, beta=0.3658).round(3).tolist()
     [0.759, 0.963, 0.513]
     """
     x = np.asarray(N, dtype=float) ** (2 / 3)
-    inverse = 1 - (x + omega / 9) / (x + omega / 3) / beta + (1 + alpha) / beta * (x + omega / 3) / (x + omega)
+    inverse = (
+        1 - (x + omega / 9) / (x + omega / 3) / beta + (1 + alpha) / beta * (x + omega / 3) / (x + omega)
+    )
     return 1 / inverse
 
 
@@ -110,12 +125,14 @@ def nonembedding(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, be
         N: non-embedding parameters.
         D: training tokens.
         E, A, B, alpha, beta: as in `chinchilla`, for total parameters.
-        omega: embedding parameters per cube root of N; known from vocabulary and shape, so fix it: `fixed={"omega": 47491}`.
+        omega: embedding parameters per cube root of N; known from vocabulary and shape, so fix it:
+            `fixed={"omega": 47491}`.
 
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: omega is not identified from losses unless the smallest models are a few hundred thousand parameters.
+    Known to go wrong: omega is not identified from losses unless the smallest models are a few hundred
+    thousand parameters.
 
     Source: Pearce and Song 2024, eq. 7.
 

@@ -13,14 +13,20 @@ __all__ = ["data_constrained", "data_constrained_geometric"]
 
 CITE = "Muennighoff et al. 2023 (arXiv:2305.16264)"
 UNITS = {"N": "parameters", "D": "tokens", "U": "unique tokens", "E": "nats/token", "target": "nats/token"}
-PRIORS = {"E": ("normal", 0.5, 0.5), "A": ("normal", 6.0, 3.0), "B": ("normal", 6.0, 3.0), "alpha": ("normal", 0.35, 0.15)}
+PRIORS = {
+    "E": ("normal", 0.5, 0.5),
+    "A": ("normal", 6.0, 3.0),
+    "B": ("normal", 6.0, 3.0),
+    "alpha": ("normal", 0.35, 0.15),
+}
 
 ALPHAS = (0.15, 0.25, 0.35, 0.5, 0.7, 0.9)
 DECAYS = (0.005, 0.03, 0.1, 0.3, 0.7)
 
 
 def _law_of_fresh_data(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """E, A and B by least squares for every exponent and decay of repeats, once while excess parameters count in full."""
+    """E, A and B by least squares for every exponent and decay of repeats, once while excess parameters count
+    in full."""
     N, D, U = (inputs[name] for name in ("N", "D", "U"))
     axes = grid(alpha=ALPHAS, delta_D=DECAYS, delta_N=DECAYS)
     found = np.empty((3, len(axes["alpha"])))
@@ -54,11 +60,15 @@ def _split(N, D, U, A, B, alpha):
     units=UNITS | {"R_D": "epochs", "R_N": "multiples"},
     priors=PRIORS | {"R_D": ("normal", 2.7, 1.5), "R_N": ("normal", 1.7, 1.5)},
 )
-def data_constrained(N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, R_D: Positive, R_N: Positive):
+def data_constrained(
+    N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, R_D: Positive, R_N: Positive
+):
     r"""Loss of N parameters trained on D tokens of which U are distinct.
 
-    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad D' = U + U R_D^* \left(1 - e^{-R/R_D^*}\right), \quad R = D/U - 1,$$
-    $$N' = N_0 + N_0 R_N^* \left(1 - e^{-R_N/R_N^*}\right), \quad N_0 = \min\left(N, (A/B)^{1/\alpha} U\right), \quad R_N = N/N_0 - 1$$
+    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad D' = U + U R_D^* \left(1 - e^{-R/R_D^*}\right), \quad R
+    = D/U - 1,$$
+    $$N' = N_0 + N_0 R_N^* \left(1 - e^{-R_N/R_N^*}\right), \quad N_0 = \min\left(N, (A/B)^{1/\alpha}
+    U\right), \quad R_N = N/N_0 - 1$$
 
     Args:
         N: parameters.
@@ -71,10 +81,12 @@ def data_constrained(N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: R
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: the published R_D 15.4, R_N 5.3 sit in a local minimum; on the same 182 runs 95 and 1.7 fit better,
-    and R_D has no upper limit (three decades within .7 %). Losses that rise after tens of epochs are outside the form.
+    Known to go wrong: the published R_D 15.4, R_N 5.3 sit in a local minimum; on the same 182 runs 95 and 1.7
+    fit better, and R_D has no upper limit (three decades within .7 %). Losses that rise after tens of epochs
+    are outside the form.
 
-    Source: Muennighoff et al. 2023, eq. 5 and 6 (E 1.869, A 520.8, B 1487.7, alpha .3527, R_D 15.39, R_N 5.31).
+    Source: Muennighoff et al. 2023, eq. 5 and 6 (E 1.869, A 520.8, B 1487.7, alpha .3527, R_D 15.39, R_N
+    5.31).
 
     >>> round(data_constrained(8.67e9, 178e9, 44.5e9, E=1.869, A=520.8, B=1487.7, alpha=0.3526596, R_D=15.39, R_N=5.31), 3)
     2.207
@@ -92,8 +104,11 @@ def data_constrained(N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: R
     units=UNITS,
     priors=PRIORS | {"delta_D": ("beta", 1.0, 10.0), "delta_N": ("beta", 1.0, 2.0)},
 )
-def data_constrained_geometric(N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, delta_D: Unit, delta_N: Unit):
-    r"""The law of repeated data with a geometric decay: every epoch is worth a constant share less than the one before.
+def data_constrained_geometric(
+    N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, delta_D: Unit, delta_N: Unit
+):
+    r"""The law of repeated data with a geometric decay: every epoch is worth a constant share less than the
+    one before.
 
     $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad D' = U\,\frac{1 - (1 - \delta_D)^{1 + R}}{\delta_D}, \quad
       N' = N_0\,\frac{1 - (1 - \delta_N)^{1 + R_N}}{\delta_N}$$
@@ -105,13 +120,15 @@ def data_constrained_geometric(N, D, U, *, E: Positive, A: Positive, B: Positive
         D: training tokens, repeats counted.
         U: distinct training tokens.
         E, A, B, alpha: the law for fresh data.
-        delta_D: share of its worth that a pass over the data loses to the pass before it; 0: repeats are as good as new.
+        delta_D: share of its worth that a pass over the data loses to the pass before it; 0: repeats are as
+            good as new.
         delta_N: the same for multiples of the size that U tokens call for.
 
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: as for `data_constrained`; on the published runs it fits better than the published form.
+    Known to go wrong: as for `data_constrained`; on the published runs it fits better than the published
+    form.
 
     Source: the public analysis of Muennighoff et al. 2023 (delta_D .01046, delta_N .3676).
 
@@ -120,7 +137,11 @@ def data_constrained_geometric(N, D, U, *, E: Positive, A: Positive, B: Positive
     2.227
     """
     repeats, base, excess = _split(N, D, U, A, B, alpha)
-    return E + A / (base * _passes(excess, delta_N)) ** alpha + B / (jnp.minimum(D, U) * _passes(repeats, delta_D)) ** alpha
+    return (
+        E
+        + A / (base * _passes(excess, delta_N)) ** alpha
+        + B / (jnp.minimum(D, U) * _passes(repeats, delta_D)) ** alpha
+    )
 
 
 def _passes(extra, delta):

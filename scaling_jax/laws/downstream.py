@@ -1,4 +1,5 @@
-"""Downstream metrics: from size and data to a task's loss, from loss to accuracy, from other benchmarks to accuracy."""
+"""Downstream metrics: from size and data to a task's loss, from loss to accuracy, from other benchmarks to
+accuracy."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ def ladder_loss(N, D, *, E: NonNegative, A: Positive, B: Positive, alpha: NonNeg
     Returns:
         Task loss in bits per byte.
 
-    Known to go wrong: from sixteen small runs E ends at zero (CSQA) or an exponent near .8 (ARC-C), and forecasts are then
-    off by 10 to 18 %; the certificate flags both.
+    Known to go wrong: from sixteen small runs E ends at zero (CSQA) or an exponent near .8 (ARC-C), and
+    forecasts are then off by 10 to 18 %; the certificate flags both.
 
     Source: Bhagia et al. 2024, eq. 1 (MMLU: E .454, ln A 3.64, ln B 4.61, alpha .226, beta .236).
 
@@ -68,7 +69,12 @@ def _accuracy_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[
     ranges={"k": (0.3, 30.0), "L0": (0.1, 3.0)},
     domains={"a": MINUS_ONE_TO_ZERO},
     units={"loss": "bits/byte", "L0": "bits/byte", "k": "byte/bit", "target": "fraction"},
-    priors={"a": ("normal", -0.6, 0.3), "b": ("normal", 0.9, 0.2), "k": ("halfnormal", 0.0, 5.0), "L0": ("halfnormal", 0.0, 1.0)},
+    priors={
+        "a": ("normal", -0.6, 0.3),
+        "b": ("normal", 0.9, 0.2),
+        "k": ("halfnormal", 0.0, 5.0),
+        "L0": ("halfnormal", 0.0, 1.0),
+    },
     target="acc",
 )
 def ladder_accuracy(loss: NonNegative, *, b: Unit, a, k: NonNegative, L0: NonNegative):
@@ -85,8 +91,8 @@ def ladder_accuracy(loss: NonNegative, *, b: Unit, a, k: NonNegative, L0: NonNeg
     Returns:
         Accuracy, a fraction.
 
-    Known to go wrong: with all models near chance, b and L0 trade off (the authors add the point of loss 0, accuracy 1);
-    fit raw accuracies, `sj.SquaredError(on="raw")`.
+    Known to go wrong: with all models near chance, b and L0 trade off (the authors add the point of loss 0,
+    accuracy 1); fit raw accuracies, `sj.SquaredError(on="raw")`.
 
     Source: Bhagia et al. 2024, eq. 2.
 
@@ -97,11 +103,20 @@ def ladder_accuracy(loss: NonNegative, *, b: Unit, a, k: NonNegative, L0: NonNeg
 
 
 def _sigmoid_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Midpoints over and around the range of log x, slopes on its scale, chance levels below the lowest score."""
+    """Midpoints over and around the range of log x, slopes on its scale, chance levels below the lowest
+    score."""
     logs = np.log(inputs["x"])
     spread = max(float(np.ptp(logs)), 1e-6)
-    axes = grid(place=logs.min() + spread * np.linspace(-0.3, 1.5, 7), k=np.array([1.5, 4.0, 12.0]) / spread, chance=[0.0, 0.5, 0.95])
-    return {"x0": np.exp(axes["place"]), "k": axes["k"], "chance": np.clip(axes["chance"] * np.min(target), 0.0, 1.0)}
+    axes = grid(
+        place=logs.min() + spread * np.linspace(-0.3, 1.5, 7),
+        k=np.array([1.5, 4.0, 12.0]) / spread,
+        chance=[0.0, 0.5, 0.95],
+    )
+    return {
+        "x0": np.exp(axes["place"]),
+        "k": axes["k"],
+        "chance": np.clip(axes["chance"] * np.min(target), 0.0, 1.0),
+    }
 
 
 @law(
@@ -126,7 +141,8 @@ def chance_sigmoid(x, *, chance: Unit, k: Positive, x0: Positive):
     Returns:
         Accuracy, a fraction.
 
-    Known to go wrong: before the rise has begun its midpoint is not identified; noise below chance is charged to k.
+    Known to go wrong: before the rise has begun its midpoint is not identified; noise below chance is charged
+    to k.
 
     Source: Ruan et al. 2024, eq. 3, with one resource in place of the capability.
 
@@ -161,8 +177,9 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
 
     $$y = h_0 + (1 - h_0)\,\sigma\!\left(c + \sum_{k=1}^{n} w_k S_k\right)$$
 
-    With `intervention`, the table holds every model with and without a post-training technique (chain of thought,
-    self-consistency), told apart by an input z of 0 or 1, and $c + z\,\Delta c$ and $w_k + z\,\Delta w_k$ take the places of
+    With `intervention`, the table holds every model with and without a post-training technique (chain of
+    thought, self-consistency), told apart by an input z of 0 or 1, and $c + z\,\Delta c$ and
+    $w_k + z\,\Delta w_k$ take the places of
     c and w_k: a technique that helps strong models more has positive shifts of the weights.
 
     Args:
@@ -170,13 +187,15 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
         intervention: whether to add the input z with the parameters dc, dw1 ... dwn.
 
     Returns:
-        The law, with parameters h0 (guessing; fix it at 0 for scores corrected by `chance_corrected`), c, w1 ... wn.
+        The law, with parameters h0 (guessing; fix it at 0 for scores corrected by `chance_corrected`), c, w1
+        ... wn.
 
     Raises:
         ValueError: for n below 1.
 
-    Known to go wrong: components must be computed from the training models only; models of a family are not independent;
-    one published fit (Persian QA) is an optimiser that stopped early. Fit raw scores, `sj.SquaredError(on="raw")`.
+    Known to go wrong: components must be computed from the training models only; models of a family are not
+    independent; one published fit (Persian QA) is an optimiser that stopped early. Fit raw scores,
+    `sj.SquaredError(on="raw")`.
 
     Source: Ruan et al. 2024 (arXiv:2405.10938), eq. 3 and section 4.
 
@@ -198,7 +217,9 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
             total = total + weight * component
         return h0 + (1 - h0) * jax.nn.sigmoid(total)
 
-    score.__doc__ = "A sigmoid of principal components.\n\n" + r"$$h_0 + (1 - h_0)\,\sigma(c + \sum_k w_k S_k)$$"
+    score.__doc__ = (
+        "A sigmoid of principal components.\n\n" + r"$$h_0 + (1 - h_0)\,\sigma(c + \sum_k w_k S_k)$$"
+    )
     shifts = tuple(f"d{name}" for name in names) if intervention else ()
     return Law(
         score,
@@ -217,7 +238,11 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
 
 
 def _capability_starts(
-    components: tuple[str, ...], names: tuple[str, ...], shifts: tuple[str, ...], inputs: dict[str, np.ndarray], target: np.ndarray
+    components: tuple[str, ...],
+    names: tuple[str, ...],
+    shifts: tuple[str, ...],
+    inputs: dict[str, np.ndarray],
+    target: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Linear regressions of the log-odds of the score, which ignore saturated scores to different degrees."""
     columns = np.stack([np.ones_like(target), *(inputs[name] for name in components)], axis=1)

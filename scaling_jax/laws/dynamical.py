@@ -1,4 +1,5 @@
-"""The dynamical model of Bordelon, Atanasov and Pehlevan 2024: additive powers of time, size and data, exponents related."""
+"""The dynamical model of Bordelon, Atanasov and Pehlevan 2024: additive powers of time, size and data,
+exponents related."""
 
 from __future__ import annotations
 
@@ -18,9 +19,19 @@ SCALE = ("normal", 2.0, 3.0)
     cite="Bordelon, Atanasov and Pehlevan 2024 (arXiv:2402.01092), section 4",
     ranges={"r_t": EXPONENT, "r_N": EXPONENT, "r_P": EXPONENT},
     units={"t": "steps", "N": "features (parameters)", "P": "samples"},
-    priors={"L0": ("normal", 0.0, 2.0), "a_t": SCALE, "r_t": SLOPE, "a_N": SCALE, "r_N": SLOPE, "a_P": SCALE, "r_P": SLOPE},
+    priors={
+        "L0": ("normal", 0.0, 2.0),
+        "a_t": SCALE,
+        "r_t": SLOPE,
+        "a_N": SCALE,
+        "r_N": SLOPE,
+        "a_P": SCALE,
+        "r_P": SLOPE,
+    },
 )
-def dynamical(t, N, P, *, L0: Positive, a_t: Positive, r_t: Real, a_N: Positive, r_N: Real, a_P: Positive, r_P: Real):
+def dynamical(
+    t, N, P, *, L0: Positive, a_t: Positive, r_t: Real, a_N: Positive, r_N: Real, a_P: Positive, r_P: Real
+):
     r"""Loss after t steps of N features on P samples, limited by each in turn.
 
     $$L(t, N, P) = L_0 + a_t\,t^{-r_t} + a_N\,N^{-r_N} + a_P\,P^{-r_P}$$
@@ -35,8 +46,8 @@ def dynamical(t, N, P, *, L0: Positive, a_t: Positive, r_t: Real, a_N: Positive,
     Returns:
         The loss, in the unit of the target.
 
-    Known to go wrong: it describes the bottlenecks, not the corners between them; early in training finite width costs 1/N
-    whatever the task.
+    Known to go wrong: it describes the bottlenecks, not the corners between them; early in training finite
+    width costs 1/N whatever the task.
 
     Source: Bordelon et al. 2024, section 4; `bordelon_exponents` gives the exponents that its theory expects.
 
@@ -47,7 +58,8 @@ def dynamical(t, N, P, *, L0: Positive, a_t: Positive, r_t: Real, a_N: Positive,
 
 
 class BordelonExponents(NamedTuple):
-    """Exponents of loss in time, size and data, and at fixed compute C = N t of the optimal time, size and loss (all positive)."""
+    """Exponents of loss in time, size and data, and at fixed compute C = N t of the optimal time, size and
+    loss (all positive)."""
 
     time: float
     size: float

@@ -43,7 +43,8 @@ def kaplan_size(N, *, N_c: Positive, alpha_N: Positive):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: counted with embeddings the smallest models leave the line (Pearce and Song 2024); there is no floor.
+    Known to go wrong: counted with embeddings the smallest models leave the line (Pearce and Song 2024);
+    there is no floor.
 
     Source: Kaplan et al. 2020, eq. 1.1 (N_c 8.8e13, alpha_N .076).
 
@@ -73,7 +74,8 @@ def kaplan_data(D, *, D_c: Positive, alpha_D: Positive):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: it holds for models large enough to overfit and stopped early; runs of one epoch are another matter.
+    Known to go wrong: it holds for models large enough to overfit and stopped early; runs of one epoch are
+    another matter.
 
     Source: Kaplan et al. 2020, eq. 1.2 (D_c 5.4e13 tokens, alpha_D .095).
 
@@ -103,8 +105,8 @@ def kaplan_compute(C, *, C_c: Positive, alpha_C: Positive):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: the fixed batch is too small for large and too large for small runs, so the exponent is no property
-    of compute alone; see `kaplan_min_compute`.
+    Known to go wrong: the fixed batch is too small for large and too large for small runs, so the exponent is
+    no property of compute alone; see `kaplan_min_compute`.
 
     Source: Kaplan et al. 2020, section 1.2 (C_c 1.6e7 PF-days, alpha_C .057).
 
@@ -134,8 +136,8 @@ def kaplan_min_compute(C_min, *, C_c: Positive, alpha_C: Positive):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: the paper's own closed form gives exponent .0525 and 1.5e8 PF-days where its direct fit gives .050
-    and 3.1e8: never expect the two to agree.
+    Known to go wrong: the paper's own closed form gives exponent .0525 and 1.5e8 PF-days where its direct fit
+    gives .050 and 3.1e8: never expect the two to agree.
 
     Source: Kaplan et al. 2020, eq. 1.3 (C_c 3.1e8 PF-days, alpha_C .050).
 
@@ -146,7 +148,8 @@ def kaplan_min_compute(C_min, *, C_c: Positive, alpha_C: Positive):
 
 
 def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Exponents from a small grid; scales so that either term alone gives the median loss at the median run."""
+    """Exponents from a small grid; scales so that either term alone gives the median loss at the median
+    run."""
     axes = grid(alpha_N=np.geomspace(0.03, 0.4, 8), alpha_D=np.geomspace(0.03, 0.4, 8), share=[0.2, 0.5, 0.8])
     a_n, a_d, shares = axes["alpha_N"], axes["alpha_D"], axes["share"]
     with np.errstate(over="ignore"):
@@ -161,7 +164,13 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
     cite=f"{CITE}, eq. 1.5",
     starts=_starts,
     ranges={"alpha_N": EXPONENT, "alpha_D": EXPONENT, "N_c": SCALE, "D_c": SCALE},
-    units={"N": "non-embedding parameters", "D": "tokens", "N_c": "parameters", "D_c": "tokens", "target": "nats/token"},
+    units={
+        "N": "non-embedding parameters",
+        "D": "tokens",
+        "N_c": "parameters",
+        "D_c": "tokens",
+        "target": "nats/token",
+    },
     priors={
         "N_c": ("normal", 32.0, 5.0),
         "D_c": ("normal", 31.0, 5.0),
@@ -183,8 +192,8 @@ def kaplan(N, D, *, N_c: Positive, D_c: Positive, alpha_N: Positive, alpha_D: Po
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: it has no floor, so the loss tends to zero; N_c and D_c depend on the tokenizer and extrapolate by ten
-    decades, so only their combination with the exponents is identified.
+    Known to go wrong: it has no floor, so the loss tends to zero; N_c and D_c depend on the tokenizer and
+    extrapolate by ten decades, so only their combination with the exponents is identified.
 
     Source: Kaplan et al. 2020, eq. 1.5 (N_c 6.4e13, D_c 1.8e13, alpha_N .076, alpha_D .103).
 
@@ -210,7 +219,13 @@ def _starts_steps(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     cite=f"{CITE}, eq. 1.6",
     starts=_starts_steps,
     ranges={"N_c": SCALE, "alpha_N": EXPONENT, "S_c": (1.0, 1e6), "alpha_S": (0.2, 1.5)},
-    units={"N": "non-embedding parameters", "S_min": "updates", "N_c": "parameters", "S_c": "updates", "target": "nats/token"},
+    units={
+        "N": "non-embedding parameters",
+        "S_min": "updates",
+        "N_c": "parameters",
+        "S_c": "updates",
+        "target": "nats/token",
+    },
     priors={
         "N_c": ("normal", 32.0, 5.0),
         "alpha_N": ("normal", -2.5, 0.7),
@@ -262,8 +277,8 @@ def kaplan_critical_batch(L, *, B_star: Positive, alpha_B: Positive):
     Returns:
         Batch size in tokens.
 
-    Known to go wrong: it was measured on one data set and tokenizer, and depends on neither size nor learning rate only
-    there.
+    Known to go wrong: it was measured on one data set and tokenizer, and depends on neither size nor learning
+    rate only there.
 
     Source: Kaplan et al. 2020, eq. 1.4 (B_star 2e8 in the text, 2.1e8 in the appendix table, alpha_B .21).
 

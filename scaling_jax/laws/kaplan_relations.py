@@ -1,7 +1,9 @@
-"""What follows from Kaplan et al. 2020's laws: batch, overfitting, stopping, off-size cost and allocation, as functions.
+"""What follows from Kaplan et al. 2020's laws: batch, overfitting, stopping, off-size cost and allocation, as
+functions.
 
-All take numbers or NumPy arrays and broadcast. Defaults are the printed constants; they are rounded, so derived numbers
-agree with each other exactly but with the paper's direct fits only roughly (section 6 gives .054 and .050 for one exponent).
+All take numbers or NumPy arrays and broadcast. Defaults are the printed constants; they are rounded, so
+derived numbers agree with each other exactly but with the paper's direct fits only roughly (section 6 gives
+.054 and .050 for one exponent).
 """
 
 from __future__ import annotations
@@ -69,9 +71,11 @@ def min_compute(C: Any, B: Any, B_crit: Any) -> Any:
 
 
 def time_and_examples(S_min: Any, E_min: Any, B: Any) -> tuple[Any, Any]:
-    r"""Updates and tokens that reach a loss at batch size B, on the hyperbola between fewest updates and fewest tokens.
+    r"""Updates and tokens that reach a loss at batch size B, on the hyperbola between fewest updates and
+    fewest tokens.
 
-    $$\left(\frac{S}{S_{min}} - 1\right)\left(\frac{E}{E_{min}} - 1\right) = 1, \qquad E = BS, \quad B_{crit} = E_{min}/S_{min}$$
+    $$\left(\frac{S}{S_{min}} - 1\right)\left(\frac{E}{E_{min}} - 1\right) = 1, \qquad E = BS, \quad B_{crit}
+    = E_{min}/S_{min}$$
 
     Args:
         S_min: fewest updates (unlimited batch).
@@ -91,7 +95,15 @@ def time_and_examples(S_min: Any, E_min: Any, B: Any) -> tuple[Any, Any]:
     return S, B * S
 
 
-def overfitting(N: Any, D: Any, *, N_c: float = 6.4e13, D_c: float = 1.8e13, alpha_N: float = 0.076, alpha_D: float = 0.103) -> Any:
+def overfitting(
+    N: Any,
+    D: Any,
+    *,
+    N_c: float = 6.4e13,
+    D_c: float = 1.8e13,
+    alpha_N: float = 0.076,
+    alpha_D: float = 0.103,
+) -> Any:
     r"""Relative rise of the loss because data are finite: L(N, D) / L(N, infinity) - 1.
 
     $$\delta L = \left[1 + \left(\frac{N}{N_c}\right)^{\alpha_N/\alpha_D}\frac{D_c}{D}\right]^{\alpha_D} - 1$$
@@ -113,7 +125,13 @@ def overfitting(N: Any, D: Any, *, N_c: float = 6.4e13, D_c: float = 1.8e13, alp
 
 
 def data_to_avoid_overfitting(
-    N: Any, tolerance: float | None = None, *, N_c: float = 6.4e13, D_c: float = 1.8e13, alpha_N: float = 0.076, alpha_D: float = 0.103
+    N: Any,
+    tolerance: float | None = None,
+    *,
+    N_c: float = 6.4e13,
+    D_c: float = 1.8e13,
+    alpha_N: float = 0.076,
+    alpha_D: float = 0.103,
 ) -> Any:
     r"""Tokens that keep the overfitting of N parameters below a tolerance.
 
@@ -172,7 +190,8 @@ def off_size_cost(size_ratio: Any, *, alpha_N: float = 0.077, alpha_S: float = 0
     Returns:
         The ratio of computes, 1 at the optimum; infinite where the model is too small ever to reach the loss.
 
-    Source: Kaplan et al. 2020, eq. B.13 (their figure 12: between .6 and 2.2 times the optimum costs at most a fifth more).
+    Source: Kaplan et al. 2020, eq. B.13 (their figure 12: between .6 and 2.2 times the optimum costs at most
+    a fifth more).
 
     >>> off_size_cost([0.6, 1.0, 2.2]).round(3).tolist()
     [1.165, 1.0, 1.204]
@@ -186,7 +205,8 @@ def off_size_cost(size_ratio: Any, *, alpha_N: float = 0.077, alpha_S: float = 0
 class KaplanOptimum(NamedTuple):
     """The compute-optimal run that the laws imply, at one or many losses or budgets.
 
-    loss (nats/token), N (non-embedding parameters), B (tokens, the critical batch), S_min and S (updates), D (tokens seen at
+    loss (nats/token), N (non-embedding parameters), B (tokens, the critical batch), S_min and S (updates), D
+    (tokens seen at
     batch B), C_min (FLOP), and the exponents and scale of L(C_min): alpha_C, C_c (FLOP).
     """
 
@@ -226,8 +246,8 @@ def kaplan_optimum(
     Returns:
         A `KaplanOptimum`; training stops at a loss (1 + r) times the converged one, about a tenth above it.
 
-    Known to go wrong: with the printed constants alpha_C is .0525 and N(1 PF-day) 6e8, where the paper's direct fits give
-    .050 and 1.3e9.
+    Known to go wrong: with the printed constants alpha_C is .0525 and N(1 PF-day) 6e8, where the paper's
+    direct fits give .050 and 1.3e9.
 
     Source: Kaplan et al. 2020, section 6.1 and appendix B.
 
@@ -246,7 +266,8 @@ def kaplan_optimum(
 
 
 def empirical_allocation(C_min: Any) -> dict[str, Any]:
-    r"""The allocation that the paper fitted directly, not derived: size, batch, updates and tokens for a compute budget.
+    r"""The allocation that the paper fitted directly, not derived: size, batch, updates and tokens for a
+    compute budget.
 
     $$N = 1.3\cdot10^9\,C^{.73}, \quad B = 2.0\cdot10^6\,C^{.24}, \quad S = 5.4\cdot10^3\,C^{.03}, \quad D = 2\cdot10^{10}\,C^{.27}
       \qquad (C \text{ in PF-days})$$
@@ -257,8 +278,9 @@ def empirical_allocation(C_min: Any) -> dict[str, Any]:
     Returns:
         {"N": parameters, "B": tokens, "S": updates, "D": tokens}.
 
-    Known to go wrong: learning-rate schedules longer than the runs and counting without embeddings made it favour large
-    models; Hoffmann et al. 2022 find N ~ C^.5. Its own authors expect it to break down near 1e4 PF-days.
+    Known to go wrong: learning-rate schedules longer than the runs and counting without embeddings made it
+    favour large models; Hoffmann et al. 2022 find N ~ C^.5. Its own authors expect it to break down near 1e4
+    PF-days.
 
     Source: Kaplan et al. 2020, eq. 1.7 and 1.8 and section 6.3.
 

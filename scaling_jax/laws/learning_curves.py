@@ -1,4 +1,5 @@
-"""Learning curves: one resource with a floor and a bend, M3 and M4 of Alabdulmohsin et al. 2022, and the rectified law."""
+"""Learning curves: one resource with a floor and a bend, M3 and M4 of Alabdulmohsin et al. 2022, and the
+rectified law."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ def shifted_power_law(x, *, b: Positive, g: NonNegative, c: Real):
     Returns:
         The loss, in the unit of the target.
 
-    Known to go wrong: a large g makes b, g and c trade off along a valley; the published fits stop far from their optimum
-    (RMSE .089 against .013 for one translation curve).
+    Known to go wrong: a large g makes b, g and c trade off along a valley; the published fits stop far from
+    their optimum (RMSE .089 against .013 for one translation curve).
 
     Source: Alabdulmohsin et al. 2022, section 3, estimator M3.
 
@@ -55,7 +56,10 @@ def shifted_power_law(x, *, b: Positive, g: NonNegative, c: Real):
 def _ceiling_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """For floors below and ceilings above the data, the line that the law becomes; the best first."""
     logs, low, high = np.log(inputs["x"]), np.min(target), np.max(target)
-    axes = grid(e_inf=low * np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.97]), e_0=high * np.array([1.002, 1.02, 1.1, 1.3, 2.0, 4.0]))
+    axes = grid(
+        e_inf=low * np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.97]),
+        e_0=high * np.array([1.002, 1.02, 1.1, 1.3, 2.0, 4.0]),
+    )
     found = []
     for e_inf, e_0 in zip(*axes.values(), strict=True):
         above, below = np.log(target - e_inf), np.log(e_0 - target)
@@ -103,10 +107,12 @@ def ceiling_power_law(x, *, e_inf: NonNegative, e_0: Positive, alpha: NonNegativ
     Returns:
         The error L, in the unit of the target: the one root between floor and ceiling.
 
-    Known to go wrong: fitting the transformed equation (as published) stretches residuals near the floor, so that a floor
-    of zero often wins; fit log errors instead. The ceiling is not identified unless some rows lie near it: fix it.
+    Known to go wrong: fitting the transformed equation (as published) stretches residuals near the floor, so
+    that a floor of zero often wins; fit log errors instead. The ceiling is not identified unless some rows
+    lie near it: fix it.
 
-    Source: Alabdulmohsin et al. 2022, eq. 4, estimator M4 (there the exponent is written with the other sign).
+    Source: Alabdulmohsin et al. 2022, eq. 4, estimator M4 (there the exponent is written with the other
+    sign).
 
     >>> round(ceiling_power_law(1e6, e_inf=0.1, e_0=1.0, alpha=1.0, b=100.0, c=0.5), 4)
     0.1818
@@ -121,7 +127,9 @@ def ceiling_power_law(x, *, e_inf: NonNegative, e_0: Positive, alpha: NonNegativ
 def _rectified_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """Exponents from a grid; midpoints of the fall from far before the data to far behind them."""
     seen = inputs["D"][inputs["D"] > 0]
-    axes = grid(beta=np.geomspace(0.15, 2.5, 9), middle=np.geomspace(np.min(seen) / 30, np.max(seen) * 30, 10))
+    axes = grid(
+        beta=np.geomspace(0.15, 2.5, 9), middle=np.geomspace(np.min(seen) / 30, np.max(seen) * 30, 10)
+    )
     return {"beta": axes["beta"], "D_l": axes["middle"] ** axes["beta"]}
 
 
@@ -130,7 +138,12 @@ def _rectified_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict
     starts=_rectified_starts,
     ranges={"D_l": (1e-3, 1e6), "beta": (0.1, 2.5)},
     units={"D": "fine-tuning examples", "E": "nats/token", "target": "nats/token"},
-    priors={"B": ("normal", 5.0, 5.0), "D_l": ("normal", 5.0, 5.0), "beta": ("normal", -0.5, 0.5), "E": ("halfnormal", 0.0, 2.0)},
+    priors={
+        "B": ("normal", 5.0, 5.0),
+        "D_l": ("normal", 5.0, 5.0),
+        "beta": ("normal", -0.5, 0.5),
+        "E": ("halfnormal", 0.0, 2.0),
+    },
 )
 def rectified(D: NonNegative, *, B: Positive, D_l: Positive, beta: Positive, E: NonNegative):
     r"""Loss after fine-tuning on D examples, with what pre-training already taught.
@@ -147,9 +160,9 @@ def rectified(D: NonNegative, *, B: Positive, D_l: Positive, beta: Positive, E: 
     Returns:
         Loss in nats/token, B / D_l + E at D = 0.
 
-    Known to go wrong: from small sets (below 25,600 examples in the paper's tables) E, D_l and beta are not identified and
-    single curves extrapolate wrongly by a factor of two; E reaches zero in a fifth of the curves. Surveys that write
-    (D_l + D)^beta, and a project page with an outer exponent, have it wrong.
+    Known to go wrong: from small sets (below 25,600 examples in the paper's tables) E, D_l and beta are not
+    identified and single curves extrapolate wrongly by a factor of two; E reaches zero in a fifth of the
+    curves. Surveys that write (D_l + D)^beta, and a project page with an outer exponent, have it wrong.
 
     Source: Lin et al. 2024, eq. 4.
 

@@ -14,12 +14,23 @@ __all__ = ["error_from_loss", "overtraining"]
 @law(
     cite="Gadre et al. 2024 (arXiv:2403.08540), eq. 4",
     ranges={"eta": (0.03, 0.5)},
-    grid={"E": [0.1, 1.0, 2.0, 10.0], "a": [1e2, 3e2, 1e3, 3e3], "b": [1e2, 3e2, 1e3, 3e3], "eta": [0.1, 0.3]},
+    grid={
+        "E": [0.1, 1.0, 2.0, 10.0],
+        "a": [1e2, 3e2, 1e3, 3e3],
+        "b": [1e2, 3e2, 1e3, 3e3],
+        "eta": [0.1, 0.3],
+    },
     units={"C": "FLOP", "M": "tokens per parameter", "E": "nats/token", "target": "nats/token"},
-    priors={"E": ("normal", 0.5, 0.5), "a": ("normal", 5.0, 2.0), "b": ("normal", 5.0, 2.0), "eta": ("normal", 0.13, 0.06)},
+    priors={
+        "E": ("normal", 0.5, 0.5),
+        "a": ("normal", 5.0, 2.0),
+        "b": ("normal", 5.0, 2.0),
+        "eta": ("normal", 0.13, 0.06),
+    },
 )
 def overtraining(C, M, *, E: Positive, a: Positive, b: Positive, eta: Real):
-    r"""Loss of a run of compute C at M tokens per parameter: at fixed M a power law whose slope does not depend on M.
+    r"""Loss of a run of compute C at M tokens per parameter: at fixed M a power law whose slope does not
+    depend on M.
 
     $$L(C, M) = E + \left(a\,M^{\eta} + b\,M^{-\eta}\right) C^{-\eta}$$
 
@@ -35,11 +46,12 @@ def overtraining(C, M, *, E: Positive, a: Positive, b: Positive, eta: Real):
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: runs with M of 5 and below lie off the trend; from the paper's five runs the choice of objective moves
-    forecasts by as much as the published error. In a posterior E and eta share a ridge: one of 2,000 draws diverged under the
-    default priors, none under one on E of 20 %.
+    Known to go wrong: runs with M of 5 and below lie off the trend; from the paper's five runs the choice of
+    objective moves forecasts by as much as the published error. In a posterior E and eta share a ridge: one
+    of 2,000 draws diverged under the default priors, none under one on E of 20 %.
 
-    Source: Gadre et al. 2024, eq. 4 (C4: E 1.51, a 141, b 190, eta .121, fitted by squared errors of the raw loss).
+    Source: Gadre et al. 2024, eq. 4 (C4: E 1.51, a 141, b 190, eta .121, fitted by squared errors of the raw
+    loss).
 
     >>> round(overtraining(2.4e19, 20.0, E=1.5083, a=141.28, b=189.52, eta=0.12124), 4)
     3.0057
@@ -62,7 +74,8 @@ def _error_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     target="error",
 )
 def error_from_loss(loss, *, eps: Positive, k: Positive, gamma: Positive):
-    r"""Average downstream error as a function of the loss, whatever the model: a power of perplexity below a ceiling.
+    r"""Average downstream error as a function of the loss, whatever the model: a power of perplexity below a
+    ceiling.
 
     $$\mathrm{Err}(L) = \epsilon - k\,e^{-\gamma L}$$
 
@@ -74,8 +87,8 @@ def error_from_loss(loss, *, eps: Positive, k: Positive, gamma: Positive):
     Returns:
         Error, a fraction.
 
-    Known to go wrong: averages over tasks are predictable, single tasks are not (up to 80 % off); eps is not identified
-    unless some models are near chance.
+    Known to go wrong: averages over tasks are predictable, single tasks are not (up to 80 % off); eps is not
+    identified unless some models are near chance.
 
     Source: Gadre et al. 2024, eq. 5 (C4, 17 tasks: eps .850, k 2.08, gamma .756).
 

@@ -1,4 +1,5 @@
-"""Power laws in one input, with and without a floor, and products and sums of powers in any number of inputs."""
+"""Power laws in one input, with and without a floor, and products and sums of powers in any number of
+inputs."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def power_law(x, *, A: Positive, alpha: Real):
     Returns:
         The loss, in the unit of the target.
 
-    Known to go wrong: near a floor the line bends, and extrapolation is too optimistic; use `power_law_floor`.
+    Known to go wrong: near a floor the line bends, and extrapolation is too optimistic; use
+    `power_law_floor`.
 
     Source: Hestness et al. 2017, section 3; estimator M1 of Alabdulmohsin et al. 2022.
 
@@ -61,8 +63,8 @@ def power_law_floor(x, *, E: Positive, A: Positive, alpha: Real):
     Returns:
         The loss, in the unit of the target.
 
-    Known to go wrong: with less than about a decade of x, or an exponent below 0.05, floor and exponent trade off and E
-    may go to zero; the certificate says so.
+    Known to go wrong: with less than about a decade of x, or an exponent below 0.05, floor and exponent trade
+    off and E may go to zero; the certificate says so.
 
     Source: Hestness et al. 2017, section 3; estimator M2 of Alabdulmohsin et al. 2022.
 
@@ -120,8 +122,9 @@ def compute_only(C, *, a: Real, b: Real):
     Returns:
         The target, bits per character in the paper.
 
-    Known to go wrong: it goes through zero, so it is a description inside the data and a baseline to beat, not a law to
-    extrapolate. The published equation could not be checked; this is its claim, that the split hardly matters.
+    Known to go wrong: it goes through zero, so it is a description inside the data and a baseline to beat,
+    not a law to extrapolate. The published equation could not be checked; this is its claim, that the split
+    hardly matters.
 
     Source: Guo 2024, abstract.
 
@@ -136,8 +139,9 @@ def power_product(*inputs: str) -> Law:
 
     $$y = A \prod_i x_i^{p_i}$$
 
-    Learning rate or batch size against N and D (Kaplan et al. 2020; DeepSeek 2024; Li et al. 2025, arXiv:2503.04715), optimal size
-    against compute (Hoffmann et al. 2022). Exponents are called `p_` and the input's name; the target is called `y`.
+    Learning rate or batch size against N and D (Kaplan et al. 2020; DeepSeek 2024; Li et al. 2025,
+    arXiv:2503.04715), optimal size against compute (Hoffmann et al. 2022). Exponents are called `p_` and the
+    input's name; the target is called `y`.
 
     Args:
         inputs: names of the inputs, at least one.
@@ -174,7 +178,8 @@ def power_product(*inputs: str) -> Law:
         ),
         ranges=dict.fromkeys(exponents, (-1.5, 1.5)),
         target="y",
-        cite="Kaplan et al. 2020 (arXiv:2001.08361), section 6; Hoffmann et al. 2022 (arXiv:2203.15556), section 3",
+        cite="Kaplan et al. 2020 (arXiv:2001.08361), section 6; Hoffmann et al. 2022 (arXiv:2203.15556), "
+        "section 3",
         recipe=(__name__, "power_product", inputs),
     )
 
@@ -184,8 +189,8 @@ def power_sum(*inputs: str) -> Law:
 
     $$L = E + \sum_i A_i\,x_i^{-\alpha_i}$$
 
-    Width, depth and tokens (McLeish et al. 2025, Gemstones), parameters, tokens and batch size, and so on. Parameters are
-    called `A_` and `alpha_` and the input's name.
+    Width, depth and tokens (McLeish et al. 2025, Gemstones), parameters, tokens and batch size, and so on.
+    Parameters are called `A_` and `alpha_` and the input's name.
 
     Args:
         inputs: names of the inputs, at least one.
@@ -196,10 +201,11 @@ def power_sum(*inputs: str) -> Law:
     Raises:
         TypeError: without inputs.
 
-    Known to go wrong: a term that the table does not vary is confused with the floor; with three terms and more the floor
-    may vanish, which the certificate flags.
+    Known to go wrong: a term that the table does not vary is confused with the floor; with three terms and
+    more the floor may vanish, which the certificate flags.
 
-    Source: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2, extended as in McLeish et al. 2025 (arXiv:2502.06857).
+    Source: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2, extended as in McLeish et al. 2025
+    (arXiv:2502.06857).
 
     >>> power_sum("N", "D")
     <law power_sum(N, D; E, A_N, alpha_N, A_D, alpha_D)>

@@ -44,7 +44,8 @@ def precision(
 ):  # fmt: skip
     r"""Loss of a model trained with P_w, P_a and P_kv bits in weights, activations and key-value cache.
 
-    $$L = E + A\,N_{eff}^{-\alpha} + B\,D^{-\alpha}, \qquad N_{eff} = N \prod_{x \in \{w, a, kv\}} \left(1 - e^{n_x - P_x/\gamma_x}\right)$$
+    $$L = E + A\,N_{eff}^{-\alpha} + B\,D^{-\alpha}, \qquad N_{eff} = N \prod_{x \in \{w, a, kv\}} \left(1 -
+    e^{n_x - P_x/\gamma_x}\right)$$
 
     Args:
         N: parameters.
@@ -57,10 +58,12 @@ def precision(
     Returns:
         Loss in nats/token; many bits give Chinchilla.
 
-    Known to go wrong: below about 3.2 bits the published factors turn negative (they are held at a trace here). How the
+    Known to go wrong: below about 3.2 bits the published factors turn negative (they are held at a trace
+    here). How the
     offsets enter is inferred: with this sign the published constants give the published optimum of 7 bits.
 
-    Source: Kumar et al. 2024, eq. 3 (integer training: gamma 2.67, 2.21, .96; offsets .30, 1.41, 2.42; E 2.765, alpha .4965).
+    Source: Kumar et al. 2024, eq. 3 (integer training: gamma 2.67, 2.21, .96; offsets .30, 1.41, 2.42; E
+    2.765, alpha .4965).
 
     >>> constants = {"A": 4299.0, "B": 18060.0, "E": 2.7648, "alpha": 0.4965, "gamma_w": 2.6745, "gamma_a": 2.2102,
     ...              "gamma_kv": 0.9578, "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185}
@@ -154,8 +157,8 @@ def precision_unified(
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: seventeen parameters; the paper fits them in stages (`fixed=` the first ones) and prints a further
-    constant b 1.1277 whose part is not clear.
+    Known to go wrong: seventeen parameters; the paper fits them in stages (`fixed=` the first ones) and
+    prints a further constant b 1.1277 whose part is not clear.
 
     Source: Kumar et al. 2024, eq. 9.
 
@@ -166,13 +169,24 @@ def precision_unified(
     [3.4979, 3.4205]
     """
     worth = _worth(P_w, gamma_w, n_w) * _worth(P_a, gamma_a, n_a) * _worth(P_kv, gamma_kv, n_kv)
-    coarser = [-jnp.expm1(-C * jnp.maximum(P - P_post, 0.0)) for C, P in ((C_w, P_w), (C_a, P_a), (C_kv, P_kv))]
-    damage = C_T * D**gamma_D / (N * worth) ** gamma_N * jnp.exp(-P_post / gamma_post) * coarser[0] * coarser[1] * coarser[2]
+    coarser = [
+        -jnp.expm1(-C * jnp.maximum(P - P_post, 0.0)) for C, P in ((C_w, P_w), (C_a, P_a), (C_kv, P_kv))
+    ]
+    damage = (
+        C_T
+        * D**gamma_D
+        / (N * worth) ** gamma_N
+        * jnp.exp(-P_post / gamma_post)
+        * coarser[0]
+        * coarser[1]
+        * coarser[2]
+    )
     return E + A / (N * worth) ** alpha + B / D**alpha + damage
 
 
 class PrecisionOptimum(NamedTuple):
-    """Bits, size and tokens of the best run of a budget: P (bits), N (parameters), D (tokens), all broadcast over C."""
+    """Bits, size and tokens of the best run of a budget: P (bits), N (parameters), D (tokens), all broadcast
+    over C."""
 
     P: Any
     N: Any
@@ -195,13 +209,14 @@ def precision_optimum(
     N: Any = None,
     bits: tuple[float, float] = (3.2, 64.0),
 ) -> PrecisionOptimum:
-    r"""The precision, size and tokens that minimise the loss of `precision` when cost is proportional to the bits.
+    r"""The precision, size and tokens that minimise the loss of `precision` when cost is proportional to the
+    bits.
 
     $$C = \tfrac{6}{16}\,N D P, \qquad \frac{d \ln f}{d \ln P} = 1 \text{ at the optimum, }
       f(P) = \prod_x \left(1 - e^{n_x - P/\gamma_x}\right)$$
 
-    One precision for weights, activations and cache. With the size free it does not depend on C, since bits and parameters
-    cost the same; at a given size it grows with the logarithm of C.
+    One precision for weights, activations and cache. With the size free it does not depend on C, since bits
+    and parameters cost the same; at a given size it grows with the logarithm of C.
 
     Args:
         C: training compute, FLOP at 16 bits (a run at P bits costs P/16).
@@ -237,7 +252,9 @@ def precision_optimum(
         size, data = alpha * A * (N * worth(P)) ** -alpha, beta * B * (16 * C / (6 * N * P)) ** -beta
         return size * elasticity(P) > data
 
-    low, high = (np.broadcast_to(end, np.broadcast_shapes(C.shape, np.shape(N))).astype(float) for end in bits)
+    low, high = (
+        np.broadcast_to(end, np.broadcast_shapes(C.shape, np.shape(N))).astype(float) for end in bits
+    )
     for _ in range(80):
         middle = 0.5 * (low + high)
         more = still_worth_more(middle)
@@ -245,5 +262,7 @@ def precision_optimum(
     P = 0.5 * (low + high)
     product = 16 * C / (6 * P)
     if N is None:
-        N = (alpha * A * worth(P) ** -alpha / (beta * B)) ** (1 / (alpha + beta)) * product ** (beta / (alpha + beta))
+        N = (alpha * A * worth(P) ** -alpha / (beta * B)) ** (1 / (alpha + beta)) * product ** (
+            beta / (alpha + beta)
+        )
     return PrecisionOptimum(P, N, product / N)

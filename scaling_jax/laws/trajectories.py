@@ -1,4 +1,5 @@
-"""Su et al. 2024: the whole loss curve L(N, S, B), in which the critical batch size depends on the loss itself."""
+"""Su et al. 2024: the whole loss curve L(N, S, B), in which the critical batch size depends on the loss
+itself."""
 
 from __future__ import annotations
 
@@ -18,7 +19,13 @@ __all__ = ["critical_batch", "minimum_loss", "steps_to_loss", "tokens_to_loss", 
 
 def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """Exponents near Kaplan's; scales so that size, steps and batch matter at the median row."""
-    axes = grid(alpha_N=[0.06, 0.15, 0.3], alpha_S=[0.4, 0.7, 1.0], alpha_B=[0.15, 0.25, 0.5], share=[0.5, 0.8], critical=[0.2, 1.0, 5.0])
+    axes = grid(
+        alpha_N=[0.06, 0.15, 0.3],
+        alpha_S=[0.4, 0.7, 1.0],
+        alpha_B=[0.15, 0.25, 0.5],
+        share=[0.5, 0.8],
+        critical=[0.2, 1.0, 5.0],
+    )
     level, B = np.median(target), np.median(inputs["B"])
     steps = np.median(inputs["S"]) / (1 + axes["critical"])
     return {
@@ -39,7 +46,8 @@ def _equation(y, size, S_c, alpha_S, B_star, alpha_B, S, B):
 
 
 @law(
-    cite="Su et al. 2024 (arXiv:2403.06563), section 3; after Kaplan et al. 2020 (arXiv:2001.08361), eq. 1.4 and 1.6",
+    cite="Su et al. 2024 (arXiv:2403.06563), section 3; after Kaplan et al. 2020 (arXiv:2001.08361), eq. "
+    "1.4 and 1.6",
     starts=_starts,
     ranges={
         "N_c": (1e8, 1e18),
@@ -62,9 +70,11 @@ def _equation(y, size, S_c, alpha_S, B_star, alpha_B, S, B):
 def trajectory(
     N, S, B, *, N_c: Positive, alpha_N: Positive, S_c: Positive, alpha_S: Positive, B_star: Positive, alpha_B: Positive
 ):  # fmt: skip
-    r"""Loss of N parameters after S updates of B tokens: the one root of an equation that contains the loss twice.
+    r"""Loss of N parameters after S updates of B tokens: the one root of an equation that contains the loss
+    twice.
 
-    $$L = \left(\frac{N_c}{N}\right)^{\alpha_N} + \left(\frac{S_c}{S}\left(1 + \frac{B_*}{B}\,L^{-1/\alpha_B}\right)\right)^{\alpha_S}$$
+    $$L = \left(\frac{N_c}{N}\right)^{\alpha_N} + \left(\frac{S_c}{S}\left(1 +
+    \frac{B_*}{B}\,L^{-1/\alpha_B}\right)\right)^{\alpha_S}$$
 
     Solved in ln L between the losses of an unlimited batch and of the batch that loss calls for.
 
@@ -79,8 +89,8 @@ def trajectory(
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: constants, not exponents, move with data, context and tokenizer; rows during warm-up or a decaying
-    learning rate are outside the form; at a single batch size S_c and B_star are not separable.
+    Known to go wrong: constants, not exponents, move with data, context and tokenizer; rows during warm-up or
+    a decaying learning rate are outside the form; at a single batch size S_c and B_star are not separable.
 
     Source: Su et al. 2024, section 3. Their constants could not be read; the example uses Kaplan's.
 
@@ -136,7 +146,16 @@ def critical_batch(loss: Any, *, B_star: float, alpha_B: float) -> Any:
 
 
 def steps_to_loss(
-    loss: Any, N: Any, B: Any, *, N_c: float, alpha_N: float, S_c: float, alpha_S: float, B_star: float, alpha_B: float
+    loss: Any,
+    N: Any,
+    B: Any,
+    *,
+    N_c: float,
+    alpha_N: float,
+    S_c: float,
+    alpha_S: float,
+    B_star: float,
+    alpha_B: float,
 ) -> Any:
     r"""Updates of B tokens after which N parameters reach a loss.
 
@@ -164,7 +183,16 @@ def steps_to_loss(
 
 
 def tokens_to_loss(
-    loss: Any, N: Any, B: Any, *, N_c: float, alpha_N: float, S_c: float, alpha_S: float, B_star: float, alpha_B: float
+    loss: Any,
+    N: Any,
+    B: Any,
+    *,
+    N_c: float,
+    alpha_N: float,
+    S_c: float,
+    alpha_S: float,
+    B_star: float,
+    alpha_B: float,
 ) -> Any:
     r"""Tokens after which N parameters reach a loss at batch size B.
 
@@ -185,5 +213,7 @@ def tokens_to_loss(
     >>> round(float(tokens_to_loss(2.6, 1e9, 1e6, **kaplan)) / 1e9, 2)
     39.98
     """
-    steps = steps_to_loss(loss, N, B, N_c=N_c, alpha_N=alpha_N, S_c=S_c, alpha_S=alpha_S, B_star=B_star, alpha_B=alpha_B)
+    steps = steps_to_loss(
+        loss, N, B, N_c=N_c, alpha_N=alpha_N, S_c=S_c, alpha_S=alpha_S, B_star=B_star, alpha_B=alpha_B
+    )
     return np.asarray(B, dtype=float) * steps

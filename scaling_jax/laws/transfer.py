@@ -1,4 +1,5 @@
-"""Fine-tuning and transfer: error of fine-tuned encoders, data transferred, and loss in pre-training and fine-tuning data."""
+"""Fine-tuning and transfer: error of fine-tuned encoders, data transferred, and loss in pre-training and
+fine-tuning data."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ def finetuning_line(N, *, alpha: Real, beta: Real):
     Returns:
         y = 1 - metric (an error to be minimised).
 
-    Known to go wrong: it has no floor, and below an R2 of .95 (on the linear scale of y) its extrapolation does not rank
-    models reliably. The authors fit ordinary least squares on logs, `sj.SquaredError()`.
+    Known to go wrong: it has no floor, and below an R2 of .95 (on the linear scale of y) its extrapolation
+    does not rank models reliably. The authors fit ordinary least squares on logs, `sj.SquaredError()`.
 
     Source: Ivgi et al. 2022, section 3 (MNLI slope -.07, SQuAD 1.1 -.22).
 
@@ -80,8 +81,8 @@ def hernandez_transfer(D_F, N, *, k: Positive, alpha: Real, beta: Real):
     Returns:
         D_T in characters; D_F + D_T from scratch gives the same loss at the same size.
 
-    Known to go wrong: low-data regime only (D_F at most a tenth of what the model can use); with more data pre-training may
-    hurt. D_T itself needs the inverse of a from-scratch L(D) at each size.
+    Known to go wrong: low-data regime only (D_F at most a tenth of what the model can use); with more data
+    pre-training may hurt. D_T itself needs the inverse of a from-scratch L(D) at each size.
 
     Source: Hernandez et al. 2021, eq. 1.1 (text to Python: k 1.9e4, alpha .18, beta .38).
 
@@ -92,8 +93,11 @@ def hernandez_transfer(D_F, N, *, k: Positive, alpha: Real, beta: Real):
 
 
 def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Kaplan's exponents and the transfer's from a grid; scales so that either term alone gives the median loss."""
-    axes = grid(alpha_N=[0.05, 0.1, 0.2], alpha_D=[0.06, 0.12, 0.25], alpha=[0.1, 0.3, 0.6], share=[0.2, 0.5, 0.8])
+    """Kaplan's exponents and the transfer's from a grid; scales so that either term alone gives the median
+    loss."""
+    axes = grid(
+        alpha_N=[0.05, 0.1, 0.2], alpha_D=[0.06, 0.12, 0.25], alpha=[0.1, 0.3, 0.6], share=[0.2, 0.5, 0.8]
+    )
     level = np.median(target) ** (1 / axes["alpha_D"])
     beta = 2 * axes["alpha"]
     transferred = np.median(inputs["D_F"]) ** axes["alpha"] * np.median(inputs["N"]) ** beta
@@ -108,7 +112,8 @@ def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
 
 
 @law(
-    cite="Hernandez et al. 2021 (arXiv:2102.01293), section 2, in Kaplan et al. 2020 (arXiv:2001.08361), eq. 1.5",
+    cite="Hernandez et al. 2021 (arXiv:2102.01293), section 2, in Kaplan et al. 2020 (arXiv:2001.08361), "
+    "eq. 1.5",
     starts=_joint_starts,
     ranges={
         "N_c": (1e6, 1e18),
@@ -118,7 +123,12 @@ def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
         "alpha": (0.02, 1.0),
         "beta": (0.02, 1.0),
     },
-    units={"D_F": "characters", "N": "non-embedding parameters", "N_c": "parameters", "target": "nats/character"},
+    units={
+        "D_F": "characters",
+        "N": "non-embedding parameters",
+        "N_c": "parameters",
+        "target": "nats/character",
+    },
     priors={
         "N_c": ("normal", 32.0, 5.0),
         "D_k": ("normal", 15.0, 8.0),
@@ -128,10 +138,13 @@ def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
         "beta": ("normal", 0.4, 0.2),
     },
 )
-def hernandez_loss(D_F, N, *, N_c: Positive, D_k: Positive, alpha_N: Positive, alpha_D: Positive, alpha: Real, beta: Real):
+def hernandez_loss(
+    D_F, N, *, N_c: Positive, D_k: Positive, alpha_N: Positive, alpha_D: Positive, alpha: Real, beta: Real
+):
     r"""Fine-tuned loss: Kaplan's law with the transferred data in place of the data.
 
-    $$L = \left[\left(\frac{N_c}{N}\right)^{\alpha_N/\alpha_D} + \frac{D_k}{D_F^{\alpha} N^{\beta}}\right]^{\alpha_D}, \quad D_k = D_c / k$$
+    $$L = \left[\left(\frac{N_c}{N}\right)^{\alpha_N/\alpha_D} + \frac{D_k}{D_F^{\alpha}
+    N^{\beta}}\right]^{\alpha_D}, \quad D_k = D_c / k$$
 
     Args:
         D_F: fine-tuning data, characters.
@@ -143,8 +156,10 @@ def hernandez_loss(D_F, N, *, N_c: Positive, D_k: Positive, alpha_N: Positive, a
     Returns:
         Loss in nats/character.
 
-    Known to go wrong: valid where D_T is much larger than D_F, that is for little fine-tuning data. D_k, alpha_D and beta trade
-    off over eight decades of D_k: a posterior needs a prior on D_k (within a factor of 3, say), or its chains diverge.
+    Known to go wrong: valid where D_T is much larger than D_F, that is for little fine-tuning data. D_k,
+    alpha_D and beta trade
+    off over eight decades of D_k: a posterior needs a prior on D_k (within a factor of 3, say), or its chains
+    diverge.
 
     Source: Hernandez et al. 2021, section 2.
 
@@ -162,7 +177,12 @@ ZHANG = "Zhang et al. 2024 (arXiv:2402.17193)"
     cite=f"{ZHANG}, eq. 1",
     ranges={"alpha": (0.01, 1.0), "beta": (0.01, 0.6)},
     units=ZHANG_UNITS,
-    priors={"E": ("normal", 0.0, 1.0), "A": ("normal", 5.0, 4.0), "alpha": SLOPE, "beta": ("normal", 0.1, 0.1)},
+    priors={
+        "E": ("normal", 0.0, 1.0),
+        "A": ("normal", 5.0, 4.0),
+        "alpha": SLOPE,
+        "beta": ("normal", 0.1, 0.1),
+    },
 )
 def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, beta: Real):
     r"""Fine-tuned loss as a floor plus one product of powers.
@@ -178,7 +198,8 @@ def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, be
     Returns:
         Loss, in the unit of the target.
 
-    Known to go wrong: with beta around .03 the floor is not identified (E goes to zero); share beta and E across factors,
+    Known to go wrong: with beta around .03 the floor is not identified (E goes to zero); share beta and E
+    across factors,
     as the authors do: `sj.fit_groups(..., shared=["beta", "E"])`.
 
     Source: Zhang et al. 2024, eq. 1.
@@ -193,7 +214,13 @@ def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, be
     cite=f"{ZHANG}, section 4",
     ranges={"alpha": (0.01, 1.0), "beta": (0.01, 1.0)},
     units=ZHANG_UNITS,
-    priors={"E": ("normal", 0.0, 1.0), "A": ("normal", 5.0, 4.0), "B": ("normal", 2.0, 3.0), "alpha": SLOPE, "beta": SLOPE},
+    priors={
+        "E": ("normal", 0.0, 1.0),
+        "A": ("normal", 5.0, 4.0),
+        "B": ("normal", 2.0, 3.0),
+        "alpha": SLOPE,
+        "beta": SLOPE,
+    },
 )
 def zhang_additive(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, B: Positive, beta: Real):
     r"""Fine-tuned loss as a floor plus a power of each resource: the rival that the authors reject.
@@ -209,9 +236,9 @@ def zhang_additive(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, B: Posit
     Returns:
         Loss, in the unit of the target.
 
-    Known to go wrong: held-out errors are close to the multiplicative form's, and smaller on some tasks: the data do not
-    decide. In a posterior E, A and alpha trade off: of 2,000 draws 19 diverged under the default priors, 3 under one on A of
-    half a natural log.
+    Known to go wrong: held-out errors are close to the multiplicative form's, and smaller on some tasks: the
+    data do not decide. In a posterior E, A and alpha trade off: of 2,000 draws 19 diverged under the default
+    priors, 3 under one on A of half a natural log.
 
     Source: Zhang et al. 2024, section 4.
 
@@ -224,7 +251,11 @@ def zhang_additive(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, B: Posit
 def _mikami_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """Exponents from a grid; gaps in shares of the pre-training term at the median."""
     axes = grid(alpha=[0.1, 0.2, 0.4, 0.8], beta=[0.05, 0.15, 0.4, 0.8], share=[0.03, 0.3, 1.0, 3.0])
-    return {"alpha": axes["alpha"], "beta": axes["beta"], "gamma": axes["share"] * np.median(inputs["n"]) ** -axes["alpha"]}
+    return {
+        "alpha": axes["alpha"],
+        "beta": axes["beta"],
+        "gamma": axes["share"] * np.median(inputs["n"]) ** -axes["alpha"],
+    }
 
 
 @law(
@@ -232,7 +263,12 @@ def _mikami_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[st
     starts=_mikami_starts,
     ranges={"gamma": (0.0, 1.0), "alpha": (0.05, 1.0), "beta": (0.02, 1.0)},
     units={"n": "pre-training examples", "s": "fine-tuning examples", "target": "error"},
-    priors={"delta": ("normal", 2.0, 3.0), "gamma": ("halfnormal", 0.0, 0.3), "alpha": ("normal", 0.4, 0.3), "beta": SLOPE},
+    priors={
+        "delta": ("normal", 2.0, 3.0),
+        "gamma": ("halfnormal", 0.0, 0.3),
+        "alpha": ("normal", 0.4, 0.3),
+        "beta": SLOPE,
+    },
     target="error",
 )
 def mikami(n, s, *, delta: Positive, gamma: NonNegative, alpha: Positive, beta: Real):
@@ -250,7 +286,8 @@ def mikami(n, s, *, delta: Positive, gamma: NonNegative, alpha: Positive, beta: 
     Returns:
         Error, in the unit of the target.
 
-    Known to go wrong: at a single s only delta gamma s^-beta and delta s^-beta are identified; gamma needs n over decades.
+    Known to go wrong: at a single s only delta gamma s^-beta and delta s^-beta are identified; gamma needs n
+    over decades.
 
     Source: Mikami et al. 2021, eq. 1.
 
@@ -269,8 +306,19 @@ def _barnett_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[s
     cite="Barnett 2024 (arXiv:2408.16947)",
     starts=_barnett_starts,
     ranges={"alpha": (0.05, 1.2), "beta": (0.03, 1.2)},
-    units={"p": "pre-training tokens", "f": "fine-tuning examples", "G": "the transfer gap", "target": "loss"},
-    priors={"E": ("normal", 0.0, 1.0), "A": ("normal", 3.0, 3.0), "alpha": SLOPE, "G": ("normal", 0.0, 2.0), "beta": SLOPE},
+    units={
+        "p": "pre-training tokens",
+        "f": "fine-tuning examples",
+        "G": "the transfer gap",
+        "target": "loss",
+    },
+    priors={
+        "E": ("normal", 0.0, 1.0),
+        "A": ("normal", 3.0, 3.0),
+        "alpha": SLOPE,
+        "G": ("normal", 0.0, 2.0),
+        "beta": SLOPE,
+    },
 )
 def barnett(p, f, *, E: Positive, A: Positive, alpha: Real, G: Positive, beta: Real):
     r"""Loss after fine-tuning, with a transfer gap that no amount of pre-training closes.
@@ -288,8 +336,8 @@ def barnett(p, f, *, E: Positive, A: Positive, alpha: Real, G: Positive, beta: R
     Returns:
         Loss, in the unit of the target; G f^-beta + E for unlimited pre-training.
 
-    Known to go wrong: G and A separate only when p spans decades, E and beta only when f does. The form is second-hand and
-    its published constants are not established.
+    Known to go wrong: G and A separate only when p spans decades, E and beta only when f does. The form is
+    second-hand and its published constants are not established.
 
     Source: Barnett 2024; the parent form is `mikami`.
 

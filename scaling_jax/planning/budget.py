@@ -1,7 +1,8 @@
-"""What to train with a budget: the size, tokens and loss of the best run, with intervals, from any law of N and D.
+"""What to train with a budget: the size, tokens and loss of the best run, with intervals, from any law of N
+and D.
 
-A plan takes whatever stands for a law with parameters: a fit, its bootstrap or posterior, a law with a dict of parameters,
-a published entry, or the result of Approach 1 or 2.
+A plan takes whatever stands for a law with parameters: a fit, its bootstrap or posterior, a law with a dict
+of parameters, a published entry, or the result of Approach 1 or 2.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
 
 
-def compute_optimal(source: Any, flops: Any, *, level: float | None = None, given: Mapping[str, float] | None = None) -> pd.DataFrame:
+def compute_optimal(
+    source: Any, flops: Any, *, level: float | None = None, given: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     r"""The size, tokens and loss of the best run of each training budget.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}},
@@ -31,16 +34,19 @@ def compute_optimal(source: Any, flops: Any, *, level: float | None = None, give
 
     Args:
         source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
-            The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a search over D.
+            The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a
+                search over D.
         flops: training budgets, FLOP.
-        level: probability between the two ends of the intervals. None: .9 where draws are given, and no intervals for a bare
-            fit (a number makes its bootstrap, 1,000 refits, cached).
+        level: probability between the two ends of the intervals. None: .9 where draws are given, and no
+            intervals for a bare fit (a number makes its bootstrap, 1,000 refits, cached).
         given: values of the law's other inputs, for example `{"U": 1e11}` unique tokens.
 
     Returns:
-        One row per budget: flops, N (parameters), D (tokens), loss, tokens_per_param, extrapolation (decades of compute
-        beyond the fitted runs; NaN where those are not known), and with draws `_lower` and `_upper` of the first four.
-        NaN where the law has no optimum (an exponent not positive). `attrs["notes"]` says how compute and size were counted.
+        One row per budget: flops, N (parameters), D (tokens), loss, tokens_per_param, extrapolation (decades
+            of compute
+        beyond the fitted runs; NaN where those are not known), and with draws `_lower` and `_upper` of the
+        first four. NaN where the law has no optimum (an exponent not positive). `attrs["notes"]` says how
+        compute and size were counted.
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs N and D.
@@ -82,8 +88,8 @@ def allocation_exponents(
         flops: the budget at which the exponents are taken; those of Chinchilla do not depend on it.
 
     Returns:
-        Rows N, D, loss with their exponent `estimate`, and `lower`, `upper` where there are draws. The loss is taken above the
-        law's floor `E`, where it has one.
+        Rows N, D, loss with their exponent `estimate`, and `lower`, `upper` where there are draws. The loss
+        is taken above the law's floor `E`, where it has one.
 
     Source: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4.
 
@@ -123,9 +129,15 @@ def _closed(law: Law, numbers: np.ndarray, flops: np.ndarray) -> tuple[np.ndarra
 
 
 def inference_optimal(
-    source: Any, flops: Any, served: float, *, level: float | None = None, given: Mapping[str, float] | None = None
+    source: Any,
+    flops: Any,
+    served: float,
+    *,
+    level: float | None = None,
+    given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    r"""The size, tokens and loss of the best run whose budget pays for its training and for the tokens it will serve.
+    r"""The size, tokens and loss of the best run whose budget pays for its training and for the tokens it
+    will serve.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND + 2N D_{inf}; \qquad
       \text{Chinchilla: } \frac{\alpha A N^{-\alpha}}{\beta B D^{-\beta}} = 1 + \frac{D_{inf}}{3D}$$
@@ -138,7 +150,8 @@ def inference_optimal(
         served: tokens of inference D_inf over the model's life.
 
     Returns:
-        One row per budget: flops, N (parameters), D (training tokens), loss, tokens_per_param, training_share (of the budget),
+        One row per budget: flops, N (parameters), D (training tokens), loss, tokens_per_param, training_share
+            (of the budget),
         and with draws `_lower` and `_upper` of all but flops. NaN where the law has no optimum.
 
     Raises:
@@ -160,7 +173,13 @@ def inference_optimal(
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
         N, D, loss = frontier(plan.law, numbers, budgets, np.asarray(float(served)), plan.given)
-        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "training_share": 3 * D / (3 * D + float(served))}
+        return {
+            "N": N,
+            "D": D,
+            "loss": loss,
+            "tokens_per_param": D / N,
+            "training_share": 3 * D / (3 * D + float(served)),
+        }
 
     table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
     return plan.with_intervals(table, quantities)

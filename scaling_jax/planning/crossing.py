@@ -17,25 +17,29 @@ HALVINGS = 60
 
 
 def critical_size(first: Any, second: Any, X: Any) -> pd.DataFrame:
-    r"""The fine-tuning set at which two methods reach the same loss; on its two sides different methods are better.
+    r"""The fine-tuning set at which two methods reach the same loss; on its two sides different methods are
+    better.
 
     $$D^* = H X^{\gamma}, \quad H = \left(\frac{A_1}{A_2}\right)^{\frac{1}{\beta_1 - \beta_2}}, \quad
       \gamma = \frac{\alpha_2 - \alpha_1}{\beta_1 - \beta_2} \qquad (E_1 = E_2)$$
 
     Args:
-        first, second: the methods' laws of X and D_f: fits, published entries, or `(law, params)`. Two multiplicative laws with
-            the same floor are solved as above, others by a search over 1 to 1e15 examples.
+        first, second: the methods' laws of X and D_f: fits, published entries, or `(law, params)`. Two
+            multiplicative laws with the same floor are solved as above, others by a search over 1 to 1e15
+            examples.
         X: model sizes (or what X counts), in the unit of the laws.
 
     Returns:
-        One row per X: X, D_f (the smallest crossing, NaN where there is none), loss there, crossings (how many were found; beyond
+        One row per X: X, D_f (the smallest crossing, NaN where there is none), loss there, crossings (how
+            many were found; beyond
         the first the better method changes again).
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs X and D_f.
         ValueError: for values of X that are not positive.
 
-    Known to go wrong: printed constants have two digits and 1 / (beta_1 - beta_2) is large, so D* is an order of magnitude.
+    Known to go wrong: printed constants have two digits and 1 / (beta_1 - beta_2) is large, so D* is an order
+    of magnitude.
 
     Source: Zhang et al. 2024 (arXiv:2402.17193).
 
@@ -48,11 +52,17 @@ def critical_size(first: Any, second: Any, X: Any) -> pd.DataFrame:
     """
     sizes = budgets_of(X, "X")
     plans = [planned(source, None, None, needs=("X", "D_f")) for source in (first, second)]
-    sides = [(plan.law, {k: float(v) for k, v in plan.law.unflatten(plan.numbers[0]).items()}) for plan in plans]
-    power_laws = all(law is laws.zhang_multiplicative for law, _ in sides) and sides[0][1]["E"] == sides[1][1]["E"]
+    sides = [
+        (plan.law, {k: float(v) for k, v in plan.law.unflatten(plan.numbers[0]).items()}) for plan in plans
+    ]
+    power_laws = (
+        all(law is laws.zhang_multiplicative for law, _ in sides) and sides[0][1]["E"] == sides[1][1]["E"]
+    )
     D_f, crossings = _closed(sides[0][1], sides[1][1], sizes) if power_laws else _searched(sides, sizes)
     law, params = sides[0]
-    return pd.DataFrame({"X": sizes, "D_f": D_f, "loss": np.asarray(law(sizes, D_f, **params)), "crossings": crossings})
+    return pd.DataFrame(
+        {"X": sizes, "D_f": D_f, "loss": np.asarray(law(sizes, D_f, **params)), "crossings": crossings}
+    )
 
 
 def _closed(one: dict[str, float], two: dict[str, float], X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Which runs to pay for: a choice of candidates whose fit predicts best where it matters (V-optimal design).
 
-What a set of runs teaches is the sum of their information matrices, so the choice needs no refit: every group of candidates
-is one matrix and one cost.
+What a set of runs teaches is the sum of their information matrices, so the choice needs no refit: every group
+of candidates is one matrix and one cost.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ CHUNK = 2**16
 class Design:
     """Chosen runs; made by `sj.v_optimal`.
 
-    chosen: the groups' names (row labels where every candidate is its own group); rows: positions of their candidates;
-    criterion: summed prediction variance over the targets, in units of one run's noise variance; cost: spent of the budget;
+    chosen: the groups' names (row labels where every candidate is its own group); rows: positions of their
+    candidates;
+    criterion: summed prediction variance over the targets, in units of one run's noise variance; cost: spent
+    of the budget;
     method: "exhaustive" or "exchange".
     """
 
@@ -39,7 +41,10 @@ class Design:
     method: str
 
     def __repr__(self) -> str:
-        return f"<Design: {', '.join(map(str, self.chosen))}; criterion {self.criterion:.5g}; cost {self.cost:g}; {self.method}>"
+        return (
+            f"<Design: {', '.join(map(str, self.chosen))}; criterion {self.criterion:.5g}; cost "
+            f"{self.cost:g}; {self.method}>"
+        )
 
 
 def v_optimal(
@@ -56,23 +61,28 @@ def v_optimal(
 
     $$\min_S\; \operatorname{tr}\left[X^T X \left(M_0 + X_S^T X_S\right)^{-1}\right]$$
 
-    X holds one row per run of the gradient of the law's prediction with respect to its parameters (of its logarithm, for a fit on
-    logs). For a law linear in features, it is the features.
+    X holds one row per run of the gradient of the law's prediction with respect to its parameters (of its
+    logarithm, for a fit on logs). For a law linear in features, it is the features.
 
     Args:
-        source: a fit (the runs it was fitted to count as made: they are M_0), `(law, params)`, or None for a linear law.
-        candidates: table with the law's inputs, one row per possible run; for None a matrix of features (rows, features).
+        source: a fit (the runs it was fitted to count as made: they are M_0), `(law, params)`, or None for a
+            linear law.
+        candidates: table with the law's inputs, one row per possible run; for None a matrix of features
+            (rows, features).
         budget: what the chosen may cost together.
-        groups: column or array; candidates that share a value are chosen together. None: every candidate alone.
+        groups: column or array; candidates that share a value are chosen together. None: every candidate
+            alone.
         cost: column or array of costs; None counts runs.
         include: groups that are chosen whatever happens.
         targets: table (or matrix) of runs whose predictions matter; the candidates by default.
 
     Returns:
-        A `Design`. Every combination is tried where there are at most two million; beyond, the best of an exchange from a greedy start.
+        A `Design`. Every combination is tried where there are at most two million; beyond, the best of an
+        exchange from a greedy start.
 
     Raises:
-        ValueError: if `include` is unknown or dearer than the budget, or if no affordable choice determines the parameters.
+        ValueError: if `include` is unknown or dearer than the budget, or if no affordable choice determines
+            the parameters.
 
     Source: Ruan et al. 2024 (arXiv:2405.10938), section 5; Pukelsheim 1993.
 
@@ -83,22 +93,31 @@ def v_optimal(
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)
-    costs = np.bincount(member, np.ones(len(X)) if cost is None else np.asarray(_column(frame, cost), dtype=float), len(names))
+    costs = np.bincount(
+        member, np.ones(len(X)) if cost is None else np.asarray(_column(frame, cost), dtype=float), len(names)
+    )
     scale = np.sqrt(np.mean(np.square(np.concatenate([X, goal])), axis=0))
     X, goal, made = X / scale, goal / scale, made / np.outer(scale, scale)
     if unknown := [g for g in include if g not in names]:
         raise ValueError(f"include={unknown}: the groups are {', '.join(map(str, names))}.")
     forced = np.isin(np.arange(len(names)), [names.index(g) for g in include])
     if costs[forced].sum() > budget:
-        raise ValueError(f"The groups in include cost {costs[forced].sum():g}, more than the budget of {budget:g}.")
+        raise ValueError(
+            f"The groups in include cost {costs[forced].sum():g}, more than the budget of {budget:g}."
+        )
     information = np.zeros((len(names), X.shape[1], X.shape[1]))
     np.add.at(information, member, X[:, :, None] * X[:, None, :])
     search = _exhaustive if 2 ** int((~forced).sum()) <= EXHAUSTIVE else _exchange
     best, value = search(information, made, goal.T @ goal, costs, forced, budget)
     if not np.isfinite(value):
-        raise ValueError(f"No choice of candidates within {budget:g} determines the {X.shape[1]} parameters: raise the budget.")
+        raise ValueError(
+            f"No choice of candidates within {budget:g} determines the {X.shape[1]} parameters: raise the "
+            "budget."
+        )
     chosen = [name for name, taken in zip(names, best, strict=True) if taken]
-    return Design(chosen, np.flatnonzero(best[member]), float(value), float(costs[best].sum()), search.__name__[1:])
+    return Design(
+        chosen, np.flatnonzero(best[member]), float(value), float(costs[best].sum()), search.__name__[1:]
+    )
 
 
 def _features(source: Any, table: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +128,9 @@ def _features(source: Any, table: Any) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(source, tuple):
         law, params = source
         frame = pd.DataFrame(table)
-        X = _gradients(law, law.flatten(params), {n: frame[n].to_numpy(dtype=float) for n in law.inputs}, False)
+        X = _gradients(
+            law, law.flatten(params), {n: frame[n].to_numpy(dtype=float) for n in law.inputs}, False
+        )
         return X, np.zeros((X.shape[1], X.shape[1]))
     on_log, free = source.objective.on == "log", [label not in source.fixed for label in source.law.labels]
     runs = source.data()
@@ -145,11 +166,18 @@ def _values(M: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """tr(goal M^-1) for a stack of matrices; infinite where M is singular to rounding."""
     good = np.linalg.cond(M) < 1e13
     safe = np.where(good[:, None, None], M, np.eye(M.shape[-1]))
-    return np.where(good, np.trace(np.linalg.solve(safe, np.broadcast_to(goal, M.shape)), axis1=1, axis2=2), np.inf)
+    return np.where(
+        good, np.trace(np.linalg.solve(safe, np.broadcast_to(goal, M.shape)), axis1=1, axis2=2), np.inf
+    )
 
 
 def _exhaustive(
-    information: np.ndarray, made: np.ndarray, goal: np.ndarray, costs: np.ndarray, forced: np.ndarray, budget: float
+    information: np.ndarray,
+    made: np.ndarray,
+    goal: np.ndarray,
+    costs: np.ndarray,
+    forced: np.ndarray,
+    budget: float,
 ) -> tuple[np.ndarray, float]:
     optional = np.flatnonzero(~forced)
     base, spent = made + information[forced].sum(axis=0), costs[forced].sum()
@@ -169,9 +197,15 @@ def _exhaustive(
 
 
 def _exchange(
-    information: np.ndarray, made: np.ndarray, goal: np.ndarray, costs: np.ndarray, forced: np.ndarray, budget: float
+    information: np.ndarray,
+    made: np.ndarray,
+    goal: np.ndarray,
+    costs: np.ndarray,
+    forced: np.ndarray,
+    budget: float,
 ) -> tuple[np.ndarray, float]:
-    """Greedy additions, then additions and swaps while any of them helps; a ridge stands in until the matrix is regular."""
+    """Greedy additions, then additions and swaps while any of them helps; a ridge stands in until the matrix
+    is regular."""
     ridge = 1e-9 * np.trace(information.sum(axis=0)) / len(goal) * np.eye(len(goal))
     chosen = forced.copy()
     value = float(_values((made + ridge + information[chosen].sum(axis=0))[None], goal)[0])

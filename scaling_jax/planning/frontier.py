@@ -1,8 +1,10 @@
-"""The best run that a budget buys: the loss of any law of N and D minimised along a budget, for many parameter vectors at once.
+"""The best run that a budget buys: the loss of any law of N and D minimised along a budget, for many
+parameter vectors at once.
 
-A budget C = N (6 D + 2 I), I tokens of inference, gives the size that each D leaves room for, so the search is over log D
-alone and knows no edge: a scan for the basin, then bisection on the slope, whose root is known to rounding (the minimum of
-the values themselves only to its square root).
+A budget C = N (6 D + 2 I), I tokens of inference, gives the size that each D leaves room for, so the search
+is over log D
+alone and knows no edge: a scan for the basin, then bisection on the slope, whose root is known to rounding
+(the minimum of the values themselves only to its square root).
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Frontier(NamedTuple):
     loss: np.ndarray
 
 
-def frontier(law: Law, numbers: np.ndarray, budgets: np.ndarray, served: np.ndarray, given: dict[str, float]) -> Frontier:
+def frontier(
+    law: Law, numbers: np.ndarray, budgets: np.ndarray, served: np.ndarray, given: dict[str, float]
+) -> Frontier:
     """The run of least loss at each budget.
 
     Args:
@@ -48,19 +52,27 @@ def frontier(law: Law, numbers: np.ndarray, budgets: np.ndarray, served: np.ndar
     """
     shape = np.broadcast_shapes((len(numbers), 1), np.shape(budgets), np.shape(served))
     lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
-    per_lane = (lanes, *(np.broadcast_to(np.asarray(v, dtype=np.float64), shape).ravel() for v in (np.log(budgets), served)))
+    per_lane = (
+        lanes,
+        *(np.broadcast_to(np.asarray(v, dtype=np.float64), shape).ravel() for v in (np.log(budgets), served)),
+    )
     v, loss = (part.reshape(shape) for part in _in_chunks(_search(law, tuple(given)), per_lane, given))
     D = np.exp(v)
     return Frontier(budgets / (TOKENS_FLOP * D + SERVED_FLOP * served), D, loss)
 
 
-def along(law: Law, numbers: np.ndarray, log_budgets: np.ndarray, given: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Local exponents along the frontier of C = 6 N D, each (vectors, budgets): d ln N / d ln C, and d L / d ln C."""
+def along(
+    law: Law, numbers: np.ndarray, log_budgets: np.ndarray, given: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local exponents along the frontier of C = 6 N D, each (vectors, budgets): d ln N / d ln C, and d L / d
+    ln C."""
     best = frontier(law, numbers, np.exp(log_budgets), np.asarray(0.0), given)
     shape = best.D.shape
     lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
     per_lane = (lanes, np.broadcast_to(log_budgets, shape).ravel(), np.log(best.D).ravel())
-    of_data, of_loss = (part.reshape(shape) for part in _in_chunks(_slopes(law, tuple(given)), per_lane, given))
+    of_data, of_loss = (
+        part.reshape(shape) for part in _in_chunks(_slopes(law, tuple(given)), per_lane, given)
+    )
     return 1 - of_data, of_loss
 
 
@@ -104,14 +116,20 @@ def _slopes(law: Law, names: tuple[str, ...]) -> Any:
             return _loss(law, numbers, c, 0.0, x, given)
 
         slope = jax.grad(loss, argnums=1)
-        curvature, mixed = jax.grad(slope, argnums=1)(log_budget, v), jax.grad(slope, argnums=0)(log_budget, v)
+        curvature, mixed = (
+            jax.grad(slope, argnums=1)(log_budget, v),
+            jax.grad(slope, argnums=0)(log_budget, v),
+        )
         return -mixed / curvature, jax.grad(loss, argnums=0)(log_budget, v)
 
     return quick_jit(jax.vmap(one, (0, 0, 0, None)))
 
 
-def _in_chunks(program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, float]) -> tuple[np.ndarray, ...]:
-    """Runs a program over all lanes in padded chunks, so that near sizes share a program and memory stays small."""
+def _in_chunks(
+    program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, float]
+) -> tuple[np.ndarray, ...]:
+    """Runs a program over all lanes in padded chunks, so that near sizes share a program and memory stays
+    small."""
     count = len(per_lane[0])
     size = min(bucket(count), LANES)
     found = []
@@ -120,6 +138,8 @@ def _in_chunks(program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, 
         for first in range(0, count, size):
             part = [values[first : first + size] for values in per_lane]
             short = size - len(part[0])
-            padded = [jnp.asarray(np.concatenate([values, np.repeat(values[:1], short, axis=0)])) for values in part]
+            padded = [
+                jnp.asarray(np.concatenate([values, np.repeat(values[:1], short, axis=0)])) for values in part
+            ]
             found.append([np.asarray(out)[: len(part[0])] for out in program(*padded, fixed)])
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -21,8 +21,9 @@ __all__ = ["Planned", "budgets_of", "planned"]
 class Planned:
     """A law with the parameters a plan is made from.
 
-    law; numbers (1, labels); draws (draws, labels) or None; level; given: the law's other inputs; fitted: smallest and largest
-    compute of the fitted runs, or None; notes: what the reader must know about the way things were counted.
+    law; numbers (1, labels); draws (draws, labels) or None; level; given: the law's other inputs; fitted:
+    smallest and largest compute of the fitted runs, or None; notes: what the reader must know about the way
+    things were counted.
     """
 
     law: Law
@@ -35,7 +36,8 @@ class Planned:
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        """Functions of (draws, ...) that give the two ends of the interval; draws without an optimum do not count."""
+        """Functions of (draws, ...) that give the two ends of the interval; draws without an optimum do not
+        count."""
         tail = tail_of(self.level)
         return (lambda v: known_quantile(v, tail)), (lambda v: known_quantile(v, 1 - tail))
 
@@ -47,16 +49,23 @@ class Planned:
         return np.maximum(0.0, np.maximum(np.log10(flops / high), np.log10(low / flops)))
 
     def with_intervals(self, table: pd.DataFrame, quantities: Any) -> pd.DataFrame:
-        """The table with `_lower` and `_upper` of every quantity, its notes in attrs, and what cannot be said as a warning."""
+        """The table with `_lower` and `_upper` of every quantity, its notes in attrs, and what cannot be said
+        as a warning."""
         notes = list(self.notes)
         if self.draws is not None:
             drawn = quantities(self.draws)
             for end, q in zip(("lower", "upper"), self.ends, strict=True):
                 table = table.assign(**{f"{name}_{end}": q(values) for name, values in drawn.items()})
             if lost := np.isnan(drawn["N"]).any(axis=1).mean():
-                notes.append(f"{100 * lost:.1f} % of the draws have no optimum inside and are left out of the intervals.")
+                notes.append(
+                    f"{100 * lost:.1f} % of the draws have no optimum inside and are left out of the "
+                    "intervals."
+                )
         if table["N"].isna().any():
-            notes.append(f"Law '{self.law.name}' has no optimum inside: with these parameters more of one of N and D is always better.")
+            notes.append(
+                f"Law '{self.law.name}' has no optimum inside: with these parameters more of one of N and D "
+                "is always better."
+            )
         table.attrs["notes"] = notes
         if self.draws is not None:
             table.attrs["level"] = self.level
@@ -65,7 +74,9 @@ class Planned:
         return table
 
 
-def planned(source: Any, level: float | None, given: Mapping[str, float] | None, needs: tuple[str, ...] = ("N", "D")) -> Planned:
+def planned(
+    source: Any, level: float | None, given: Mapping[str, float] | None, needs: tuple[str, ...] = ("N", "D")
+) -> Planned:
     """Reads law, parameters and draws out of whatever a plan is made from."""
     known = {name: float(value) for name, value in (given or {}).items()}
     fit: Any = getattr(source, "fit", source if hasattr(source, "objective_value") else None)
@@ -77,13 +88,20 @@ def planned(source: Any, level: float | None, given: Mapping[str, float] | None,
     else:
         law, numbers = _constants(source)
         if level is not None:
-            raise ValueError("level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior.")
+            raise ValueError(
+                "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or "
+                "posterior."
+            )
     missing = [name for name in needs if name not in law.inputs]
     if missing or set(law.inputs) != {*needs, *known}:
         others = [name for name in law.inputs if name not in needs]
         raise TypeError(
             f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; this plan needs {' and '.join(needs)}"
-            + (f", and values for the others: given={{{', '.join(f'{name!r}: value' for name in others)}}}." if others else ".")
+            + (
+                f", and values for the others: given={{{', '.join(f'{name!r}: value' for name in others)}}}."
+                if others
+                else "."
+            )
         )
     draws = np.asarray(source.numbers) if fit is not None and source is not fit else None
     if draws is None and level is not None:
@@ -105,14 +123,21 @@ def budgets_of(flops: Any, what: str = "flops") -> np.ndarray:
 
 
 def _constants(source: Any) -> tuple[Law, np.ndarray]:
-    law, params = source if isinstance(source, tuple) and len(source) == 2 else (getattr(source, n, None) for n in ("law", "params"))
+    law, params = (
+        source
+        if isinstance(source, tuple) and len(source) == 2
+        else (getattr(source, n, None) for n in ("law", "params"))
+    )
     if not isinstance(law, Law) or not isinstance(params, Mapping):
         raise TypeError(
-            f"A plan is made from a fit, its bootstrap or posterior, a published entry, or (law, params), not {type(source).__name__}"
+            "A plan is made from a fit, its bootstrap or posterior, a published entry, or (law, params), "
+            f"not {type(source).__name__}"
             + ("; pick one group: fits[key]." if isinstance(source, Mapping) else ".")
         )
     if set(params) != set(law.params):
-        raise ValueError(f"Law '{law.name}' has the parameters {', '.join(law.params)}; given are {', '.join(params)}.")
+        raise ValueError(
+            f"Law '{law.name}' has the parameters {', '.join(law.params)}; given are {', '.join(params)}."
+        )
     return law, law.flatten(params)
 
 
@@ -132,9 +157,13 @@ def _counted(count: Any) -> list[str]:
         return found
     if (size := count.get("N")) and "non" in size.lower():
         found.append(
-            f"N is counted '{size}', so C = 6 N D leaves out the embedding's FLOP and N is smaller than the model: the optimum "
+            f"N is counted '{size}', so C = 6 N D leaves out the embedding's FLOP and N is smaller than the "
+            "model: the optimum "
             "differs from one in total parameters (Pearce and Song 2024)."
         )
     if (compute := count.get("C")) and compute.replace(" ", "").replace("*", "").upper() != "6ND":
-        found.append(f"The runs' compute was counted '{compute}', and this plan spends C = 6 N D: convert budgets before comparing.")
+        found.append(
+            f"The runs' compute was counted '{compute}', and this plan spends C = 6 N D: convert budgets "
+            "before comparing."
+        )
     return found

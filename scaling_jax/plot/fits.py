@@ -26,7 +26,8 @@ MOST_CURVES = 12
 def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     """The runs and the fitted law against one input, one curve per value of the other inputs.
 
-    Where the other inputs take more than 12 values, 12 of them get a curve and every run goes with the nearest.
+    Where the other inputs take more than 12 values, 12 of them get a curve and every run goes with the
+    nearest.
 
     Args:
         fit: a fit with its data attached.
@@ -59,8 +60,16 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     parts = []
     for k, row in enumerate(shown):
         label = ", ".join(f"{name} {sign} {points.loc[row, name]:.3g}" for name in others) or fit.law.name
-        curve = predict(fit.law, fit.numbers, {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}})[0]
-        parts.append(pd.DataFrame({"x": column[nearest == k], "value": runs.target[nearest == k], "curve": label, "kind": "run"}))
+        curve = predict(
+            fit.law,
+            fit.numbers,
+            {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}},
+        )[0]
+        parts.append(
+            pd.DataFrame(
+                {"x": column[nearest == k], "value": runs.target[nearest == k], "curve": label, "kind": "run"}
+            )
+        )
         parts.append(pd.DataFrame({"x": grid, "value": curve, "curve": label, "kind": "fit"}))
     return pd.concat(parts, ignore_index=True)
 
@@ -84,7 +93,12 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
         dots, line = part[part["kind"] == "run"], part[part["kind"] == "fit"]
         ax.plot(line["x"], line["value"], color=colour, lw=1.2)
         ax.plot(dots["x"], dots["value"], "o", color=colour, ms=4, label=label)
-    ax.set(xscale="log", yscale="log", xlabel=fit.sources.get(x or fit.law.inputs[-1], ""), ylabel=fit.sources.get("target", ""))
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel=fit.sources.get(x or fit.law.inputs[-1], ""),
+        ylabel=fit.sources.get("target", ""),
+    )
     if table["value"].max() < 10 * table["value"].min():
         plain_ticks(ax)
     ax.legend(fontsize="small", frameon=False)
@@ -112,7 +126,8 @@ def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
 
 
 def profile(result: Profile, ax: Axes | None = None) -> Axes:
-    """A profile: the fall in log-likelihood against the parameter's value, with the cut-off and the interval; numbers in `.table`."""
+    """A profile: the fall in log-likelihood against the parameter's value, with the cut-off and the interval;
+    numbers in `.table`."""
     ax = axes_for(ax)
     table = result.table[result.table["drop"] <= 4 * result.cutoff]
     ax.plot(table["value"], table["drop"], "-o", ms=3, lw=1.2)
@@ -135,7 +150,13 @@ def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     answer = result.answer[np.isfinite(result.answer)].iloc[::-1]
     at = np.arange(len(answer))
     if result.interval is not None:
-        ax.axvspan(*result.interval, color="C0", alpha=0.15, lw=0, label=f"{100 * result.level:g} % interval as fitted")
+        ax.axvspan(
+            *result.interval,
+            color="C0",
+            alpha=0.15,
+            lw=0,
+            label=f"{100 * result.level:g} % interval as fitted",
+        )
         ax.legend(fontsize="small", frameon=False)
     ax.axvline(answer["as fitted"], color="0.6", lw=0.8)
     ax.plot(answer, at, "o", ms=5)
@@ -143,10 +164,15 @@ def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     if answer.min() > 0 and answer.max() > 10 * answer.min():
         ax.set_xscale("log")
     where = ", ".join(f"{name} = {value:.3g}" for name, value in result.at.items())
-    ax.set_xlabel(f"prediction at {where}" if result.flops is None else f"tokens per parameter at {result.flops:.3g} FLOP")
+    ax.set_xlabel(
+        f"prediction at {where}"
+        if result.flops is None
+        else f"tokens per parameter at {result.flops:.3g} FLOP"
+    )
     return ax
 
 
 def _place(column: np.ndarray) -> np.ndarray:
-    """Where a run lies along an input: sizes and amounts are compared by ratio, inputs that may be zero by difference."""
+    """Where a run lies along an input: sizes and amounts are compared by ratio, inputs that may be zero by
+    difference."""
     return np.log(column) if column.min() > 0 else column / max(float(np.ptp(column)), 1e-300)

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["allocation", "envelope", "isoflop", "plan"]
 
 NAMES = {"minimum": "lower envelope", "hull": "convex hull"}
-QUANTITIES = {"N": "best size N* (parameters)", "D": "best amount of tokens D*", "loss": "loss", "tokens_per_param": "tokens per parameter"}
+QUANTITIES = {
+    "N": "best size N* (parameters)",
+    "D": "best amount of tokens D*",
+    "loss": "loss",
+    "tokens_per_param": "tokens per parameter",
+}
 
 
 def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
-    """Approach 2: loss against size, a curve per budget through its runs, and a star on each optimum; numbers in `.table`.
+    """Approach 2: loss against size, a curve per budget through its runs, and a star on each optimum; numbers
+    in `.table`.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -42,32 +48,53 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
             ax.plot(N, result.curve(family, N), color=colour, lw=1.2)
     best = result.inside
     ax.plot(best["N"], best["loss"], "*", color="C3", ms=11, mec="white", label="optimum", zorder=5)
-    ax.set(xscale="log", xlabel="parameters N", ylabel="loss", title=f"Loss at equal compute ({result.method})")
+    ax.set(
+        xscale="log", xlabel="parameters N", ylabel="loss", title=f"Loss at equal compute ({result.method})"
+    )
     loss_axis(ax, result.runs["loss"])
     ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
 def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
-    """Approach 1: every run's loss against compute, one colour per size, and the best runs below them; numbers in `.table`."""
+    """Approach 1: every run's loss against compute, one colour per size, and the best runs below them;
+    numbers in `.table`."""
     ax = axes_for(ax)
     sizes = np.unique(result.curves.N)
     colours = dict(zip(sizes, colours_of(len(sizes)), strict=True))
     shown = set(sizes[np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_CURVES)).astype(int)])
-    for N, (log_C, _, log_loss) in sorted(zip(result.curves.N, result.curves.rows, strict=True), key=lambda pair: pair[0]):
+    for N, (log_C, _, log_loss) in sorted(
+        zip(result.curves.N, result.curves.rows, strict=True), key=lambda pair: pair[0]
+    ):
         label = f"N = {N:.3g}" if N in shown else None
         shown.discard(N)
-        ax.plot(np.exp(log_C), np.exp(log_loss), "-", color=colours[N], lw=0.9, marker="o", ms=1.5, label=label)
+        ax.plot(
+            np.exp(log_C), np.exp(log_loss), "-", color=colours[N], lw=0.9, marker="o", ms=1.5, label=label
+        )
     inside, mark = result.inside, "-" if result.method == "minimum" else "-o"
-    ax.plot(inside["flops"], inside["loss"], mark, color="C3", lw=2, ms=4, label="best for its compute", zorder=5)
-    ax.set(xscale="log", yscale="log", xlabel="compute C (FLOP)", ylabel="loss", title=f"Training curves and their {NAMES[result.method]}")
+    ax.plot(
+        inside["flops"], inside["loss"], mark, color="C3", lw=2, ms=4, label="best for its compute", zorder=5
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="compute C (FLOP)",
+        ylabel="loss",
+        title=f"Training curves and their {NAMES[result.method]}",
+    )
     loss_axis(ax, np.exp(np.concatenate([rows[2] for rows in result.curves.rows])))
     ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
-def allocation(result: Isoflop | Envelope, draws: AllocationDraws | None = None, level: float = 0.9, ax: Axes | None = None) -> Axes:
-    """The optima of Approach 1 or 2 over compute, the power law through them, and its band where draws are given.
+def allocation(
+    result: Isoflop | Envelope,
+    draws: AllocationDraws | None = None,
+    level: float = 0.9,
+    ax: Axes | None = None,
+) -> Axes:
+    """The optima of Approach 1 or 2 over compute, the power law through them, and its band where draws are
+    given.
 
     Args:
         result: of `sj.isoflop` or `sj.envelope`.
@@ -78,22 +105,46 @@ def allocation(result: Isoflop | Envelope, draws: AllocationDraws | None = None,
     inside, edge = result.inside, result.table[result.table["edge"]]
     flops = np.geomspace(inside["flops"].min() / 2, inside["flops"].max() * 10, POINTS)
     table = result.optimal(flops) if draws is None else draws.optimal(flops, level)
-    slope = result.exponents().loc["N", "estimate"] if draws is None else draws.exponents(level).loc["N", "estimate"]
+    slope = (
+        result.exponents().loc["N", "estimate"]
+        if draws is None
+        else draws.exponents(level).loc["N", "estimate"]
+    )
     if draws is not None:
-        ax.fill_between(flops, table["N_lower"], table["N_upper"], color="C0", alpha=0.2, lw=0, label=f"{100 * level:g} % band")
+        ax.fill_between(
+            flops,
+            table["N_lower"],
+            table["N_upper"],
+            color="C0",
+            alpha=0.2,
+            lw=0,
+            label=f"{100 * level:g} % band",
+        )
     ax.plot(flops, table["N"], color="C0", lw=1.5, label=f"N* grows as C^{slope:.3f}")
     ax.plot(
-        inside["flops"], inside["N"], "*" if len(inside) < POINTS else ".", color="C3", ms=9 if len(inside) < POINTS else 2, label="optima"
+        inside["flops"],
+        inside["N"],
+        "*" if len(inside) < POINTS else ".",
+        color="C3",
+        ms=9 if len(inside) < POINTS else 2,
+        label="optima",
     )
     if edge["N"].notna().any():
         ax.plot(edge["flops"], edge["N"], ".", color="0.7", ms=2, label="on an edge, left out", zorder=1)
-    ax.set(xscale="log", yscale="log", xlabel="compute C (FLOP)", ylabel="best size N* (parameters)", title="Best size for a budget")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="compute C (FLOP)",
+        ylabel="best size N* (parameters)",
+        title="Best size for a budget",
+    )
     ax.legend(fontsize="small", frameon=False)
     return ax
 
 
 def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label: str | None = None) -> Axes:
-    """A column of `sj.compute_optimal` (or `sj.inference_optimal`) over its budgets, with the band where the table has one.
+    """A column of `sj.compute_optimal` (or `sj.inference_optimal`) over its budgets, with the band where the
+    table has one.
 
     Args:
         table: what `sj.compute_optimal` returned.
@@ -115,7 +166,14 @@ def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label
         title += f", with its {100 * table.attrs.get('level', 0.9):g} % interval"
     known = table["extrapolation"].eq(0) if "extrapolation" in table else np.zeros(len(table), dtype=bool)
     if np.any(known) and not np.all(known):
-        ax.axvspan(table["flops"][known].min(), table["flops"][known].max(), color="0.92", lw=0, zorder=0, label="compute of the runs")
+        ax.axvspan(
+            table["flops"][known].min(),
+            table["flops"][known].max(),
+            color="0.92",
+            lw=0,
+            zorder=0,
+            label="compute of the runs",
+        )
     ax.set(xscale="log", yscale="log", xlabel="compute C (FLOP)", ylabel=QUANTITIES[quantity], title=title)
     if quantity in ("loss", "tokens_per_param"):
         loss_axis(ax, table[quantity])

@@ -53,7 +53,11 @@ def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None
         coords["group"] = [str(k) for k in keys]
         constant["group_of_row"] = np.repeat(np.arange(len(groups)), [len(rows[g]) for g in groups])
     if design.run_effects:
-        coords["run"] = [str(label) for g in groups for label in _run_names(rows[g])] if keys is None else np.arange(len(blocks))
+        coords["run"] = (
+            [str(label) for g in groups for label in _run_names(rows[g])]
+            if keys is None
+            else np.arange(len(blocks))
+        )
     by_row = {name: ["row"] for name in (*target, *constant)}
     parts: dict[str, Any] = {
         "posterior": posterior,
@@ -70,7 +74,10 @@ def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None
         "target_scale": "log" if design.on_log else "raw",
         "data_fingerprint": " ".join(sampled.fits[g].fingerprint for g in groups),
         "seed": sampled.settings.seed,
-        **{f"{name}_version": version(dist) for name, dist in (("scaling_jax", "scaling-jax"), ("numpyro", "numpyro"), ("jax", "jax"))},
+        **{
+            f"{name}_version": version(dist)
+            for name, dist in (("scaling_jax", "scaling-jax"), ("numpyro", "numpyro"), ("jax", "jax"))
+        },
     }
     if int(arviz.__version__.split(".")[0]) >= 1:
         tree = arviz.from_dict(parts, coords=coords, dims=dims | by_row)
@@ -99,6 +106,10 @@ def _per_row(sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
 
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in chains.sites.items()}
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
-        program = jax.jit(lambda table, sites, keys: jax.lax.map(lambda a: one(table, *a), (sites, keys), batch_size=64))
-        density, replicated = program(table, flat, jax.random.split(jax.random.key(sampled.settings.seed + 1), shape[0] * shape[1]))
+        program = jax.jit(
+            lambda table, sites, keys: jax.lax.map(lambda a: one(table, *a), (sites, keys), batch_size=64)
+        )
+        density, replicated = program(
+            table, flat, jax.random.split(jax.random.key(sampled.settings.seed + 1), shape[0] * shape[1])
+        )
     return np.asarray(density).reshape(*shape, -1), np.asarray(replicated).reshape(*shape, -1)

@@ -1,4 +1,5 @@
-"""From fits to a model's data: rows laid out in blocks, priors per parameter, and start values at the fitted optimum."""
+"""From fits to a model's data: rows laid out in blocks, priors per parameter, and start values at the fitted
+optimum."""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ import numpy as np
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.posterior.model import Design, Table
-from scaling_jax.posterior.priors import bijection, coordinate_of, default_prior, noise_prior, population_priors, read_priors
+from scaling_jax.posterior.priors import (
+    bijection,
+    coordinate_of,
+    default_prior,
+    noise_prior,
+    population_priors,
+    read_priors,
+)
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["OBSERVATIONS", "build"]
@@ -32,7 +40,8 @@ def build(
     observation: str = "student",
     run_effects: bool | None = None,
 ) -> tuple[Design, Table, dict[str, Any], dict[str, Any], np.ndarray]:
-    """The model of one fit or of many: its design, its data, start values (common, per group), and each row's place in the blocks.
+    """The model of one fit or of many: its design, its data, start values (common, per group), and each row's
+    place in the blocks.
 
     Raises:
         ValueError: for unknown names, observation models or priors.
@@ -45,19 +54,33 @@ def build(
     if run_effects is None:
         run_effects = all(r.run is not None for r in runs) and any(_repeats(r) for r in runs)
     elif run_effects and any(r.run is None for r in runs):
-        raise DataError("run_effects=True needs to know the runs: fit with run=, the column that says which rows are one run.")
+        raise DataError(
+            "run_effects=True needs to know the runs: fit with run=, the column that says which rows are "
+            "one run."
+        )
     for what, names in (("pool", pool), ("shared", shared)):
         if isinstance(names, str) or (set(names) - set(law.params)):
-            raise ValueError(f"{what}={names!r}: name parameters of law '{law.name}', which has {', '.join(law.params)}.")
+            raise ValueError(
+                f"{what}={names!r}: name parameters of law '{law.name}', which has {', '.join(law.params)}."
+            )
     if both := set(pool) & set(shared):
-        raise ValueError(f"{sorted(both)} cannot be pooled, which gives groups values of their own, and shared, which gives them one.")
+        raise ValueError(
+            f"{sorted(both)} cannot be pooled, which gives groups values of their own, and shared, which "
+            "gives them one."
+        )
     unit = 1.0 if on_log else float(np.mean(np.abs(np.concatenate([r.target for r in runs]))))
     fixed = {p.name for p in law.parameters if p.labels[0] in first.fixed} - set(first.shared)
     tied = tuple((name, group[0]) for group in first.tied for name in group[1:])
     if clash := sorted({*pool, *shared} & {*fixed, *(name for name, _ in tied)}):
-        raise ValueError(f"{', '.join(clash)}: fixed, or tied to another parameter; pool and shared take free ones.")
+        raise ValueError(
+            f"{', '.join(clash)}: fixed, or tied to another parameter; pool and shared take free ones."
+        )
     domains: dict[str, Domain] = {p.name: p.domain for p in law.parameters if p.name not in fixed}
-    domains |= {"sigma": POSITIVE} | ({"nu": POSITIVE} if observation == "student" else {}) | ({"run_sd": POSITIVE} if run_effects else {})
+    domains |= (
+        {"sigma": POSITIVE}
+        | ({"nu": POSITIVE} if observation == "student" else {})
+        | ({"run_sd": POSITIVE} if run_effects else {})
+    )
     domains |= {f"{name}_mean": REAL for name in pool} | {f"{name}_sd": POSITIVE for name in pool}
     given, held = read_priors(priors, domains)
     table_priors = {name: noise_prior(name, unit) for name in ("sigma", "nu", "run_sd")}
@@ -70,15 +93,25 @@ def build(
     codes = [_blocks(r, run_effects) for r in runs]
     n_blocks = [int(c.max()) + 1 for c in codes]
     design = Design(
-        law=law, on_log=on_log, student=observation == "student", held=tuple(sorted({*fixed, *held})), tied=tied, pooled=tuple(pool),
-        shared=tuple(shared), known_se=any(r.target_se is not None for r in runs), run_effects=bool(run_effects),
-        n_groups=len(fits), n_blocks=sum(n_blocks),
-    )  # fmt: skip
+        law=law,
+        on_log=on_log,
+        student=observation == "student",
+        held=tuple(sorted({*fixed, *held})),
+        tied=tied,
+        pooled=tuple(pool),
+        shared=tuple(shared),
+        known_se=any(r.target_se is not None for r in runs),
+        run_effects=bool(run_effects),
+        n_groups=len(fits),
+        n_blocks=sum(n_blocks),
+    )
     values = {p.name: _numbers(fits, p.name) for p in law.parameters if p.name in fixed}
     values |= {name: np.asarray(value) for name, value in held.items() if name not in law.params}
     values |= {p.name: np.full((len(fits), *p.shape), held[p.name]) for p in law.parameters if p.name in held}
     sampled = {*design.common, *design.own}
-    table, places = _table(runs, codes, n_blocks, on_log, values, {k: v for k, v in table_priors.items() if k in sampled})
+    table, places = _table(
+        runs, codes, n_blocks, on_log, values, {k: v for k, v in table_priors.items() if k in sampled}
+    )
     return design, table, *_starts(fits, design, table_priors, unit, held), places
 
 
@@ -91,11 +124,15 @@ def observation_scale(fit: FitResult, observation: str) -> bool:
     runs = fit.data()
     if on_log != fitted_on_log and runs.target_se is not None:
         raise DataError(
-            f"target_se is on the scale of the fit's residuals ({fit.objective.on}), so observation={observation!r} cannot use it: refit "
+            f"target_se is on the scale of the fit's residuals ({fit.objective.on}), so "
+            f"observation={observation!r} cannot use it: refit "
             f"with an objective on='{'log' if on_log else 'raw'}'."
         )
     if on_log and not (runs.target > 0).all():
-        raise DataError("The log-normal model needs a positive target: use observation='normal', or 'student' on a fit with on='raw'.")
+        raise DataError(
+            "The log-normal model needs a positive target: use observation='normal', or 'student' on a fit "
+            "with on='raw'."
+        )
     return on_log
 
 
@@ -110,7 +147,11 @@ def _repeats(runs: Runs) -> bool:
 
 
 def _blocks(runs: Runs, run_effects: bool) -> np.ndarray:
-    return np.unique(np.asarray(runs.run), return_inverse=True)[1] if run_effects else np.zeros(len(runs), dtype=int)
+    return (
+        np.unique(np.asarray(runs.run), return_inverse=True)[1]
+        if run_effects
+        else np.zeros(len(runs), dtype=int)
+    )
 
 
 def _table(
@@ -156,17 +197,23 @@ def _table(
 def _starts(
     fits: Sequence[FitResult], design: Design, priors: dict[str, Any], unit: float, held: dict[str, float]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Start values: the fit's own where its data decide, the prior's centre where they do not, never beyond the prior's reach."""
+    """Start values: the fit's own where its data decide, the prior's centre where they do not, never beyond
+    the prior's reach."""
     own: dict[str, Any] = {}
     for p in design.free:
         map_, (centre, spread) = bijection(p.domain), coordinate_of(priors[p.name], p.domain)
         inside = np.stack([_decided(fit, p) for fit in fits])
         with np.errstate(all="ignore"):
             x = np.asarray(map_.inv(_numbers(fits, p.name)))
-        x = np.where(inside & ~np.isnan(x), np.clip(x, centre - REACH * spread, centre + REACH * spread), centre)
+        x = np.where(
+            inside & ~np.isnan(x), np.clip(x, centre - REACH * spread, centre + REACH * spread), centre
+        )
         own[p.name] = np.asarray(map_(x))
     own["sigma"] = np.array([_scatter(fit, design.on_log, unit) for fit in fits])
-    starts = own | {name: np.full(len(fits), NOISE_START[name] * (unit if name == "run_sd" else 1.0)) for name in NOISE_START}
+    starts = own | {
+        name: np.full(len(fits), NOISE_START[name] * (unit if name == "run_sd" else 1.0))
+        for name in NOISE_START
+    }
     common: dict[str, Any] = {}
     for name, shape in design.common.items():
         if name in starts:

@@ -60,19 +60,27 @@ def _ranked(x: np.ndarray) -> np.ndarray:
 
 
 def verdict(table: Any, n_divergent: int, n_draws: int) -> list[str]:
-    """What a reader must know, most serious first: sentences, the last of them good news where there is any."""
+    """What a reader must know, most serious first: sentences, the last of them good news where there is
+    any."""
     r_hat, ess = table["r_hat"], table["ess_bulk"]
     worst, fewest = r_hat.idxmax(), ess.idxmin()
     out = []
     if n_divergent:
         out.append(
-            f"{n_divergent} of {n_draws:,} draws diverged: the chains step over part of the posterior. Raise target_accept (0.99), or give "
+            f"{n_divergent} of {n_draws:,} draws diverged: the chains step over part of the posterior. "
+            "Raise target_accept (0.99), or give "
             "tighter priors to what the data do not identify."
         )
     if r_hat[worst] > RHAT_GOOD:
-        out.append(f"The chains disagree about {worst} (R-hat {r_hat[worst]:.3f}, should be below {RHAT_GOOD}): sample longer.")
+        out.append(
+            f"The chains disagree about {worst} (R-hat {r_hat[worst]:.3f}, should be below {RHAT_GOOD}): "
+            "sample longer."
+        )
     if ess[fewest] < ESS_GOOD:
-        out.append(f"{fewest} has the worth of only {ess[fewest]:.0f} independent draws: intervals are rough; sample longer.")
+        out.append(
+            f"{fewest} has the worth of only {ess[fewest]:.0f} independent draws: intervals are rough; "
+            "sample longer."
+        )
     if not out:
         out.append(
             f"The chains agree: no divergences, largest R-hat {r_hat[worst]:.3f} ({worst}), "

@@ -1,19 +1,21 @@
 r"""Coordinates in which a posterior is round: one bijection from standard normals, built at the optimum.
 
-Scaling laws have ridges (A with alpha, B with beta, offsets with intercepts, groups with their population). Each level is
-whitened by the curvature of what lies below it:
+Scaling laws have ridges (A with alpha, B with beta, offsets with intercepts, groups with their population).
+Each level is whitened by the curvature of what lies below it:
 
 - a run's offset, given everything else, by what its residuals say of it and how far runs scatter;
-- a group's parameters, given the population, by the exact Hessian of its own rows plus the population's precision,
+- a group's parameters, given the population, by the exact Hessian of its own rows plus the population's
+  precision,
 
-$$\theta_g = \hat\theta_g + Q_g^{-1}(P(\mu - \hat\theta_g) - \nabla_g) + Q_g^{-1/2} u_g, \qquad Q_g = H_g + P(\tau),$$
+$$\theta_g = \hat\theta_g + Q_g^{-1}(P(\mu - \hat\theta_g) - \nabla_g) + Q_g^{-1/2} u_g, \qquad Q_g = H_g +
+P(\tau),$$
 
   which is centred where a group's rows decide and non-centred where the population does, without a switch;
 - the population by the Hessian of what remains when the groups sit at their centres, their Laplace marginal.
 
-The bijection is exact whatever the quality of these approximations: its log-determinant is part of the potential.
-Works for any law, since only derivatives of the model are used. After Papaspiliopoulos, Roberts and Sköld 2007 (centring)
-and Margossian et al. 2020 (Laplace marginals).
+The bijection is exact whatever the quality of these approximations: its log-determinant is part of the
+potential. Works for any law, since only derivatives of the model are used. After Papaspiliopoulos, Roberts
+and Sköld 2007 (centring) and Margossian et al. 2020 (Laplace marginals).
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ LONGEST_STEP = 1.0
 
 
 class Geometry(NamedTuple):
-    """Where the bijection is anchored: common quantities phi (m,), groups' theta (groups, k), and their derivatives.
+    """Where the bijection is anchored: common quantities phi (m,), groups' theta (groups, k), and their
+    derivatives.
 
-    slope (groups, k), curvature (groups, k, k) and cross (groups, k, m) belong to each group's energy without its population
-    prior; factor is Q^(-1/2) at the anchor, phi_factor the same for phi.
+    slope (groups, k), curvature (groups, k, k) and cross (groups, k, m) belong to each group's energy without
+    its population prior; factor is Q^(-1/2) at the anchor, phi_factor the same for phi.
     """
 
     phi: Any
@@ -81,10 +84,18 @@ def _named(shapes: dict[str, tuple[int, ...]], flat: Any) -> dict[str, Any]:
     return out
 
 
-def start_coordinates(design: Design, table: Table, common: dict[str, Any], own: dict[str, Any]) -> tuple[Any, Any]:
+def start_coordinates(
+    design: Design, table: Table, common: dict[str, Any], own: dict[str, Any]
+) -> tuple[Any, Any]:
     """Natural start values as unconstrained phi (m,) and theta (groups, k)."""
-    phi = [jnp.ravel(_bijection(design, table, n).inv(jnp.asarray(common[n], dtype=float))) for n in design.common]
-    theta = [_bijection(design, table, n).inv(jnp.asarray(own[n], dtype=float)).reshape(design.n_groups, -1) for n in design.own]
+    phi = [
+        jnp.ravel(_bijection(design, table, n).inv(jnp.asarray(common[n], dtype=float)))
+        for n in design.common
+    ]
+    theta = [
+        _bijection(design, table, n).inv(jnp.asarray(own[n], dtype=float)).reshape(design.n_groups, -1)
+        for n in design.own
+    ]
     return jnp.concatenate([jnp.zeros(0), *phi]), jnp.concatenate(theta, axis=1)
 
 
@@ -113,7 +124,9 @@ def _by_group(design: Design, table: Table, per_block_value: Any) -> Any:
 
 def _with_noise(design: Design, table: Table, values: dict[str, Any]) -> dict[str, Any]:
     """Values with held noise filled in, as arrays per group or common."""
-    return {name: jnp.asarray(table.held[name]) for name in ("sigma", "nu", "run_sd") if name in design.held} | values
+    return {
+        name: jnp.asarray(table.held[name]) for name in ("sigma", "nu", "run_sd") if name in design.held
+    } | values
 
 
 def _offsets(design: Design, table: Table, values: dict[str, Any], u: Any) -> tuple[Any, Any]:
@@ -130,7 +143,8 @@ def _offsets(design: Design, table: Table, values: dict[str, Any], u: Any) -> tu
 
 
 def energies(design: Design, table: Table, phi: Any, theta: Any, u_offset: Any) -> tuple[Any, Any]:
-    """Minus the log joint density of (phi, theta, u_offset): per group (groups,), and of the common ones ()."""
+    """Minus the log joint density of (phi, theta, u_offset): per group (groups,), and of the common ones
+    ()."""
     import numpyro.distributions as dist
     from numpyro import handlers
 
@@ -147,14 +161,17 @@ def energies(design: Design, table: Table, phi: Any, theta: Any, u_offset: Any) 
         if name in design.common:
             of_common = of_common + jnp.sum(density)
         elif name in (TARGET, OFFSET):
-            of_group = of_group + _by_group(design, table, density if name == OFFSET else jnp.sum(density, axis=1))
+            of_group = of_group + _by_group(
+                design, table, density if name == OFFSET else jnp.sum(density, axis=1)
+            )
         else:
             of_group = of_group + density.reshape(design.n_groups, -1).sum(axis=1)
     return -of_group, -of_common
 
 
 def _population(design: Design, table: Table, phi: Any) -> tuple[Any, Any]:
-    """Mean and precision (k,) that the population gives a group's coordinates; precision 0 where a parameter is not pooled."""
+    """Mean and precision (k,) that the population gives a group's coordinates; precision 0 where a parameter
+    is not pooled."""
     common = _named(design.common, phi)
     means, precisions = [], []
     for name, shape in design.own.items():
@@ -228,8 +245,20 @@ def settle(design: Design, table: Table, phi: Any, theta: Any) -> Geometry:
             mean, precision = _population(design, table, phi)
             direct = jax.jacfwd(lambda p: jax.grad(lambda t: jnp.sum(group_energy(p, t)))(theta))(phi)
             through = jax.jacfwd(lambda p: _population_slope(design, table, p, theta))(phi)
-            slope, curvature, cross = slope - precision * (theta - mean), curvature - jnp.diag(precision), direct - through
-            return Geometry(phi, jnp.eye(m), theta, slope, _positive(curvature, floor=1e-8), cross, jnp.zeros_like(curvature))
+            slope, curvature, cross = (
+                slope - precision * (theta - mean),
+                curvature - jnp.diag(precision),
+                direct - through,
+            )
+            return Geometry(
+                phi,
+                jnp.eye(m),
+                theta,
+                slope,
+                _positive(curvature, floor=1e-8),
+                cross,
+                jnp.zeros_like(curvature),
+            )
         return Geometry(phi, jnp.eye(m), theta, slope, curvature, cross, _root(curvature))
 
     if not design.common:
@@ -246,9 +275,14 @@ def settle(design: Design, table: Table, phi: Any, theta: Any) -> Geometry:
         return phi[0], geometry.theta, geometry._replace(phi_factor=_root(curvature)[0])
 
     empty = Geometry(
-        phi, jnp.zeros((m, m)), theta, theta, jnp.zeros((design.n_groups, k, k)), jnp.zeros((design.n_groups, k, m)),
+        phi,
+        jnp.zeros((m, m)),
+        theta,
+        theta,
         jnp.zeros((design.n_groups, k, k)),
-    )  # fmt: skip
+        jnp.zeros((design.n_groups, k, m)),
+        jnp.zeros((design.n_groups, k, k)),
+    )
     return jax.lax.fori_loop(0, ROUNDS, round_, (phi, theta, empty))[2]
 
 
@@ -265,7 +299,8 @@ def _population_slope(design: Design, table: Table, phi: Any, theta: Any) -> Any
 
 
 def _derivatives(energy: Any, theta: Any) -> tuple[Any, Any]:
-    """Gradient (groups, k) and Hessian blocks (groups, k, k): groups do not see each other, so k directions give all blocks."""
+    """Gradient (groups, k) and Hessian blocks (groups, k, k): groups do not see each other, so k directions
+    give all blocks."""
     slope = jax.grad(lambda t: jnp.sum(energy(t)))
     basis = jnp.broadcast_to(jnp.eye(theta.shape[1])[:, None, :], (theta.shape[1], *theta.shape))
     columns = jax.vmap(lambda direction: jax.jvp(slope, (theta,), (direction,))[1])(basis)
@@ -281,7 +316,8 @@ def _positive(matrix: Any, floor: float = 1e-3) -> Any:
 
 
 def _settle_groups(energy: Any, theta: Any, steps: int = STEPS) -> tuple[Any, Any, Any]:
-    """Damped Newton steps of every group at once, each accepted on its own; the point, its gradient and its Hessian.
+    """Damped Newton steps of every group at once, each accepted on its own; the point, its gradient and its
+    Hessian.
 
     The first step is none: it measures the start, so that energy and derivatives are compiled once.
     """

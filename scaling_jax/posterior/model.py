@@ -1,7 +1,7 @@
 """The NumPyro model of a law: priors, the law's curve, runs that sit off it, and the scatter of their rows.
 
-The model is written as one would read it: every site is a natural quantity. How it is sampled is the business of
-`geometry`.
+The model is written as one would read it: every site is a natural quantity. How it is sampled is the business
+of `geometry`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Design:
         on_log: whether residuals are differences of logarithms.
         student: Student-t residuals, else normal.
         held: names that are not sampled (their values are data); tied: (name, name it equals).
-        pooled: parameters whose groups are drawn from a population; shared: those with one value for all groups.
+        pooled: parameters whose groups are drawn from a population; shared: those with one value for all
+            groups.
         known_se: whether rows carry standard errors.
         run_effects: whether each block of rows is a run with an offset of its own.
         n_groups, n_blocks: groups, and blocks of rows.
@@ -62,8 +63,11 @@ class Design:
 
     @property
     def common(self) -> dict[str, tuple[int, ...]]:
-        """Sites with one value for all groups, and their shapes: populations, shared parameters, and noise of several groups."""
-        found = {f"{p.name}_{what}": p.shape for p in self.free if p.name in self.pooled for what in ("mean", "sd")}
+        """Sites with one value for all groups, and their shapes: populations, shared parameters, and noise of
+        several groups."""
+        found = {
+            f"{p.name}_{what}": p.shape for p in self.free if p.name in self.pooled for what in ("mean", "sd")
+        }
         found = {name: shape for name, shape in found.items() if name not in self.held}
         found |= {p.name: p.shape for p in self.free if p.name in self.shared}
         return found | {name: () for name in self.noise if name != "sigma" and self.n_groups > 1}
@@ -76,10 +80,11 @@ class Design:
 
 
 class Table(NamedTuple):
-    """The data of a model, (blocks, width), padded with rows of weight 0; a block is a run, or a group where runs are unknown.
+    """The data of a model, (blocks, width), padded with rows of weight 0; a block is a run, or a group where
+    runs are unknown.
 
-    target is a logarithm where residuals are; group (blocks,) says which group a block belongs to; held maps names to values
-    that are not sampled; priors maps names to distributions.
+    target is a logarithm where residuals are; group (blocks,) says which group a block belongs to; held maps
+    names to values that are not sampled; priors maps names to distributions.
     """
 
     inputs: dict[str, Any]
@@ -92,7 +97,8 @@ class Table(NamedTuple):
 
 
 def model(design: Design, table: Table) -> None:
-    """The NumPyro model; sites are natural quantities, with a leading axis of groups where each group has its own."""
+    """The NumPyro model; sites are natural quantities, with a leading axis of groups where each group has its
+    own."""
     import numpyro
     import numpyro.distributions as dist
 
@@ -108,7 +114,9 @@ def model(design: Design, table: Table) -> None:
             values[p.name] = one(p.name, p.shape)
         elif p.name in design.pooled:
             centre, spread = one(f"{p.name}_mean", p.shape), one(f"{p.name}_sd", p.shape)
-            population = dist.TransformedDistribution(dist.Normal(centre, spread).expand((groups, *p.shape)), bijection(p.domain))
+            population = dist.TransformedDistribution(
+                dist.Normal(centre, spread).expand((groups, *p.shape)), bijection(p.domain)
+            )
             values[p.name] = numpyro.sample(p.name, population.to_event(1 + len(p.shape)))
         else:
             values[p.name] = one(p.name, (groups, *p.shape))
@@ -117,13 +125,19 @@ def model(design: Design, table: Table) -> None:
     centre = location(design, table, values)
     if design.run_effects:
         spread = per_block(design, table, values["run_sd"])
-        centre = centre + numpyro.sample(OFFSET, dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1))[:, None]
+        centre = (
+            centre
+            + numpyro.sample(OFFSET, dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1))[:, None]
+        )
     scatter = scatter_of(design, table, values)
     if design.student:
         observed = dist.StudentT(per_block(design, table, values["nu"])[:, None], centre, scatter)
     else:
         observed = dist.Normal(centre, scatter)
-    rows = numpyro.plate("block", table.target.shape[0], dim=-2), numpyro.plate("row", table.target.shape[1], dim=-1)
+    rows = (
+        numpyro.plate("block", table.target.shape[0], dim=-2),
+        numpyro.plate("row", table.target.shape[1], dim=-1),
+    )
     with rows[0], rows[1], numpyro.handlers.scale(scale=table.weight):
         numpyro.sample(TARGET, observed, obs=table.target)
 
@@ -138,7 +152,9 @@ def per_block(design: Design, table: Table, value: Any) -> Any:
 def scatter_of(design: Design, table: Table, values: dict[str, Any]) -> Any:
     """(blocks, width) scale of a row's scatter: sigma, joined in square by the known standard error."""
     sigma = per_block(design, table, values["sigma"])[:, None]
-    return jnp.sqrt(sigma**2 + table.se**2) if design.known_se else jnp.broadcast_to(sigma, table.target.shape)
+    return (
+        jnp.sqrt(sigma**2 + table.se**2) if design.known_se else jnp.broadcast_to(sigma, table.target.shape)
+    )
 
 
 def location(design: Design, table: Table, values: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Priors: what a law carries, what it gets where it carries none, and how a user's own replace them by name.
 
-A law's prior is (family, location, scale) on the search coordinate; NumPyro's distributions here are on natural units,
-which is also where a user states theirs.
+A law's prior is (family, location, scale) on the search coordinate; NumPyro's distributions here are on
+natural units, which is also where a user states theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import numpy as np
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Parameter
 
-__all__ = ["NOISE_PRIORS", "coordinate_of", "default_prior", "noise_prior", "population_priors", "read_priors"]
+__all__ = [
+    "NOISE_PRIORS",
+    "coordinate_of",
+    "default_prior",
+    "noise_prior",
+    "population_priors",
+    "read_priors",
+]
 
 WIDE_LOG = 3.0  # natural logs: a factor of 20 either way per standard deviation
 WIDE_REAL = 1.0
@@ -25,8 +32,8 @@ PROBES = (np.arange(2000) + 0.5) / 2000
 def default_prior(parameter: Parameter, fitted: np.ndarray) -> Any:
     """The law's own prior on natural units, else a wide one around the fitted values, by domain.
 
-    Positive: log-normal around the fit, three natural logs wide. Real: normal around the fit, as wide as its size and at
-    least 1. Non-negative: half-normal of twice the fit's size. Bounded: uniform.
+    Positive: log-normal around the fit, three natural logs wide. Real: normal around the fit, as wide as its
+    size and at least 1. Non-negative: half-normal of twice the fit's size. Bounded: uniform.
     """
     import numpyro.distributions as dist
 
@@ -42,7 +49,11 @@ def default_prior(parameter: Parameter, fitted: np.ndarray) -> Any:
     if np.isfinite(domain.lower) or np.isfinite(domain.upper):
         edge, side = (domain.lower, 1.0) if np.isfinite(domain.lower) else (domain.upper, -1.0)
         half = dist.HalfNormal(2 * max(abs(centre - edge), 0.5 * WIDE_REAL))
-        return half if (edge, side) == (0.0, 1.0) else dist.TransformedDistribution(half, dist.transforms.AffineTransform(edge, side))
+        return (
+            half
+            if (edge, side) == (0.0, 1.0)
+            else dist.TransformedDistribution(half, dist.transforms.AffineTransform(edge, side))
+        )
     return dist.Normal(centre, max(abs(centre), WIDE_REAL))
 
 
@@ -67,14 +78,17 @@ def _from_family(name: str, domain: Domain, family: str, location: float, scale:
         return dist.TransformedDistribution(unit, dist.transforms.AffineTransform(low, high - low))
     if family == "uniform" and not domain.log:
         return dist.Uniform(location, scale)
-    raise ValueError(f"The prior of {name}, {(family, location, scale)}, is not one this library knows: pass priors={{{name!r}: ...}}.")
+    raise ValueError(
+        f"The prior of {name}, {(family, location, scale)}, is not one this library knows: pass "
+        f"priors={{{name!r}: ...}}."
+    )
 
 
 def noise_prior(name: str, unit: float) -> Any:
     """Of the scatter sigma, the degrees of freedom nu, and the scale run_sd of a run's own offset.
 
-    sigma: log-normal around 2 % of the target (0.02 on logs), a factor of 4.5 per standard deviation. nu: gamma(2, 0.1)
-    (Juárez and Steel 2010). run_sd: half-normal, 10 %.
+    sigma: log-normal around 2 % of the target (0.02 on logs), a factor of 4.5 per standard deviation. nu:
+    gamma(2, 0.1) (Juárez and Steel 2010). run_sd: half-normal, 10 %.
     """
     import numpyro.distributions as dist
 
@@ -84,7 +98,8 @@ def noise_prior(name: str, unit: float) -> Any:
 
 
 def coordinate_of(prior: Any, domain: Domain) -> tuple[float, float]:
-    """Centre and spread of a prior on the coordinate where a population is normal: log, logit, or the value itself."""
+    """Centre and spread of a prior on the coordinate where a population is normal: log, logit, or the value
+    itself."""
     import numpyro.distributions as dist
 
     if isinstance(prior, dist.LogNormal) and domain.log:
@@ -120,15 +135,19 @@ def bijection(domain: Domain) -> Any:
 
 
 def population_priors(name: str, prior: Any, domain: Domain) -> dict[str, Any]:
-    """Hyperpriors of a pooled parameter: its population mean is as uncertain as one value was, its spread at most as wide."""
+    """Hyperpriors of a pooled parameter: its population mean is as uncertain as one value was, its spread at
+    most as wide."""
     import numpyro.distributions as dist
 
     centre, spread = coordinate_of(prior, domain)
     return {f"{name}_mean": dist.Normal(centre, spread), f"{name}_sd": dist.HalfNormal(spread)}
 
 
-def read_priors(given: Mapping[str, Any] | None, known: Mapping[str, Domain]) -> tuple[dict[str, Any], dict[str, float]]:
-    """A user's priors, checked: distributions by name, and plain numbers, which hold a quantity at that value.
+def read_priors(
+    given: Mapping[str, Any] | None, known: Mapping[str, Domain]
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """A user's priors, checked: distributions by name, and plain numbers, which hold a quantity at that
+    value.
 
     Raises:
         ValueError: for an unknown name, or a prior that reaches outside the parameter's domain.
@@ -143,17 +162,23 @@ def read_priors(given: Mapping[str, Any] | None, known: Mapping[str, Domain]) ->
             raise ValueError(f"priors names '{name}'; this model has {', '.join(known)}.")
         if isinstance(prior, dist.Distribution):
             if prior.event_shape or prior.batch_shape:
-                raise ValueError(f"The prior of {name} has shape {prior.shape()}: give the distribution of one number.")
+                raise ValueError(
+                    f"The prior of {name} has shape {prior.shape()}: give the distribution of one number."
+                )
             reached = np.asarray(probes(prior))
             outside = ~known[name].contains(reached)
             if outside.any():
                 raise ValueError(
-                    f"The prior of {name} reaches {reached[outside][0]:.3g}, but {name} must be {known[name].name}: priors are on natural "
+                    f"The prior of {name} reaches {reached[outside][0]:.3g}, but {name} must be "
+                    f"{known[name].name}: priors are on natural "
                     "units, so a positive parameter takes LogNormal, HalfNormal, Gamma and the like."
                 )
             distributions[name] = prior
         elif isinstance(prior, int | float | np.number) and known[name].contains(prior):
             held[name] = float(prior)
         else:
-            raise TypeError(f"priors[{name!r}]={prior!r}: give a NumPyro distribution, or a number inside the domain to hold it at.")
+            raise TypeError(
+                f"priors[{name!r}]={prior!r}: give a NumPyro distribution, or a number inside the domain to "
+                "hold it at."
+            )
     return distributions, held

@@ -1,4 +1,5 @@
-"""What a posterior is to its user: draws that predict as a bootstrap's do, the chains behind them, and a container for ArviZ."""
+"""What a posterior is to its user: draws that predict as a bootstrap's do, the chains behind them, and a
+container for ArviZ."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ class Posterior(Draws):
             named[p.name] = value.reshape(draws, -1)
         for p in fit.law.parameters:
             if p.name in design.held:
-                named[p.name] = np.broadcast_to(np.ravel(np.asarray(sampled.table.held[p.name])[group]), (draws, p.size))
+                named[p.name] = np.broadcast_to(
+                    np.ravel(np.asarray(sampled.table.held[p.name])[group]), (draws, p.size)
+                )
         for name, leader in design.tied:
             named[name] = named[leader]
         numbers = np.concatenate([named[p.name] for p in fit.law.parameters], axis=1)
@@ -54,7 +57,8 @@ class Posterior(Draws):
 
     @cached_property
     def sites(self) -> dict[str, np.ndarray]:
-        """Every quantity of the model, (chains, draws, ...), natural units: parameters, sigma, nu, run_sd, run_offset."""
+        """Every quantity of the model, (chains, draws, ...), natural units: parameters, sigma, nu, run_sd,
+        run_offset."""
         design, found = self.sampled.design, {}
         for name, values in self.sampled.chains.sites.items():
             if name == OFFSET:
@@ -86,12 +90,14 @@ class Posterior(Draws):
             level: probability between the two ends.
 
         Returns:
-            One row per parameter: estimate (posterior median), lower, upper, se (posterior standard deviation).
+            One row per parameter: estimate (posterior median), lower, upper, se (posterior standard
+                deviation).
         """
         return self.derive(lambda p: p, level)
 
     def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
-        """Any function of the parameters, with its posterior median and interval; arguments as in `Draws.derive`."""
+        """Any function of the parameters, with its posterior median and interval; arguments as in
+        `Draws.derive`."""
         tail = tail_of(level)
         found = quantity(dict(zip(self.fit.law.labels, self.numbers.T, strict=True)))
         named = dict(found) if isinstance(found, Mapping) else {"quantity": found}
@@ -101,22 +107,33 @@ class Posterior(Draws):
             rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
         return pd.DataFrame(rows).T
 
-    def predict(self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0) -> pd.DataFrame:
+    def predict(
+        self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0
+    ) -> pd.DataFrame:
         """Predictions with a band; arguments as in `Draws.predict`.
 
-        "confidence" is the band of the law's curve; "prediction" adds what the observation model says of a row of a new run:
-        the run's own offset, and scatter with its tails (rows with known standard errors: their median).
+        "confidence" is the band of the law's curve; "prediction" adds what the observation model says of a
+        row of a new run: the run's own offset, and scatter with its tails (rows with known standard errors:
+            their median).
         """
         if interval not in ("confidence", "prediction"):
-            raise ValueError(f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run.")
+            raise ValueError(
+                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
+                "new run."
+            )
         tail = tail_of(level)
         inputs = self.fit.inputs_of(other)
         curve = predict(self.fit.law, self.numbers, inputs)
         draws = curve if interval == "confidence" else self.scattered(curve, np.random.default_rng(seed))
         lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-        return pd.DataFrame({
-            "prediction": np.nanmedian(curve, axis=0), "lower": lower, "upper": upper, "extrapolation": extrapolation(self.fit, inputs),
-        })  # fmt: skip
+        return pd.DataFrame(
+            {
+                "prediction": np.nanmedian(curve, axis=0),
+                "lower": lower,
+                "upper": upper,
+                "extrapolation": extrapolation(self.fit, inputs),
+            }
+        )
 
     def scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The curve (draws, rows) as new runs would show it: each row a run of its own."""
@@ -125,7 +142,11 @@ class Posterior(Draws):
         if se is not None:
             sigma = np.sqrt(sigma**2 + np.median(se) ** 2)
         size = curve.shape
-        noise = rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size)) if design.student else rng.standard_normal(size)
+        noise = (
+            rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size))
+            if design.student
+            else rng.standard_normal(size)
+        )
         noise = sigma * noise
         if design.run_effects:
             noise = noise + self._noise("run_sd")[:, None] * rng.standard_normal(size)
@@ -140,7 +161,8 @@ class Posterior(Draws):
     def prior_sensitivity(self, factor: float = 2.0) -> pd.DataFrame:
         r"""How far each parameter's mean moves when all priors of the law's parameters are raised to a power.
 
-        $$p_\lambda(\theta \mid y) \propto p(\theta)^{\lambda}\, p(y \mid \theta), \qquad \lambda \in \{1/f, f\}$$
+        $$p_\lambda(\theta \mid y) \propto p(\theta)^{\lambda}\, p(y \mid \theta), \qquad \lambda \in \{1/f,
+        f\}$$
 
         by reweighting the draws, without sampling again.
 
@@ -148,8 +170,10 @@ class Posterior(Draws):
             factor: f: 2 makes every prior half and twice as informative.
 
         Returns:
-            One row per parameter: weaker, stronger (shift of the mean in posterior standard deviations), and worth (share of
-            the draws that the weights leave effective; below about 0.1 the shift is only a sign that priors matter).
+            One row per parameter: weaker, stronger (shift of the mean in posterior standard deviations), and
+                worth (share of
+            the draws that the weights leave effective; below about 0.1 the shift is only a sign that priors
+            matter).
 
         Source: Kallioinen, Paananen, Bürkner and Vehtari 2024 (arXiv:2107.14054).
         """
@@ -180,8 +204,8 @@ class Posterior(Draws):
     def to_arviz(self) -> Any:
         """Posterior, posterior predictive, log likelihood, observed and constant data as ArviZ holds them.
 
-        An `InferenceData` under ArviZ 0.x and a `DataTree` from 1.0 on; attributes name the law, the fingerprint of the data,
-        versions and seed. The log likelihood is per row, so `arviz.loo` works.
+        An `InferenceData` under ArviZ 0.x and a `DataTree` from 1.0 on; attributes name the law, the
+        fingerprint of the data, versions and seed. The log likelihood is per row, so `arviz.loo` works.
         """
         from scaling_jax.posterior._arviz import to_arviz
 
@@ -194,8 +218,8 @@ class Posterior(Draws):
 class PosteriorGroups(Mapping):
     """The joint posterior of many groups: a mapping from the group's key to its `Posterior`.
 
-    Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard deviation are in
-    `population` (on the log for positive parameters).
+    Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard
+    deviation are in `population` (on the log for positive parameters).
 
     Args:
         sampled: the chains and the model.
@@ -219,7 +243,8 @@ class PosteriorGroups(Mapping):
 
     @cached_property
     def population(self) -> pd.DataFrame:
-        """One row per draw: mean and standard deviation of each population, shared parameters, common noise."""
+        """One row per draw: mean and standard deviation of each population, shared parameters, common
+        noise."""
         found = {name: self.sampled.chains.sites[name] for name in self.sampled.design.common}
         return pd.DataFrame({name: values.ravel() for name, values in self.sampled.flat(found, None).items()})
 
@@ -252,7 +277,11 @@ class PosteriorGroups(Mapping):
     def summary(self, level: float = 0.9) -> str:
         """The populations with their intervals, the groups' medians, chains in plain words."""
         design, tail = self.sampled.design, tail_of(level)
-        low, middle, high = np.quantile(self.population, [tail, 0.5, 1 - tail], axis=0) if len(self.population.columns) else ([], [], [])
+        low, middle, high = (
+            np.quantile(self.population, [tail, 0.5, 1 - tail], axis=0)
+            if len(self.population.columns)
+            else ([], [], [])
+        )
         table = pd.DataFrame({"median": middle, "lower": low, "upper": high}, index=self.population.columns)
         pooled = f"{', '.join(design.pooled)} pooled" if design.pooled else "nothing pooled"
         title = f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
@@ -280,9 +309,18 @@ def _verdict(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
     chains = sampled.chains
     if chains.log_weight is not None:
         worth = importance_worth(chains.log_weight)
-        trust = "close to the posterior" if worth > 0.5 else "rough" if worth > 0.1 else "not to be trusted here: use method='nuts'"
+        trust = (
+            "close to the posterior"
+            if worth > 0.5
+            else "rough"
+            if worth > 0.1
+            else "not to be trusted here: use method='nuts'"
+        )
         word = APPROXIMATE if worth > 0.5 else "Mind"
-        return [f"{word}: the Laplace approximation is {trust} (importance weights leave {worth:.0%} of the draws)."]
+        return [
+            f"{word}: the Laplace approximation is {trust} (importance weights leave {worth:.0%} of the "
+            "draws)."
+        ]
     return verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
 
 
@@ -292,7 +330,9 @@ def importance_worth(log_weight: np.ndarray) -> float:
     return float(weight.sum() ** 2 / np.sum(weight**2) / weight.size)
 
 
-def _report(title: str, sampled: Sampled, table: pd.DataFrame, diagnostics: pd.DataFrame | None = None) -> str:
+def _report(
+    title: str, sampled: Sampled, table: pd.DataFrame, diagnostics: pd.DataFrame | None = None
+) -> str:
     shown = {"r_hat": "{:.3f}".format, "ess_bulk": "{:,.0f}".format, "ess_tail": "{:,.0f}".format}
     body = table.to_string(float_format=lambda x: f"{x:.4g}", formatters=shown) if len(table) else ""
     found = _verdict(sampled, table if diagnostics is None else diagnostics)

@@ -1,4 +1,5 @@
-"""From fits to posteriors: the model is built, sampled by the method asked for, and handed back with its diagnostics."""
+"""From fits to posteriors: the model is built, sampled by the method asked for, and handed back with its
+diagnostics."""
 
 from __future__ import annotations
 
@@ -58,13 +59,21 @@ def _sample(
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use {' or '.join(map(repr, METHODS))}.")
     if min(chains, draws, warmup) < 1 or not 0 < target_accept < 1:
-        raise ValueError("chains, draws and warmup must be positive numbers, and target_accept a probability.")
+        raise ValueError(
+            "chains, draws and warmup must be positive numbers, and target_accept a probability."
+        )
     settings = Settings(chains, draws, warmup, target_accept, seed)
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         from scaling_jax.posterior.geometry import start_coordinates
 
         design, table, common, own, places = build(fits, pool, shared, priors, observation, run_effects)
         with progress_bar(1, "sampling", "draw") as progress:
-            found = METHODS[method](design, table, start_coordinates(design, table, common, own), settings, progress)
-    how = f"NUTS, {chains} chains of {draws:,} draws" if method == "nuts" else f"Laplace approximation, {chains * draws:,} draws"
+            found = METHODS[method](
+                design, table, start_coordinates(design, table, common, own), settings, progress
+            )
+    how = (
+        f"NUTS, {chains} chains of {draws:,} draws"
+        if method == "nuts"
+        else f"Laplace approximation, {chains * draws:,} draws"
+    )
     return Sampled(tuple(fits), design, table, found, places, settings, observation, how)

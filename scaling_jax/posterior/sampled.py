@@ -19,7 +19,8 @@ __all__ = ["Sampled"]
 
 @dataclass(frozen=True)
 class Sampled:
-    """One run of the sampler: the model, its data, its chains, and where each row of each fit lies in the blocks."""
+    """One run of the sampler: the model, its data, its chains, and where each row of each fit lies in the
+    blocks."""
 
     fits: tuple[FitResult, ...]
     design: Design
@@ -46,7 +47,9 @@ class Sampled:
                 named = list(map(str, index))
                 if keys is not None and name in self.design.own:
                     named[0] = str(keys[index[0]])
-                out[f"{name}[{','.join(named)}]" if named else name] = values[(slice(None), slice(None), *index)]
+                out[f"{name}[{','.join(named)}]" if named else name] = values[
+                    (slice(None), slice(None), *index)
+                ]
         return out
 
     @property

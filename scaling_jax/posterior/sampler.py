@@ -1,4 +1,5 @@
-"""Chains: NUTS over standard coordinates, every chain a lane of one program, in pieces short enough to watch and to stop."""
+"""Chains: NUTS over standard coordinates, every chain a lane of one program, in pieces short enough to watch
+and to stop."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ class Settings(NamedTuple):
 class Chains(NamedTuple):
     """What sampling gives: sites (chains, draws, ...) on natural units, and per draw what happened.
 
-    energy is minus the log posterior density of the standard coordinates; for the Laplace approximation, log_weight is the
-    log of the posterior over the approximation, up to a constant.
+    energy is minus the log posterior density of the standard coordinates; for the Laplace approximation,
+    log_weight is the log of the posterior over the approximation, up to a constant.
     """
 
     sites: dict[str, np.ndarray]
@@ -55,15 +56,24 @@ class Programs(NamedTuple):
 
 @lru_cache(maxsize=32)
 def programs(design: Design, warmup: int, target_accept: float) -> Programs:
-    """The functions of one posterior, mapped over chains, not yet over data sets: see `benchmarks/sbc.py` for those."""
+    """The functions of one posterior, mapped over chains, not yet over data sets: see `benchmarks/sbc.py` for
+    those."""
     from numpyro.infer.hmc import hmc
 
-    begin_one, advance_one = hmc(potential_fn_gen=lambda table, geometry: lambda u: potential(design, table, geometry, u), algo="NUTS")
+    begin_one, advance_one = hmc(
+        potential_fn_gen=lambda table, geometry: lambda u: potential(design, table, geometry, u), algo="NUTS"
+    )
     dense = dimension(design) <= DENSE_UP_TO
 
     def begin(table: Table, geometry: Geometry, u: Any, key: Any) -> Any:
         return begin_one(
-            u, warmup, step_size=0.5, dense_mass=dense, target_accept_prob=target_accept, model_args=(table, geometry), rng_key=key
+            u,
+            warmup,
+            step_size=0.5,
+            dense_mass=dense,
+            target_accept_prob=target_accept,
+            model_args=(table, geometry),
+            rng_key=key,
         )
 
     def advance(table: Table, geometry: Geometry, state: Any) -> tuple[Any, Any]:
@@ -77,37 +87,53 @@ def programs(design: Design, warmup: int, target_accept: float) -> Programs:
         settle=jax.jit(lambda table, phi, theta: settle(design, table, phi, theta)),
         begin=jax.jit(jax.vmap(begin, (None, None, 0, 0))),
         advance=jax.jit(jax.vmap(advance, (None, None, 0))),
-        natural=jax.jit(jax.vmap(lambda table, geometry, u: natural(design, table, geometry, u), (None, None, 0))),
-        potential=jax.jit(jax.vmap(lambda table, geometry, u: potential(design, table, geometry, u), (None, None, 0))),
+        natural=jax.jit(
+            jax.vmap(lambda table, geometry, u: natural(design, table, geometry, u), (None, None, 0))
+        ),
+        potential=jax.jit(
+            jax.vmap(lambda table, geometry, u: potential(design, table, geometry, u), (None, None, 0))
+        ),
     )
 
 
-def run_nuts(design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any) -> Chains:
+def run_nuts(
+    design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any
+) -> Chains:
     """Settles at the mode, scatters the chains around it by the curvature there, and samples."""
     found = programs(design, settings.warmup, settings.target_accept)
     geometry = found.settle(table, *start)
     scatter, moving = jax.random.split(jax.random.key(settings.seed))
     u = jax.random.normal(scatter, (settings.chains, dimension(design)))
     finite = jnp.isfinite(found.potential(table, geometry, u))
-    state = found.begin(table, geometry, jnp.where(finite[:, None], u, 0.0), jax.random.split(moving, settings.chains))
+    state = found.begin(
+        table, geometry, jnp.where(finite[:, None], u, 0.0), jax.random.split(moving, settings.chains)
+    )
     kept = []
     total = settings.warmup + settings.draws
     for done in range(0, total, PIECE):
         state, piece = found.advance(table, geometry, state)
         kept.append(jax.tree.map(np.asarray, piece))
         progress(min(done + PIECE, total), total)
-    z, diverging, n_steps, energy = (np.concatenate(p, axis=1)[:, settings.warmup : total] for p in zip(*kept, strict=True))
+    z, diverging, n_steps, energy = (
+        np.concatenate(p, axis=1)[:, settings.warmup : total] for p in zip(*kept, strict=True)
+    )
     return Chains(_sites(found, design, table, geometry, z), diverging, n_steps, energy)
 
 
-def run_laplace(design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any) -> Chains:
+def run_laplace(
+    design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any
+) -> Chains:
     """Independent draws of the approximation that the bijection is: standard normals, mapped."""
     found = programs(design, settings.warmup, settings.target_accept)
     geometry = found.settle(table, *start)
     progress(1, 1)
-    u = np.asarray(jax.random.normal(jax.random.key(settings.seed), (settings.chains, settings.draws, dimension(design))))
+    u = np.asarray(
+        jax.random.normal(jax.random.key(settings.seed), (settings.chains, settings.draws, dimension(design)))
+    )
     flat = u.reshape(-1, u.shape[-1])
-    energy = np.concatenate([np.asarray(found.potential(table, geometry, part)) for part in _parts(design, table, flat)])
+    energy = np.concatenate(
+        [np.asarray(found.potential(table, geometry, part)) for part in _parts(design, table, flat)]
+    )
     energy = energy[: len(flat)].reshape(u.shape[:2])
     log_weight = np.where(np.isfinite(energy), 0.5 * np.sum(u**2, axis=-1) - energy, -np.inf)
     never = np.zeros(energy.shape, dtype=bool)
@@ -121,8 +147,12 @@ def _parts(design: Design, table: Table, flat: np.ndarray) -> list[np.ndarray]:
     return np.split(padded, len(padded) // size)
 
 
-def _sites(found: Programs, design: Design, table: Table, geometry: Geometry, u: np.ndarray) -> dict[str, np.ndarray]:
+def _sites(
+    found: Programs, design: Design, table: Table, geometry: Geometry, u: np.ndarray
+) -> dict[str, np.ndarray]:
     flat = u.reshape(-1, u.shape[-1])
-    parts = [jax.tree.map(np.asarray, found.natural(table, geometry, part)) for part in _parts(design, table, flat)]
+    parts = [
+        jax.tree.map(np.asarray, found.natural(table, geometry, part)) for part in _parts(design, table, flat)
+    ]
     joined = {name: np.concatenate([part[name] for part in parts])[: len(flat)] for name in parts[0]}
     return {name: values.reshape(*u.shape[:2], *values.shape[1:]) for name, values in joined.items()}

@@ -1,7 +1,8 @@
-"""Printed constants: every set that a paper of the catalogue reports, under one name, with units, range and our remark.
+"""Printed constants: every set that a paper of the catalogue reports, under one name, with units, range and
+our remark.
 
-To add a set, append an `Entry` to the list of its line of work (`pretraining`, `downstream`, `transfer`); the tests,
-`table()` and the gallery find it there.
+To add a set, append an `Entry` to the list of its line of work (`pretraining`, `downstream`, `transfer`); the
+tests, `table()` and the gallery find it there.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ __all__ = ["Entry", "Published", "published"]
 class Published(Mapping[str, Entry]):
     """Printed constants by name, `sj.published["hoffmann2022"]`.
 
-    A mapping from AUTHORYEAR or AUTHORYEAR_variant to an `Entry`: `.law`, `.params`, `.units`, `.cite`, `.range`, `.runs`,
-    `.count`, `.remark`, `.protocol`, `.data`. An entry is callable with the law's inputs. `table()` lists all, `of(law)` those
-    of one law.
+    A mapping from AUTHORYEAR or AUTHORYEAR_variant to an `Entry`: `.law`, `.params`, `.units`, `.cite`,
+    `.range`, `.runs`, `.count`, `.remark`, `.protocol`, `.data`. An entry is callable with the law's inputs.
+    `table()` lists all, `of(law)` those of one law.
 
     Raises:
         KeyError: for an unknown name, with those that are near.
@@ -49,11 +50,13 @@ class Published(Mapping[str, Entry]):
         if key in self._entries:
             return self._entries[key]
         name = str(key).lower().replace(" ", "").replace("-", "_")
-        near = [known for known in self._entries if name and known.startswith(name)] or difflib.get_close_matches(
-            name, self._entries, n=5, cutoff=0.5
-        )
+        near = [
+            known for known in self._entries if name and known.startswith(name)
+        ] or difflib.get_close_matches(name, self._entries, n=5, cutoff=0.5)
         hint = f"near it are {', '.join(near[:8])}" if near else "no name is near it"
-        raise KeyError(f"No published constants are called {key!r}: {hint}; sj.published.table() lists all {len(self)}.")
+        raise KeyError(
+            f"No published constants are called {key!r}: {hint}; sj.published.table() lists all {len(self)}."
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -74,7 +77,8 @@ class Published(Mapping[str, Entry]):
         """An overview, one row per set.
 
         Returns:
-            DataFrame indexed by key: law, inputs, target (its unit), params (as text), count, protocol ("yes" where the paper's
+            DataFrame indexed by key: law, inputs, target (its unit), params (as text), count, protocol ("yes"
+                where the paper's
             fit can be repeated), remark, cite.
 
         >>> import scaling_jax as sj
@@ -90,10 +94,14 @@ class Published(Mapping[str, Entry]):
         for key in self:
             paper, _, variant = key.partition("_")
             papers[paper].append(variant)
-        lines = [f"<published: {len(self)} sets of constants from {len(papers)} papers; .table() describes them>"]
+        lines = [
+            f"<published: {len(self)} sets of constants from {len(papers)} papers; .table() describes them>"
+        ]
         for paper, variants in papers.items():
             shown = ", ".join(f"_{v}" for v in variants if v)
-            lines.append(f"  {paper:<18}{shown if len(shown) < 100 else f'{len(variants)} sets, {shown[:80]} ...'}".rstrip())
+            lines.append(
+                f"  {paper:<18}{shown if len(shown) < 100 else f'{len(variants)} sets, {shown[:80]} ...'}".rstrip()
+            )
         return "\n".join(lines)
 
 

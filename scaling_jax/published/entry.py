@@ -16,10 +16,11 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Entry:
-    """Constants somebody printed: a law with its parameters, their units, and what is to be known before using them.
+    """Constants somebody printed: a law with its parameters, their units, and what is to be known before
+    using them.
 
-    Called with inputs it is the law at these constants: `entry(N, D)` or `entry(N=..., D=...)`; a parameter given by name
-    replaces the printed one.
+    Called with inputs it is the law at these constants: `entry(N, D)` or `entry(N=..., D=...)`; a parameter
+    given by name replaces the printed one.
 
     Args:
         key: AUTHORYEAR or AUTHORYEAR_variant, the name in `sj.published`.
@@ -52,12 +53,20 @@ class Entry:
 
     def __post_init__(self) -> None:
         if set(self.params) != set(self.law.params):
-            raise ValueError(f"Constants '{self.key}' have {sorted(self.params)}, but {self.law} has {sorted(self.law.params)}.")
+            raise ValueError(
+                f"Constants '{self.key}' have {sorted(self.params)}, but {self.law} has "
+                f"{sorted(self.law.params)}."
+            )
         if set(self.range) != set(self.law.inputs):
-            raise ValueError(f"Constants '{self.key}' have ranges of {sorted(self.range)}, but {self.law} has {sorted(self.law.inputs)}.")
+            raise ValueError(
+                f"Constants '{self.key}' have ranges of {sorted(self.range)}, but {self.law} has "
+                f"{sorted(self.law.inputs)}."
+            )
         known = {*self.law.inputs, *self.law.params, "target"}
         if unknown := set(self.units) - known:
-            raise ValueError(f"Constants '{self.key}' have units of {sorted(unknown)}, which {self.law} does not know.")
+            raise ValueError(
+                f"Constants '{self.key}' have units of {sorted(unknown)}, which {self.law} does not know."
+            )
         object.__setattr__(self, "units", {"target": self.law.target} | self.law.units | dict(self.units))
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -66,12 +75,27 @@ class Entry:
     def __repr__(self) -> str:
         rows = [
             ("law", f"{self.law.name}({', '.join(self.law.inputs)}) -> {self.units['target']}"),
-            ("params", ", ".join(f"{name} {_number(value)}{self._unit(name)}" for name, value in self.params.items())),
-            ("range", ", ".join(f"{name} {_number(low)} to {_number(high)}{self._unit(name)}" for name, (low, high) in self.range.items())),
+            (
+                "params",
+                ", ".join(
+                    f"{name} {_number(value)}{self._unit(name)}" for name, value in self.params.items()
+                ),
+            ),
+            (
+                "range",
+                ", ".join(
+                    f"{name} {_number(low)} to {_number(high)}{self._unit(name)}"
+                    for name, (low, high) in self.range.items()
+                ),
+            ),
             ("runs", self.runs),
             ("count", ", ".join(f"{name}: {how}" for name, how in self.count.items())),
             ("remark", self.remark),
-            ("protocol", ", ".join(f"{name}={_short(value)}" for name, value in self.protocol.items()) or "not published"),
+            (
+                "protocol",
+                ", ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
+                or "not published",
+            ),
             ("data", f'sj.datasets.load("{self.data}")' if self.data else ""),
             ("source", self.cite),
         ]

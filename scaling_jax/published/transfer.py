@@ -18,13 +18,21 @@ BERT_BASE = 84934656.0
 
 def _ivgi(task: str, metric: str, slope: float, half: float, predicted: float, r2: float) -> Entry:
     return Entry(
-        f"ivgi2022_{task}", laws.finetuning_line, {"alpha": slope, "beta": float(np.log(1 - predicted) - slope * np.log(BERT_BASE))},
-        "Ivgi et al. 2022 (arXiv:2202.06387), table of section 4", {"N": (12288.0, 6291456.0)},
-        units={"target": f"1 - {metric}"}, runs="13 encoders of 1 to 8 layers, 5 fine-tuning seeds each",
-        count={"N": "non-embedding, 12 layers width^2"}, protocol={"objective": SquaredError()},
-        remark=f"The slope is printed ({slope:g}, half width {half:g}); the intercept follows from the printed forecast of "
-        f"{predicted:g} for BERT-Base. R2 {r2:g}: " + ("above" if r2 >= 0.95 else "below") + " the .95 that the authors ask for.",
-    )  # fmt: skip
+        f"ivgi2022_{task}",
+        laws.finetuning_line,
+        {"alpha": slope, "beta": float(np.log(1 - predicted) - slope * np.log(BERT_BASE))},
+        "Ivgi et al. 2022 (arXiv:2202.06387), table of section 4",
+        {"N": (12288.0, 6291456.0)},
+        units={"target": f"1 - {metric}"},
+        runs="13 encoders of 1 to 8 layers, 5 fine-tuning seeds each",
+        count={"N": "non-embedding, 12 layers width^2"},
+        protocol={"objective": SquaredError()},
+        remark=f"The slope is printed ({slope:g}, half width {half:g}); the intercept follows from the "
+        "printed forecast of "
+        f"{predicted:g} for BERT-Base. R2 {r2:g}: " + ("above" if r2 >= 0.95 else "below") + " the .95 that "
+        "the authors "
+        "ask for.",
+    )
 
 
 IVGIS = [
@@ -44,8 +52,10 @@ def _hernandez(variant: str, source: str, k: float, alpha: float, beta: float) -
     return Entry(
         f"hernandez2021{variant}", laws.hernandez_transfer, {"k": k, "alpha": alpha, "beta": beta},
         "Hernandez et al. 2021 (arXiv:2102.01293), eq. 1.1 and table", {"D_F": (1e5, 1e9), "N": (1e5, 1e9)},
-        units={"k": "characters^(1 - alpha)"}, runs=f"pre-trained on {source}, fine-tuned on Python", count={"N": "non-embedding"},
-        remark="Low-data regime only, D_F at most a tenth of what the size can use. A fit of fits (a logistic in ln N for each D_F), "
+        units={"k": "characters^(1 - alpha)"}, runs=f"pre-trained on {source}, fine-tuned on "
+                                                    "Python", count={"N": "non-embedding"},
+        remark="Low-data regime only, D_F at most a tenth of what the size can use. A fit of fits (a "
+               "logistic in ln N for each D_F), "
         "without errors; range approximate.",
     )  # fmt: skip
 
@@ -63,20 +73,30 @@ FACTORS: dict[str, tuple[str, tuple[float, float]]] = {
     "pretraining": ("pre-training tokens", (8e10, 3e11)),
     "tuned": ("tuned parameters", (1e5, 1e8)),
 }
-ZHANG_TABLE: dict[str, dict[str, Any]] = {  # per task: E and beta of each method, then (A, alpha) of each factor and method
+# per task: E and beta of each method, then (A, alpha) of each factor and method
+ZHANG_TABLE: dict[str, dict[str, Any]] = {
     "en_de": {
-        "E": (0.75, 0.62, 0.62), "beta": (0.15, 0.051, 0.081), "size": ((1.2e5, 0.52), (3.9e3, 0.40), (2.1e3, 0.36)),
-        "pretraining": ((6.3e2, 0.21), (2.7e2, 0.21), (1.4e2, 0.18)), "tuned": (None, (1.0, 0.0027), (1.4, -0.0017)),
+        "E": (0.75, 0.62, 0.62),
+        "beta": (0.15, 0.051, 0.081),
+        "size": ((1.2e5, 0.52), (3.9e3, 0.40), (2.1e3, 0.36)),
+        "pretraining": ((6.3e2, 0.21), (2.7e2, 0.21), (1.4e2, 0.18)),
+        "tuned": (None, (1.0, 0.0027), (1.4, -0.0017)),
     },
     "en_zh": {
-        "E": (1.0, 0.77, 0.73), "beta": (0.14, 0.015, 0.025), "size": ((3.3e3, 0.34), (8.5e2, 0.33), (6.6e2, 0.31)),
-        "pretraining": ((2.4e2, 0.17), (2e2, 0.20), (1.3e2, 0.18)), "tuned": (None, (1.0, 0.0019), (1.2, 0.0044)),
+        "E": (1.0, 0.77, 0.73),
+        "beta": (0.14, 0.015, 0.025),
+        "size": ((3.3e3, 0.34), (8.5e2, 0.33), (6.6e2, 0.31)),
+        "pretraining": ((2.4e2, 0.17), (2e2, 0.20), (1.3e2, 0.18)),
+        "tuned": (None, (1.0, 0.0019), (1.2, 0.0044)),
     },
     "mlsum": {
-        "E": (0.98, 0.00051, 0.2), "beta": (0.087, 0.025, 0.03), "size": ((3.3e2, 0.24), (23.0, 0.10), (26.0, 0.11)),
-        "pretraining": ((42.0, 0.11), (16.0, 0.069), (17.0, 0.073)), "tuned": (None, (2.6, 0.0026), (2.4, 0.00022)),
+        "E": (0.98, 0.00051, 0.2),
+        "beta": (0.087, 0.025, 0.03),
+        "size": ((3.3e2, 0.24), (23.0, 0.10), (26.0, 0.11)),
+        "pretraining": ((42.0, 0.11), (16.0, 0.069), (17.0, 0.073)),
+        "tuned": (None, (2.6, 0.0026), (2.4, 0.00022)),
     },
-}  # fmt: skip
+}
 
 
 def _zhang(task: str, method: str, factor: str) -> Entry | None:
@@ -88,13 +108,18 @@ def _zhang(task: str, method: str, factor: str) -> Entry | None:
     shared = {"E": table["E"][at], "beta": table["beta"][at]}
     what, range_of_x = FACTORS[factor]
     return Entry(
-        f"zhang2024_{task}_{method}_{factor}", laws.zhang_multiplicative, shared | {"A": A, "alpha": alpha}, ZHANG,
-        {"X": range_of_x, "D_f": (1e4, 1e6)}, units={"X": what, "target": "test loss"},
+        f"zhang2024_{task}_{method}_{factor}",
+        laws.zhang_multiplicative,
+        shared | {"A": A, "alpha": alpha},
+        ZHANG,
+        {"X": range_of_x, "D_f": (1e4, 1e6)},
+        units={"X": what, "target": "test loss"},
         runs="1e9 to 16e9 parameters, mean of 3 draws of the data; other ranges approximate",
         protocol={"objective": Huber(1e-3, on="raw"), "fixed": shared},
-        remark="Stage 2: E and beta come from model size and pre-training jointly, `sj.fit_groups(..., shared=['beta', 'E'])`, and are "
+        remark="Stage 2: E and beta come from model size and pre-training jointly, `sj.fit_groups(..., "
+        "shared=['beta', 'E'])`, and are "
         "then held. Two digits, so ratios of A mean an order of magnitude." + identified,
-    )  # fmt: skip
+    )
 
 
 ZHANGS = [entry for names in itertools.product(ZHANG_TABLE, METHODS, FACTORS) if (entry := _zhang(*names))]
@@ -103,22 +128,41 @@ ZHANGS = [entry for names in itertools.product(ZHANG_TABLE, METHODS, FACTORS) if
 CABALLERO = "Caballero et al. 2023 (arXiv:2210.14891)"
 CABALLEROS = [
     Entry(
-        "caballero2023_addition", laws.bnsl(1),
+        "caballero2023_addition",
+        laws.bnsl(1),
         {"a": 0.413885, "b": 2.277272, "c0": 0.0550774, "c1": 5.66291, "d1": 612.5837, "f1": 0.0591931},
-        f"{CABALLERO}, 4-digit addition", {"x": (100.0, 1000.0)}, units={"x": "training examples", "target": "test loss"},
-        runs="17 points, the first 14 fitted; range approximate", protocol={"objective": SquaredError()},
-        remark="Optimum of ln(y + 1) as the authors' code fits it; ln y, which `protocol` minimises and which does not depend on the "
-        "unit, gives 5.983e-4 inside and 1.114e-2 beyond the fit in place of 5.985e-4 and 1.092e-2. The break imprints 3e-4 at "
+        f"{CABALLERO}, 4-digit addition",
+        {"x": (100.0, 1000.0)},
+        units={"x": "training examples", "target": "test loss"},
+        runs="17 points, the first 14 fitted; range approximate",
+        protocol={"objective": SquaredError()},
+        remark="Optimum of ln(y + 1) as the authors' code fits it; ln y, which `protocol` minimises and "
+        "which does not depend on the "
+        "unit, gives 5.983e-4 inside and 1.114e-2 beyond the fit in place of 5.985e-4 and 1.092e-2. The "
+        "break imprints 3e-4 at "
         "x = 405: float64 or nothing.",
     ),
     Entry(
-        "caballero2023_figure1", laws.bnsl(3),
+        "caballero2023_figure1",
+        laws.bnsl(3),
         {
-            "a": 1e-3, "b": 4.66e3, "c0": 0.05, "c1": 0.49, "d1": 3e6, "f1": 1.1, "c2": -0.811, "d2": 1e14, "f2": 1.425,
-            "c3": 2.1, "d3": 2e20, "f3": 0.05,
+            "a": 1e-3,
+            "b": 4.66e3,
+            "c0": 0.05,
+            "c1": 0.49,
+            "d1": 3e6,
+            "f1": 1.1,
+            "c2": -0.811,
+            "d2": 1e14,
+            "f2": 1.425,
+            "c3": 2.1,
+            "d3": 2e20,
+            "f3": 0.05,
         },
-        f"{CABALLERO}, figure 1", {"x": (1.0, 1e22)}, remark="A drawing of the form, not a fit.",
+        f"{CABALLERO}, figure 1",
+        {"x": (1.0, 1e22)},
+        remark="A drawing of the form, not a fit.",
     ),
-]  # fmt: skip
+]
 
 ENTRIES: list[Entry] = [*IVGIS, *HERNANDEZ, *ZHANGS, *CABALLEROS]

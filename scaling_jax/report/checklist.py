@@ -1,7 +1,8 @@
-"""The reporting checklist for scaling-law papers, filled in from a fit (Li, Kudugunta and Zettlemoyer 2025, arXiv:2502.18969).
+"""The reporting checklist for scaling-law papers, filled in from a fit (Li, Kudugunta and Zettlemoyer 2025,
+arXiv:2502.18969).
 
-Their survey found that most papers leave out something a reader needs to repeat the fit. A fit knows most of it; what only
-the author can know is marked.
+Their survey found that most papers leave out something a reader needs to repeat the fit. A fit knows most of
+it; what only the author can know is marked.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ WIDTH = 96
 
 def checklist(fit: FitResult) -> str:
     """The checklist as text; see `FitResult.checklist`."""
-    sections = [("What is fitted", _form(fit)), ("Training runs", _runs(fit)), ("Data", _data(fit)), ("Fitting", _fitting(fit))]
+    sections = [
+        ("What is fitted", _form(fit)),
+        ("Training runs", _runs(fit)),
+        ("Data", _data(fit)),
+        ("Fitting", _fitting(fit)),
+    ]
     sections.append(("Uncertainty and validation", _validation(fit)))
     lines = [f"Reporting checklist for {fit.law.name} (after Li, Kudugunta and Zettlemoyer 2025)"]
     for title, items in sections:
@@ -36,8 +42,12 @@ def checklist(fit: FitResult) -> str:
 
 
 def _form(fit: FitResult) -> list[tuple[str, str]]:
-    params = ", ".join(f"{label} = {number:.10g}" for label, number in zip(fit.law.labels, fit.numbers, strict=True))
-    held = [f"{label} fixed at {value:g}" for label, value in fit.fixed.items()] + [f"{' = '.join(group)} tied" for group in fit.tied]
+    params = ", ".join(
+        f"{label} = {number:.10g}" for label, number in zip(fit.law.labels, fit.numbers, strict=True)
+    )
+    held = [f"{label} fixed at {value:g}" for label, value in fit.fixed.items()] + [
+        f"{' = '.join(group)} tied" for group in fit.tied
+    ]
     return [
         ("Form", (fit.law.formula or fit.law.name) + (f" ({fit.law.cite})" if fit.law.cite else "")),
         ("Question the law answers, and why this form", TO_FILL_IN),
@@ -51,13 +61,22 @@ def _runs(fit: FitResult) -> list[tuple[str, str]]:
     counted = ", ".join(f"{name}: {how}" for name, how in fit.count.items())
     ranges = "data not attached"
     if fit.runs is not None:
-        ranges = "; ".join(f"{name} {column.min():.3g} to {column.max():.3g}" for name, column in fit.data().inputs.items())
+        ranges = "; ".join(
+            f"{name} {column.min():.3g} to {column.max():.3g}" for name, column in fit.data().inputs.items()
+        )
     return [
         ("Range of the inputs", ranges),
-        ("How parameters and compute were counted (embeddings, attention)", counted or f"{TO_FILL_IN}: pass count= to sj.fit"),
+        (
+            "How parameters and compute were counted (embeddings, attention)",
+            counted or f"{TO_FILL_IN}: pass count= to sj.fit",
+        ),
         ("Architecture and how it was scaled (width, depth)", TO_FILL_IN),
         ("Training data, tokenizer, repeated tokens", TO_FILL_IN),
-        ("Learning rate, schedule (does it end with each run?), batch size, and how they were tuned per size", TO_FILL_IN),
+        (
+            "Learning rate, schedule (does it end with each run?), batch size, and how they were tuned per "
+            "size",
+            TO_FILL_IN,
+        ),
         ("Code, checkpoints and losses released", TO_FILL_IN),
     ]
 
@@ -80,13 +99,27 @@ def _fitting(fit: FitResult) -> list[tuple[str, str]]:
     c = fit.certificate
     weights = "data not attached"
     if fit.runs is not None:
-        weights = "equal" if np.ptp(fit.data().weight) == 0 else f"{fit.data().weight.min():.3g} to {fit.data().weight.max():.3g}"
+        weights = (
+            "equal"
+            if np.ptp(fit.data().weight) == 0
+            else f"{fit.data().weight.min():.3g} to {fit.data().weight.max():.3g}"
+        )
     return [
         ("Objective", f"{objective_words(fit)}; value at the optimum {fit.objective_value:.10g}"),
         ("Weights", weights),
-        ("Optimiser", f"{fit.solver} with exact derivatives, float64; {c.n_polished} lanes polished by Newton's method"),
-        ("Starts", f"{c.n_starts}, of which {c.n_finished} ran to the end and {c.n_agree} agree on this optimum"),
-        ("Verdict", f"{c.status}; share of the objective left to gain {c.relative_decrement:.1g}; condition number {c.condition:.1e}"),
+        (
+            "Optimiser",
+            f"{fit.solver} with exact derivatives, float64; {c.n_polished} lanes polished by Newton's method",
+        ),
+        (
+            "Starts",
+            f"{c.n_starts}, of which {c.n_finished} ran to the end and {c.n_agree} agree on this optimum",
+        ),
+        (
+            "Verdict",
+            f"{c.status}; share of the objective left to gain {c.relative_decrement:.1g}; condition number "
+            f"{c.condition:.1e}",
+        ),
         ("Warnings", " ".join(fit.warnings) or "none"),
     ]
 
@@ -95,7 +128,9 @@ def _validation(fit: FitResult) -> list[tuple[str, str]]:
     if fit.runs is None or fit.reason:
         return [("Intervals, backtest, other choices", "data not attached, or no fit")]
     table = fit.conf_int()
-    intervals = ", ".join(f"{label} {row['lower']:.5g} to {row['upper']:.5g}" for label, row in table.iterrows())
+    intervals = ", ".join(
+        f"{label} {row['lower']:.5g} to {row['upper']:.5g}" for label, row in table.iterrows()
+    )
     tests = dict(fit.examination)
     return [
         ("Intervals, 90 %", f"{intervals} ({fit.draws.method}, {len(fit.draws.numbers)} refits)"),

@@ -34,7 +34,12 @@ def objective_words(fit: FitResult) -> str:
 
 def _facts(fit: FitResult) -> list[tuple[str, str]]:
     c = fit.certificate
-    facts = [("Law", f"{fit.law.name}({', '.join(fit.law.inputs)})" + (f"  [{fit.law.cite}]" if fit.law.cite else ""))]
+    facts = [
+        (
+            "Law",
+            f"{fit.law.name}({', '.join(fit.law.inputs)})" + (f"  [{fit.law.cite}]" if fit.law.cite else ""),
+        )
+    ]
     if fit.key is not None:
         facts.append(("Group", str(fit.key)))
     columns = ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())
@@ -46,11 +51,22 @@ def _facts(fit: FitResult) -> list[tuple[str, str]]:
     facts.append(("Verdict", VERDICTS[c.status]))
     if not fit.reason:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
-        facts.append(("Starts", f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, {c.n_polished} polished"))
+        facts.append(
+            (
+                "Starts",
+                f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, "
+                f"{c.n_polished} polished",
+            )
+        )
         facts.append(("Optimum", _optimum_words(c)))
     if fit.examination:
         measured = fit.conf_int(LEVEL).attrs["coverage"]
-        facts.append(("Intervals", f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}; {measured}"))
+        facts.append(
+            (
+                "Intervals",
+                f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}; {measured}",
+            )
+        )
     return facts + fit.examination
 
 
@@ -59,7 +75,11 @@ def _optimum_words(c: Any) -> str:
         gain = "nothing left to gain"
     else:
         gain = f"{100 * min(c.relative_decrement, 1):.2g} % left to gain"
-    other = "no other optimum seen" if not np.isfinite(c.runner_up) else f"next optimum {100 * c.runner_up:.3g} % higher"
+    other = (
+        "no other optimum seen"
+        if not np.isfinite(c.runner_up)
+        else f"next optimum {100 * c.runner_up:.3g} % higher"
+    )
     return f"{gain}; {other}; condition number {c.condition:.1e}"
 
 
@@ -82,7 +102,8 @@ HEADINGS = ("parameter", "estimate", "lower", "upper", "unit or domain", "note")
 
 
 def _parameter_rows(fit: FitResult) -> list[tuple[str, ...]]:
-    """Per number of the law: label, estimate, the ends of its interval (where the fit was examined), unit, notes."""
+    """Per number of the law: label, estimate, the ends of its interval (where the fit was examined), unit,
+    notes."""
     ends = fit.conf_int(LEVEL) if fit.examination else None
     tied = {name: group for group in fit.tied for name in group}
     rows: list[tuple[str, ...]] = []
@@ -95,13 +116,22 @@ def _parameter_rows(fit: FitResult) -> list[tuple[str, ...]]:
             notes.append("fixed")
         if name in tied:
             notes.append("tied to " + ", ".join(n for n in tied[name] if n != name))
-        for word, labels in (("extinct", fit.certificate.extinct), ("at its bound", fit.certificate.at_bound)):
+        for word, labels in (
+            ("extinct", fit.certificate.extinct),
+            ("at its bound", fit.certificate.at_bound),
+        ):
             if label in labels:
                 notes.append(word)
         if label in fit.certificate.unidentified and label not in fit.certificate.extinct:
             notes.append("not identified")
-        lower, upper = ("", "") if ends is None or label in fit.fixed else (f"{v:.4g}" for v in ends.loc[label, ["lower", "upper"]])
-        rows.append((label, f"{number:.7g}", lower, upper, fit.law.units.get(name, domain.name), "; ".join(notes)))
+        lower, upper = (
+            ("", "")
+            if ends is None or label in fit.fixed
+            else (f"{v:.4g}" for v in ends.loc[label, ["lower", "upper"]])
+        )
+        rows.append(
+            (label, f"{number:.7g}", lower, upper, fit.law.units.get(name, domain.name), "; ".join(notes))
+        )
     return rows
 
 
@@ -113,7 +143,9 @@ def summary_text(fit: FitResult) -> str:
     if not fit.reason:
         lines.append("-" * WIDTH)
         rows: list[tuple[str, ...]] = [HEADINGS, *_parameter_rows(fit)]
-        lines += [f"{a:<12}{b:>13}{low:>11}{high:>11}   {c:<16}{d}".rstrip() for a, b, low, high, c, d in rows]
+        lines += [
+            f"{a:<12}{b:>13}{low:>11}{high:>11}   {c:<16}{d}".rstrip() for a, b, low, high, c, d in rows
+        ]
     lines.append("-" * WIDTH)
     for warning in fit.warnings:
         lines += textwrap.wrap(f"! {warning}", WIDTH, subsequent_indent="  ")
@@ -126,7 +158,11 @@ def summary_html(fit: FitResult) -> str:
     """The report as a small HTML table."""
 
     def row(cells: Any, tag: str = "td") -> str:
-        return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
+        return (
+            "<tr>"
+            + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells)
+            + "</tr>"
+        )
 
     facts = "".join(row(f) for f in _facts(fit))
     params = "" if fit.reason else row(HEADINGS, "th") + "".join(
@@ -144,6 +180,11 @@ def groups_text(groups: FitGroups) -> str:
     counted = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
     if groups.shared:
-        counted += f"; one value of {', '.join(groups.shared)} for all, {100 * groups.gain_left:.1g} % left to gain jointly"
+        counted += (
+            f"; one value of {', '.join(groups.shared)} for all, {100 * groups.gain_left:.1g} % left "
+            "to gain jointly"
+        )
     table = groups.table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}")
-    return "\n".join([f"{len(groups)} groups: {counted}", table, *(["Not fitted:", *failed] if failed else [])])
+    return "\n".join(
+        [f"{len(groups)} groups: {counted}", table, *(["Not fitted:", *failed] if failed else [])]
+    )

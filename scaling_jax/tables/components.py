@@ -1,7 +1,8 @@
-"""Principal components of benchmark scores: a few capabilities that stand for many benchmarks (Ruan et al. 2024).
+"""Principal components of benchmark scores: a few capabilities that stand for many benchmarks (Ruan et al.
+2024).
 
-The order of the steps is part of the recipe: everything is learnt from the training models alone, and other models pass
-through the maps that were learnt.
+The order of the steps is part of the recipe: everything is learnt from the training models alone, and other
+models pass through the maps that were learnt.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Components:
         centre: (benchmarks,) means of the training models' scores, gaps filled.
         directions: (components, benchmarks), unit length; the sign makes the loadings' sum positive.
         ratios: (benchmarks,) share of the variance along every direction, also those not kept.
-        location, spread: (benchmarks,) where and how wide scores are where gaps are filled (means after filling, population deviation).
+        location, spread: (benchmarks,) where and how wide scores are where gaps are filled (means after
+            filling, population deviation).
         factor: (benchmarks,) the direction, in standardised scores, that fills gaps.
         clip: the range of a score.
     """
@@ -57,24 +59,30 @@ class Components:
     def transform(self, table: Any) -> pd.DataFrame:
         """Component scores PC1, PC2, ... of any models, in the order of the table."""
         values = (self.fill(table).to_numpy() - self.centre) @ self.directions.T
-        return pd.DataFrame(values, index=as_frame(table).index, columns=[f"PC{k + 1}" for k in range(len(self.directions))])
+        return pd.DataFrame(
+            values, index=as_frame(table).index, columns=[f"PC{k + 1}" for k in range(len(self.directions))]
+        )
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{100 * r:.1f} %" for r in self.ratios[: len(self.directions)])
         return f"<Components of {len(self.columns)} benchmarks: {shares} of the variance>"
 
 
-def components(table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float, float] | None = (0.0, 1.0)) -> Components:
+def components(
+    table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float, float] | None = (0.0, 1.0)
+) -> Components:
     r"""Principal components of benchmark scores, learnt from the models in the table.
 
-    Gaps are filled first: scores are standardised, gaps set to 0 and replaced by the best rank-one reconstruction until nothing
-    moves, then put back on their scale and clipped. The components are those of the centred, unstandardised scores.
+    Gaps are filled first: scores are standardised, gaps set to 0 and replaced by the best rank-one
+    reconstruction until nothing moves, then put back on their scale and clipped. The components are those of
+    the centred, unstandardised scores.
 
     $$S = (X - \bar{x})\,V_n, \qquad X - \bar{x} = U \Sigma V^T$$
 
     Args:
         table: one row per training model.
-        columns: the benchmarks; every number column by default. -1 is no code for a gap: put NaN in its place.
+        columns: the benchmarks; every number column by default. -1 is no code for a gap: put NaN in its
+            place.
         n: components kept.
         clip: the range of a score; None leaves filled values as they are.
 
@@ -97,10 +105,15 @@ def components(table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float
         raise DataError(f"n={n}: {len(names)} benchmarks have 1 to {len(names)} components.")
     missing = np.isnan(scores)
     if missing.all(axis=0).any():
-        raise DataError(f"Benchmark '{names[int(missing.all(axis=0).argmax())]}' has no score at all: leave it out of columns=.")
+        raise DataError(
+            f"Benchmark '{names[int(missing.all(axis=0).argmax())]}' has no score at all: leave it out of "
+            "columns=."
+        )
     location, spread = np.nanmean(scores, axis=0), np.nanstd(scores, axis=0)
     if (spread == 0).any():
-        raise DataError(f"Benchmark '{names[int((spread == 0).argmax())]}' never varies: leave it out of columns=.")
+        raise DataError(
+            f"Benchmark '{names[int((spread == 0).argmax())]}' never varies: leave it out of columns=."
+        )
     z, middle, factor = _rank_one(np.where(missing, 0.0, (scores - location) / spread), missing)
     filled = z * spread + location
     filled = np.where(missing, filled if clip is None else np.clip(filled, *clip), scores)
@@ -128,8 +141,13 @@ def _rank_one(z: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _scores(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     frame = as_frame(table)
     if absent := [c for c in columns if c not in frame.columns]:
-        raise DataError(f"There are no columns {', '.join(map(str, absent))}: the table has {', '.join(map(str, frame.columns))}.")
+        raise DataError(
+            f"There are no columns {', '.join(map(str, absent))}: the table has "
+            f"{', '.join(map(str, frame.columns))}."
+        )
     scores = frame[list(columns)].astype(float)
     if (nothing := scores.isna().all(axis=1)).any():
-        raise DataError(f"Row {scores.index[int(nothing.to_numpy().argmax())]} has no score at all: leave it out.")
+        raise DataError(
+            f"Row {scores.index[int(nothing.to_numpy().argmax())]} has no score at all: leave it out."
+        )
     return scores

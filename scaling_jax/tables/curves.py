@@ -1,4 +1,5 @@
-"""Training curves: a table's rows gathered into runs, checked, smoothed, and read at any amount of compute."""
+"""Training curves: a table's rows gathered into runs, checked, smoothed, and read at any amount of
+compute."""
 
 from __future__ import annotations
 
@@ -29,15 +30,19 @@ class Curves:
     rows: list[np.ndarray]
 
     def at(self, flops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log tokens and log loss (runs, budgets) of every run where it has spent a budget, linear in logs; NaN outside it."""
+        """Log tokens and log loss (runs, budgets) of every run where it has spent a budget, linear in logs;
+        NaN outside it."""
         x = np.log(flops)
-        found = [[np.interp(x, c, column, left=np.nan, right=np.nan) for column in (d, y)] for c, d, y in self.rows]
+        found = [
+            [np.interp(x, c, column, left=np.nan, right=np.nan) for column in (d, y)] for c, d, y in self.rows
+        ]
         tokens, loss = np.moveaxis(np.array(found), 1, 0)
         return tokens, loss
 
 
 def columns_of(runs: Any, names: dict[str, str], optional: dict[str, str | None]) -> pd.DataFrame:
-    """The named columns under their roles, numbers positive and finite, or one sentence about what is wrong with them.
+    """The named columns under their roles, numbers positive and finite, or one sentence about what is wrong
+    with them.
 
     Args:
         runs: a table or a mapping of columns.
@@ -58,11 +63,15 @@ def columns_of(runs: Any, names: dict[str, str], optional: dict[str, str | None]
         bad = ~(np.isfinite(table[role]) & (table[role] > 0))
         if bad.any():
             rows = ", ".join(map(str, table.index[bad][:5]))
-            raise DataError(f"Column {name!r} ({role}) must be positive and finite; drop the rows that are not ({rows}).")
+            raise DataError(
+                f"Column {name!r} ({role}) must be positive and finite; drop the rows that are not ({rows})."
+            )
     return table
 
 
-def read_curves(runs: Any, *, run: str, N: str, D: str, loss: str, flops: str | None, smooth: float = 0.0) -> Curves:
+def read_curves(
+    runs: Any, *, run: str, N: str, D: str, loss: str, flops: str | None, smooth: float = 0.0
+) -> Curves:
     """A table of checkpoints as curves.
 
     Args:
@@ -82,7 +91,9 @@ def read_curves(runs: Any, *, run: str, N: str, D: str, loss: str, flops: str | 
     for label, part in table.sort_values("flops", kind="stable").groupby("run", sort=False):
         sizes_of = part["N"].unique()
         if len(sizes_of) > 1:
-            raise DataError(f"Run {label!r} has {len(sizes_of)} values of {N!r}; a run is one model: check run={run!r}.")
+            raise DataError(
+                f"Run {label!r} has {len(sizes_of)} values of {N!r}; a run is one model: check run={run!r}."
+            )
         once = part.drop_duplicates("flops", keep="last")
         logs = np.log(once[["flops", "D", "loss"]].to_numpy().T)
         if smooth > 0:

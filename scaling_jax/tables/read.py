@@ -34,12 +34,17 @@ def as_frame(table: Any) -> pd.DataFrame:
     elif isinstance(table, Mapping):
         lengths = {name: np.ndim(values) and len(values) for name, values in table.items()}
         if len({n for n in lengths.values() if n}) > 1:
-            raise DataError(f"The columns have different lengths ({_pairs(lengths)}): give arrays of equal length.")
-        frame = pd.DataFrame({name: values if np.ndim(values) else [values] for name, values in table.items()})
+            raise DataError(
+                f"The columns have different lengths ({_pairs(lengths)}): give arrays of equal length."
+            )
+        frame = pd.DataFrame(
+            {name: values if np.ndim(values) else [values] for name, values in table.items()}
+        )
     else:
         hint = ": read the file first, for example with pd.read_csv" if isinstance(table, str) else ""
         raise DataError(
-            f"A table is a pandas or polars DataFrame or a mapping of column names to arrays, not {type(table).__name__}{hint}."
+            "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not "
+            f"{type(table).__name__}{hint}."
         )
     if frame.columns.has_duplicates:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
@@ -49,7 +54,11 @@ def as_frame(table: Any) -> pd.DataFrame:
 
 def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:
     """Whole-number columns as float64, so that a user's function of them (6 * N * D) cannot overflow."""
-    whole = [c for c in frame.columns if pd.api.types.is_integer_dtype(frame[c].dtype) and not frame[c].isna().any()]
+    whole = [
+        c
+        for c in frame.columns
+        if pd.api.types.is_integer_dtype(frame[c].dtype) and not frame[c].isna().any()
+    ]
     return frame.astype(dict.fromkeys(whole, np.float64))
 
 
@@ -85,7 +94,11 @@ def read_runs(
         columns["target_se"] = _resolve(frame, target_se, "target_se", "target_se")
     if weights is not None and not (isinstance(weights, str) and weights == "runs"):
         columns["weights"] = _resolve(frame, weights, "weights", "weights")
-    labels = {name: _resolve(frame, source, name, name) for name, source in (("run", run), ("by", by)) if source is not None}
+    labels = {
+        name: _resolve(frame, source, name, name)
+        for name, source in (("run", run), ("by", by))
+        if source is not None
+    }
 
     keep, record = _selected(frame, where)
     described = {name: _described(source) for name, source in {**sources, "target": target}.items()}
@@ -112,7 +125,9 @@ def read_runs(
     weight = numbers.get("weights", np.ones(len(rows)))
     if isinstance(weights, str) and weights == "runs":
         if run_codes is None:
-            raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
+            raise DataError(
+                "weights='runs' needs run=, the column that says which rows are one training run."
+            )
         weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
     runs = Runs(
@@ -133,26 +148,35 @@ def read_runs(
 
 
 def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> dict[str, str]:
-    """Law input -> the column it was read from before, where this table has that column and none of the input's own name."""
-    return {name: sources[name] for name in law.inputs if name not in frame.columns and sources.get(name) in frame.columns}
+    """Law input -> the column it was read from before, where this table has that column and none of the
+    input's own name."""
+    return {
+        name: sources[name]
+        for name in law.inputs
+        if name not in frame.columns and sources.get(name) in frame.columns
+    }
 
 
 def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Law input -> column, array or function; same-named columns need no entry."""
     given = dict(inputs or {})
     if unknown := set(given) - set(law.inputs):
-        raise DataError(f"inputs names {sorted(unknown)}, but law '{law.name}' has the inputs {list(law.inputs)}.")
+        raise DataError(
+            f"inputs names {sorted(unknown)}, but law '{law.name}' has the inputs {list(law.inputs)}."
+        )
     absent = [name for name in law.inputs if name not in given and name not in frame.columns]
     if absent:
         raise DataError(
-            f"Law '{law.name}' needs the input{'s' if len(absent) > 1 else ''} {', '.join(absent)}, and the table has no such column: "
+            f"Law '{law.name}' needs the input{'s' if len(absent) > 1 else ''} {', '.join(absent)}, and the "
+            "table has no such column: "
             f"say inputs={{{', '.join(f'{n!r}: column' for n in absent)}}} with one of {_columns(frame)}."
         )
     return {name: given.get(name, name) for name in law.inputs}
 
 
 def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.Series:
-    """A column by name (for runs and groups also several), an array of the table's length, or a function of the table."""
+    """A column by name (for runs and groups also several), an array of the table's length, or a function of
+    the table."""
     if isinstance(source, str):
         if source not in frame.columns:
             raise DataError(f"There is no column '{source}' for {what}: the table has {_columns(frame)}.")
@@ -165,7 +189,9 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
         try:
             source = source(_in_floats(frame))
         except Exception as error:
-            raise DataError(f"The function given for {what} failed on the table ({type(error).__name__}: {error}).") from error
+            raise DataError(
+                f"The function given for {what} failed on the table ({type(error).__name__}: {error})."
+            ) from error
     if isinstance(source, pd.Series):
         values = source.to_numpy()
     else:
@@ -173,14 +199,19 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
     if values.ndim != 1 or len(values) != len(frame):
         whose = "" if what == argument else f" for {what}"
         raise DataError(
-            f"{argument}={whose} has shape {values.shape}, the table has {len(frame)} rows: give one value per row of the whole table."
+            f"{argument}={whose} has shape {values.shape}, the table has {len(frame)} rows: give one value "
+            "per row of the whole table."
         )
     return pd.Series(values, index=frame.index)
 
 
 def names_columns(source: Any) -> bool:
     """Whether this is a short list of names, columns that together tell groups or runs apart."""
-    return isinstance(source, list | tuple) and 0 < len(source) < 8 and all(isinstance(name, str) for name in source)
+    return (
+        isinstance(source, list | tuple)
+        and 0 < len(source) < 8
+        and all(isinstance(name, str) for name in source)
+    )
 
 
 def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, Any]]:
@@ -193,11 +224,16 @@ def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, An
             mask = where(_in_floats(frame)) if callable(where) else where
         mask = np.asarray(mask)
     except Exception as error:
-        raise DataError(f"where={_described(where)!r} does not work on this table ({error}): it has {_columns(frame)}.") from error
+        raise DataError(
+            f"where={_described(where)!r} does not work on this table ({error}): it has {_columns(frame)}."
+        ) from error
     if mask.dtype == object and set(map(type, mask)) <= {bool, np.bool_}:
         mask = mask.astype(bool)
     if mask.dtype != bool or mask.shape != (len(frame),):
-        raise DataError(f"where= must give one true or false per row ({len(frame)} rows), got {mask.dtype} of shape {mask.shape}.")
+        raise DataError(
+            f"where= must give one true or false per row ({len(frame)} rows), got {mask.dtype} of shape "
+            f"{mask.shape}."
+        )
     if not mask.any():
         raise DataError(f"where={_described(where)!r} leaves none of {len(frame)} rows: loosen it.")
     return mask, {"where": _described(where), "dropped_where": int((~mask).sum())}
@@ -205,7 +241,9 @@ def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, An
 
 def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -> np.ndarray:
     if pd.api.types.is_bool_dtype(values.dtype):
-        raise DataError(f"{title} holds true/false values, not numbers: convert it, for example with .astype(float).")
+        raise DataError(
+            f"{title} holds true/false values, not numbers: convert it, for example with .astype(float)."
+        )
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         raise DataError(f"{title} holds dates, not numbers: convert it to a number first.")
     if pd.api.types.is_complex_dtype(values.dtype):
@@ -214,15 +252,27 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         text = np.zeros(len(values), dtype=bool)
     else:
-        numbers = pd.to_numeric(values.map(_big_number), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        text = np.isnan(numbers) & ~pd.isna(values).to_numpy() & (values.astype(str).str.lower() != "nan").to_numpy()
+        numbers = pd.to_numeric(values.map(_big_number), errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
+        text = (
+            np.isnan(numbers)
+            & ~pd.isna(values).to_numpy()
+            & (values.astype(str).str.lower() != "nan").to_numpy()
+        )
     if text.any():
         example = values[text].iloc[0]
-        raise DataError(f"{title} holds text in {_rows(rows, text)}, for example {example!r}: write plain numbers (1e9, not 1B or 1,000).")
+        raise DataError(
+            f"{title} holds text in {_rows(rows, text)}, for example {example!r}: write plain numbers (1e9, "
+            "not 1B or 1,000)."
+        )
     bad = ~np.isfinite(numbers)
     if bad.any() and missing == "raise":
         kind = "missing or not finite"
-        raise DataError(f"{title} is {kind} in {_rows(rows, bad)}: fix the values, or pass missing='drop' to leave those rows out.")
+        raise DataError(
+            f"{title} is {kind} in {_rows(rows, bad)}: fix the values, or pass missing='drop' to leave "
+            "those rows out."
+        )
     return numbers
 
 
@@ -231,24 +281,33 @@ def _big_number(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _check_domains(law: Law, numbers: dict[str, np.ndarray], described: dict[str, str], rows: np.ndarray, on_log: bool) -> None:
+def _check_domains(
+    law: Law, numbers: dict[str, np.ndarray], described: dict[str, str], rows: np.ndarray, on_log: bool
+) -> None:
     for name, domain in law.input_domains.items():
         outside = ~domain.contains(numbers[name])
         if outside.any():
             raise DataError(
                 f"{_title(name, described)} must be {domain.name} for law '{law.name}', and is "
-                f"{numbers[name][outside][0]:g} in {_rows(rows, outside)}: remove them with where=, or correct them."
+                f"{numbers[name][outside][0]:g} in {_rows(rows, outside)}: remove them with where=, or "
+                "correct them."
             )
     if on_log and (bad := numbers["target"] <= 0).any():
         raise DataError(
-            f"{_title('target', described)} must be positive for residuals on logs, and is {numbers['target'][bad][0]:g} in "
+            f"{_title('target', described)} must be positive for residuals on logs, and is "
+            f"{numbers['target'][bad][0]:g} in "
             f"{_rows(rows, bad)}: use an objective with on='raw', or remove them with where=."
         )
     if "target_se" in numbers and (bad := numbers["target_se"] <= 0).any():
-        raise DataError(f"target_se must be positive, and is not in {_rows(rows, bad)}: standard errors of 0 cannot be weighed.")
+        raise DataError(
+            f"target_se must be positive, and is not in {_rows(rows, bad)}: standard errors of 0 cannot be "
+            "weighed."
+        )
     if "weights" in numbers:
         if (bad := numbers["weights"] < 0).any():
-            raise DataError(f"weights must not be negative, and are in {_rows(rows, bad)}: use 0 to leave a row out.")
+            raise DataError(
+                f"weights must not be negative, and are in {_rows(rows, bad)}: use 0 to leave a row out."
+            )
         if not numbers["weights"].any():
             raise DataError("All weights are zero: nothing would be fitted.")
 
@@ -257,17 +316,23 @@ def _table_warnings(runs: Runs) -> list[str]:
     found = []
     points = pd.DataFrame({**runs.inputs, "target": runs.target, "group": runs.group})
     if (twice := points.duplicated()).any():
-        found.append(f"{int(twice.sum())} rows repeat another row exactly, first {_rows(runs.rows, twice.to_numpy())}; they count twice.")
+        found.append(
+            f"{int(twice.sum())} rows repeat another row exactly, first "
+            f"{_rows(runs.rows, twice.to_numpy())}; they count twice."
+        )
     if runs.run is None and _looks_like_checkpoints(runs):
         found.append(
-            "Several rows share all inputs but one, which grows from row to row: this looks like checkpoints of one run. "
-            "Pass run= so that later steps know; checkpoints from the middle of a decaying schedule are not runs of that length."
+            "Several rows share all inputs but one, which grows from row to row: this looks like "
+            "checkpoints of one run. "
+            "Pass run= so that later steps know; checkpoints from the middle of a decaying schedule are not "
+            "runs of that length."
         )
     return found
 
 
 def _looks_like_checkpoints(runs: Runs) -> bool:
-    """Long stretches of consecutive rows in which exactly one input moves, upwards, while the target falls."""
+    """Long stretches of consecutive rows in which exactly one input moves, upwards, while the target
+    falls."""
     if len(runs.inputs) < 2 or len(runs) < 12:
         return False
     steps = np.stack([np.diff(column) for column in runs.inputs.values()])

@@ -1,4 +1,5 @@
-"""The scale of every run: what its compute is called, which rows are the largest, and where a law will be used next."""
+"""The scale of every run: what its compute is called, which rows are the largest, and where a law will be
+used next."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ LEAST_LEFT = 0.6
 
 
 def budget(fit: FitResult) -> tuple[str, np.ndarray]:
-    """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first input."""
+    """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first
+    input."""
     inputs = fit.data().inputs
     if {"N", "D"} <= set(inputs):
         return "6ND", TOKENS_FLOP * inputs["N"] * inputs["D"]
@@ -27,12 +29,17 @@ def budget(fit: FitResult) -> tuple[str, np.ndarray]:
 
 
 def top_rows(fit: FitResult) -> tuple[str, np.ndarray] | None:
-    """The largest budgets, in words and as a mask: the top decade, or half decade, or budget, whichever leaves enough to fit."""
+    """The largest budgets, in words and as a mask: the top decade, or half decade, or budget, whichever
+    leaves enough to fit."""
     name, size = budget(fit)
     used = fit.data().weight > 0
     if size[used].min() <= 0:
         size = size + size[size > 0].min() / 2
-    for words, factor in ((f"top decade of {name}", 10.0), (f"top half decade of {name}", 10**0.5), (f"largest {name}", 1.05)):
+    for words, factor in (
+        (f"top decade of {name}", 10.0),
+        (f"top half decade of {name}", 10**0.5),
+        (f"largest {name}", 1.05),
+    ):
         top = used & (size >= size[used].max() / factor)
         left = used & ~top
         if left.sum() >= LEAST_LEFT * used.sum() and _distinct(fit, left) > fit.evidence.free.sum():
@@ -41,7 +48,8 @@ def top_rows(fit: FitResult) -> tuple[str, np.ndarray] | None:
 
 
 def beyond(fit: FitResult, factor: float = 10.0) -> dict[str, float]:
-    """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by the factor."""
+    """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
+    the factor."""
     runs = fit.data()
     largest = int(np.argmax(budget(fit)[1]))
     at = {}

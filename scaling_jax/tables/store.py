@@ -23,13 +23,18 @@ PLAN = "_plan.json"  # readers of Parquet folders skip names that begin with an 
 
 
 def in_chunks(
-    folder: str | os.PathLike[str], plan: dict[str, Hashable], chunks: Sequence[Any], make: Callable[[Any], pd.DataFrame]
+    folder: str | os.PathLike[str],
+    plan: dict[str, Hashable],
+    chunks: Sequence[Any],
+    make: Callable[[Any], pd.DataFrame],
 ) -> pd.DataFrame:
-    """The tables that `make` gives for every chunk, one under the other; those that the folder holds already are read, not made.
+    """The tables that `make` gives for every chunk, one under the other; those that the folder holds already
+    are read, not made.
 
     Args:
         folder: where they are kept, one Parquet file per chunk.
-        plan: what the tables depend on, by name, in values that JSON keeps; a folder of another plan is refused.
+        plan: what the tables depend on, by name, in values that JSON keeps; a folder of another plan is
+            refused.
         chunks: what `make` takes, one after the other.
         make: gives the table of a chunk, and the same one whenever it is called.
 
@@ -56,13 +61,16 @@ def _claim(folder: Path, plan: dict[str, Hashable]) -> None:
     file = folder / PLAN
     if not file.exists():
         if any(folder.glob("*.parquet")):
-            raise ValueError(f"The folder {folder} holds Parquet files that are no study's: give another folder.")
+            raise ValueError(
+                f"The folder {folder} holds Parquet files that are no study's: give another folder."
+            )
         _put(file, partial(_write, json.dumps(plan, indent=1)))
         return
     found = json.loads(file.read_text())
     if other := [name for name in plan if found.get(name) != plan[name]]:
         raise ValueError(
-            f"The folder {folder} holds a study that differs in {', '.join(other)}: give another folder, or empty this one to begin anew."
+            f"The folder {folder} holds a study that differs in {', '.join(other)}: give another folder, or "
+            "empty this one to begin anew."
         )
 
 

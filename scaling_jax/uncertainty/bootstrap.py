@@ -20,7 +20,14 @@ __all__ = ["bootstrap", "bootstrap_groups", "jackknife", "refit"]
 REPLICATES = 1000  # of the bootstrap behind conf_int, predict and summary
 
 
-def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None = None, indices: Any = None, scale: Any = None) -> Draws:
+def bootstrap(
+    fit: FitResult,
+    n: int = 1000,
+    seed: int = 0,
+    method: str | None = None,
+    indices: Any = None,
+    scale: Any = None,
+) -> Draws:
     """Refits a law to `n` resampled tables in one batch; see `FitResult.bootstrap`."""
     runs = fit.data()
     if indices is not None:
@@ -30,8 +37,11 @@ def bootstrap(fit: FitResult, n: int = 1000, seed: int = 0, method: str | None =
     return refit(fit, *resampled(fit, n, method, scale, np.random.default_rng(seed)), words_of(fit, method))
 
 
-def bootstrap_groups(fits: Mapping[Any, FitResult], n: int, seed: int, method: str | None, scale: Any) -> dict[Any, Draws]:
-    """The same for many groups, all replicates of all groups in one batch; each group draws from a generator of its own."""
+def bootstrap_groups(
+    fits: Mapping[Any, FitResult], n: int, seed: int, method: str | None, scale: Any
+) -> dict[Any, Draws]:
+    """The same for many groups, all replicates of all groups in one batch; each group draws from a generator
+    of its own."""
     fitted = {key: fit for key, fit in fits.items() if not fit.reason}
     if not fitted:
         return {}
@@ -55,7 +65,9 @@ def jackknife(fit: FitResult) -> pd.DataFrame:
     present = np.unique(cluster)
     weights = (cluster[None, :] != present[:, None]) * runs.weight
     left_out = refit(fit, weights, None, "one run left out").params
-    left_out.index = pd.Index(runs.rows if runs.run is None else [runs.run_labels[c] for c in present], name="left out")
+    left_out.index = pd.Index(
+        runs.rows if runs.run is None else [runs.run_labels[c] for c in present], name="left out"
+    )
     return left_out
 
 

@@ -1,7 +1,8 @@
 """Chains: the prediction of one fit as an input of the next, loss to error, stage after stage.
 
-Stages may come from different tables. Draws are paired: replicate i of a chain uses replicate i of every stage, and stages
-that know the same training runs resample them together, so a run's luck reaches the end of the chain as one thing.
+Stages may come from different tables. Draws are paired: replicate i of a chain uses replicate i of every
+stage, and stages that know the same training runs resample them together, so a run's luck reaches the end of
+the chain as one thing.
 """
 
 from __future__ import annotations
@@ -41,12 +42,16 @@ class Chain:
     stages: tuple[FitResult, ...]
     via: tuple[str, ...]
 
-    def predict(self, other: Any, interval: str | None = None, level: float = 0.9) -> np.ndarray | pd.DataFrame:
+    def predict(
+        self, other: Any, interval: str | None = None, level: float = 0.9
+    ) -> np.ndarray | pd.DataFrame:
         """The last stage's predictions for other runs.
 
         Args:
-            other: a table or mapping with the inputs of the first stage, and of later stages beyond what they are fed.
-            interval: None, or "confidence" for the band of the mean curve, from paired bootstraps of all stages.
+            other: a table or mapping with the inputs of the first stage, and of later stages beyond what they
+                are fed.
+            interval: None, or "confidence" for the band of the mean curve, from paired bootstraps of all
+                stages.
             level: probability between the two ends.
 
         Returns:
@@ -60,7 +65,9 @@ class Chain:
         if interval is None:
             return point
         if interval != "confidence":
-            raise ValueError(f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'.")
+            raise ValueError(
+                f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'."
+            )
         tail = tail_of(level)
         draws = self._propagate(other, [d.numbers for d in self.draws])
         lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
@@ -72,16 +79,23 @@ class Chain:
         return _paired_draws(self.stages, 1000, seed=0)
 
     def _propagate(self, other: Any, numbers: list[np.ndarray]) -> np.ndarray:
-        """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the others."""
+        """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the
+        others."""
         frame = as_frame(_as_columns(other))
         value = predict(self.stages[0].law, numbers[0], self.stages[0].inputs_of(frame))
         for stage, fed, vectors in zip(self.stages[1:], self.via, numbers[1:], strict=True):
-            own = {name: column for name, column in stage.sources.items() if name in stage.law.inputs and name != fed}
+            own = {
+                name: column
+                for name, column in stage.sources.items()
+                if name in stage.law.inputs and name != fed
+            }
             inputs = {}
             for name, column in own.items():
                 found = name if name in frame.columns else column
                 if found not in frame.columns:
-                    raise DataError(f"The stage '{stage.law.name}' needs input {name}: add a column '{name}'.")
+                    raise DataError(
+                        f"The stage '{stage.law.name}' needs input {name}: add a column '{name}'."
+                    )
                 inputs[name] = frame[found].to_numpy(dtype=np.float64)
             value = predict_paired(stage.law, vectors, inputs, fed, value)
         return value
@@ -120,7 +134,9 @@ def chain(*stages: FitResult, via: str | list[str] = "loss") -> Chain:
     links = [via] * (len(stages) - 1) if isinstance(via, str) else list(via)
     for stage, link in zip(stages[1:], links, strict=True):
         if link not in stage.law.inputs:
-            raise ValueError(f"via={link!r}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}.")
+            raise ValueError(
+                f"via={link!r}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
+            )
     return Chain(tuple(stages), tuple(links))
 
 
@@ -133,7 +149,8 @@ def _as_columns(other: Any) -> Any:
 
 
 def _paired_draws(stages: tuple[FitResult, ...], n: int, seed: int) -> list[Draws]:
-    """Bootstrap replicates per stage; runs that several stages know by the same name are drawn for all of them at once.
+    """Bootstrap replicates per stage; runs that several stages know by the same name are drawn for all of
+    them at once.
 
     Runs are resampled within the sets known to the same stages, so that every stage keeps its number of runs.
     """

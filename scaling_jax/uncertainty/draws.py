@@ -1,8 +1,10 @@
-"""How sure a fit is: refits under resampled weights, and what their spread says about parameters and predictions.
+"""How sure a fit is: refits under resampled weights, and what their spread says about parameters and
+predictions.
 
-A bootstrap replicate is one more vector of weights (or of targets) for the engine, so thousands of refits are one batch.
-Each starts from several basins and is polished to its own optimum: replicates that stay where they began are how published
-intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404.10102).
+A bootstrap replicate is one more vector of weights (or of targets) for the engine, so thousands of refits are
+one batch.
+Each starts from several basins and is polished to its own optimum: replicates that stay where they began are
+how published intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404.10102).
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Draws", "known_quantile", "tail_of"]
 
-WIDENING = 3.6  # residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
+# residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
+WIDENING = 3.6
 MEASURED = {
     "parameters": "where the law is true nominal 90 % intervals held 87 to 94 %",
-    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real extrapolations",
-    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on other suites than judged on",
+    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real "
+    "extrapolations",
+    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on "
+    "other suites than judged on",
 }
 
 
@@ -61,7 +66,8 @@ class Draws:
             level: probability between the two ends.
 
         Returns:
-            One row per parameter: estimate, lower, upper, se (standard deviation of the draws); `.attrs["coverage"]` says how often
+            One row per parameter: estimate, lower, upper, se (standard deviation of the draws);
+                `.attrs["coverage"]` says how often
             such intervals held the truth.
 
         Raises:
@@ -76,7 +82,8 @@ class Draws:
         """Any function of the parameters, with its interval.
 
         Args:
-            quantity: takes a dict of parameter arrays (draws,) and returns an array (draws,) or a dict of them.
+            quantity: takes a dict of parameter arrays (draws,) and returns an array (draws,) or a dict of
+                them.
             level: probability between the two ends.
 
         Returns:
@@ -100,26 +107,34 @@ class Draws:
         }
         return pd.DataFrame(rows).T
 
-    def predict(self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0) -> pd.DataFrame:
+    def predict(
+        self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0
+    ) -> pd.DataFrame:
         """Predictions with a band.
 
         Args:
             other: a table or mapping of inputs, as in `FitResult.predict`.
-            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show: its
-                scatter included, and widened by 3.6 residual scales per decade beyond the data, because laws are wrong
+            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will
+                show: its scatter included, and widened by 3.6 residual scales per decade beyond the data,
+                    because laws are wrong
                 there.
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
 
         Returns:
-            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the inputs);
-            `.attrs["method"]` says in words how the band was made, `.attrs["coverage"]` how often such bands held real runs.
+            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the
+                inputs);
+            `.attrs["method"]` says in words how the band was made, `.attrs["coverage"]` how often such bands
+            held real runs.
 
         Raises:
             ValueError: for another kind of interval or level.
         """
         if interval not in ("confidence", "prediction"):
-            raise ValueError(f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run.")
+            raise ValueError(
+                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
+                "new run."
+            )
         tail = tail_of(level)
         inputs = self.fit.inputs_of(other)
         draws = predict(self.fit.law, self.numbers, inputs)
@@ -143,7 +158,10 @@ class Draws:
         return table
 
     def __repr__(self) -> str:
-        return f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {100 * self.moved:.1f} % in another basin>"
+        return (
+            f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {100 * self.moved:.1f} % "
+            "in another basin>"
+        )
 
 
 def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -154,7 +172,10 @@ def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarra
         known = known[known > 0]
         if len(known):
             with np.errstate(divide="ignore"):
-                beyond += [np.log10(values / known.max()), np.where(values > 0, np.log10(known.min() / values), 0.0)]
+                beyond += [
+                    np.log10(values / known.max()),
+                    np.where(values > 0, np.log10(known.min() / values), 0.0),
+                ]
     return np.max(beyond, axis=0)
 
 
@@ -173,7 +194,8 @@ def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> n
 
 
 def _run_residuals(fit: FitResult) -> np.ndarray:
-    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has absorbed."""
+    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has
+    absorbed."""
     runs = fit.data()
     residuals = fit.residuals if runs.target_se is None else fit.residuals * np.median(runs.target_se)
     if runs.run is not None:

@@ -1,8 +1,9 @@
-r"""The likelihood behind every objective: its own density with the scale profiled, and the criteria that rest on it.
+r"""The likelihood behind every objective: its own density with the scale profiled, and the criteria that rest
+on it.
 
-An objective that charges a residual rho(r) is the negative logarithm of the density exp(-t rho(r)) / Z(t). With t chosen best,
-the log-likelihood is a function of the mean charge alone, so the law that minimises the objective maximises the likelihood.
-This is the one place where likelihoods, AICc and BIC are computed.
+An objective that charges a residual rho(r) is the negative logarithm of the density exp(-t rho(r)) / Z(t).
+With t chosen best, the log-likelihood is a function of the mean charge alone, so the law that minimises the
+objective maximises the likelihood. This is the one place where likelihoods, AICc and BIC are computed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _erf = np.vectorize(math.erf, otypes=[float])
 
 
 class Information(NamedTuple):
-    """What a fit's likelihood says: log_likelihood, n rows of positive weight, k parameters (the scale counts), AICc, BIC."""
+    """What a fit's likelihood says: log_likelihood, n rows of positive weight, k parameters (the scale
+    counts), AICc, BIC."""
 
     log_likelihood: float
     n: int
@@ -37,7 +39,8 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
 
     $$\max_t \left(-t\,\bar\rho - \log\int e^{-t\rho(r)}\,dr\right)$$
 
-    The maximum lies at 1/2 <= t rho <= 1, Gaussian and Laplace residuals being the ends, so halving that interval finds it.
+    The maximum lies at 1/2 <= t rho <= 1, Gaussian and Laplace residuals being the ends, so halving that
+    interval finds it.
 
     Args:
         objective: gives rho.
@@ -60,25 +63,33 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
         """Integrals of exp(-t rho) where it is quadratic and where it is linear, both sides of zero."""
         sharpness = np.stack([t * scale, t * scale * over])
         centre = np.sqrt(math.pi / (2 * sharpness)) * _erf(delta * np.sqrt(sharpness / 2))
-        tail = np.zeros_like(centre) if np.isinf(delta) else np.exp(-(delta**2) * sharpness / 2) / (delta * sharpness)
+        tail = (
+            np.zeros_like(centre)
+            if np.isinf(delta)
+            else np.exp(-(delta**2) * sharpness / 2) / (delta * sharpness)
+        )
         return centre.sum(axis=0), tail.sum(axis=0)
 
     def short_of(u: np.ndarray) -> np.ndarray:
         centre, tail = centre_and_tail(u / charge)
-        return (0.5 * centre + tail) / (centre + tail) - u  # the expected t rho, less u = t times the mean charge
+        return (0.5 * centre + tail) / (
+            centre + tail
+        ) - u  # the expected t rho, less u = t times the mean charge
 
     u = _bisect(short_of, np.full(charge.shape, 0.5), np.ones(charge.shape))
     return np.where(perfect, np.inf, -u - np.log(sum(centre_and_tail(u / charge))))
 
 
 def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
-    r"""The highest log-likelihood of residuals under Huber's density with its threshold in units of the scale.
+    r"""The highest log-likelihood of residuals under Huber's density with its threshold in units of the
+    scale.
 
     $$\max_\sigma \sum_i \left[-\mathrm{Hub}_\delta(r_i/\sigma) - \log\sigma\right] - n \log\left(\sqrt{2\pi}\,(1 - 2\,\mathrm{sf}(\delta))
     + \tfrac{2}{\delta} e^{-\delta^2/2}\right)$$
 
-    With a small delta this is all but a Laplace density. It ranks parameters as Besiroglu et al. 2024 (arXiv:2404.10102) do; unlike
-    `log_likelihood` it is not highest at the optimum of the Huber objective, whose threshold is in units of the residual.
+    With a small delta this is all but a Laplace density. It ranks parameters as Besiroglu et al. 2024
+    (arXiv:2404.10102) do; unlike `log_likelihood` it is not highest at the optimum of the Huber objective,
+    whose threshold is in units of the residual.
 
     Args:
         residuals: (rows,), such as log(prediction) - log(loss).
@@ -97,19 +108,24 @@ def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
     sigma = np.exp(_bisect(too_wide, span[:1], span[1:]))[0]
     scaled = size / sigma
     inner = np.minimum(scaled, delta)
-    normaliser = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2)) + 2 / delta * math.exp(-(delta**2) / 2)
-    return float(-np.sum(inner * (scaled - 0.5 * inner)) - len(size) * (math.log(sigma) + math.log(normaliser)))
+    normaliser = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2)) + 2 / delta * math.exp(
+        -(delta**2) / 2
+    )
+    return float(
+        -np.sum(inner * (scaled - 0.5 * inner)) - len(size) * (math.log(sigma) + math.log(normaliser))
+    )
 
 
 def log_likelihood(fit: FitResult, of: str = "target") -> float:
     """The log-likelihood of a fit under its objective's own density, scale profiled.
 
-    Weights count as repeated rows and are scaled to one per row on average, so that weights times a constant change nothing.
+    Weights count as repeated rows and are scaled to one per row on average, so that weights times a constant
+    change nothing.
 
     Args:
         fit: a fit with its data.
-        of: "target": density of the target in natural units, comparable between objectives on logs and on raw values (the
-            Jacobian is in); "residual": density on the objective's scale.
+        of: "target": density of the target in natural units, comparable between objectives on logs and on raw
+            values (the Jacobian is in); "residual": density on the objective's scale.
 
     Raises:
         DataError: when the data are not attached.
@@ -122,7 +138,10 @@ def log_likelihood(fit: FitResult, of: str = "target") -> float:
     11.308
     """
     if of not in ("target", "residual"):
-        raise ValueError(f"of={of!r}: 'target' is the density of the target itself, 'residual' that on the objective's scale.")
+        raise ValueError(
+            f"of={of!r}: 'target' is the density of the target itself, 'residual' that on the objective's "
+            "scale."
+        )
     runs = fit.data()
     used = runs.weight > 0
     weight = runs.weight[used] * used.sum() / runs.weight.sum()

@@ -1,8 +1,9 @@
 """The optimum as a differentiable function of what was fitted: targets, inputs, weights and fixed parameters.
 
-Nothing of the search is differentiated. At an optimum the gradient of the objective vanishes, so its derivatives follow from
-the exact Hessian and the mixed derivatives of each row's own gradient (implicit function theorem). Those rows' gradients are
-also what the sandwich covariance and the influence of a run are made of.
+Nothing of the search is differentiated. At an optimum the gradient of the objective vanishes, so its
+derivatives follow from the exact Hessian and the mixed derivatives of each row's own gradient (implicit
+function theorem). Those rows' gradients are also what the sandwich covariance and the influence of a run are
+made of.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ Given = dict[str, dict[str, Any]]
 
 
 class Optimum:
-    r"""The parameters of a fit as a function of its data, ready for `jax.jit`, `grad`, `jvp`, `jacrev` and `vmap`.
+    r"""The parameters of a fit as a function of its data, ready for `jax.jit`, `grad`, `jvp`, `jacrev` and
+    `vmap`.
 
     $$\frac{d\theta}{dt} = -H^{-1}\,\frac{\partial}{\partial t}\sum_i w_i \nabla_\theta \rho(r_i),$$
     H the exact Hessian of the objective. Every argument is optional and replaces what the fit was given.
@@ -50,11 +52,13 @@ class Optimum:
     Returns:
         Parameter -> value in natural units, as `FitResult.params`.
 
-    The solution is sought by damped Newton steps from the fit's own optimum, in the basin where the fit lies: large changes of
-    the data want a new `sj.fit`. First derivatives only. The arithmetic is float64 even where the caller's program traces
-    float32: what enters and leaves then has float32's seven digits, and the derivatives are those of the exact optimum (a law
-    that sorts or selects by index may refuse to compile so: trace under `jax.enable_x64(True)`). Derivatives of parameters held
-    by a bound are zero. Where a residual crosses the Huber threshold the derivative jumps.
+    The solution is sought by damped Newton steps from the fit's own optimum, in the basin where the fit lies:
+    large changes of the data want a new `sj.fit`. First derivatives only. The arithmetic is float64 even
+    where the caller's program traces
+    float32: what enters and leaves then has float32's seven digits, and the derivatives are those of the
+    exact optimum (a law
+    that sorts or selects by index may refuse to compile so: trace under `jax.enable_x64(True)`). Derivatives
+    of parameters held by a bound are zero. Where a residual crosses the Huber threshold the derivative jumps.
 
     Raises:
         ValueError: for an objective with a corner, an unknown input, or a parameter that the fit left free.
@@ -68,7 +72,10 @@ class Optimum:
 
     def __init__(self, fit: FitResult):
         if not fit.objective.smooth:
-            raise ValueError("The optimum of an objective with a corner has no derivative: fit with sj.Huber or sj.SquaredError.")
+            raise ValueError(
+                "The optimum of an objective with a corner has no derivative: fit with sj.Huber or "
+                "sj.SquaredError."
+            )
         self._fit = fit
         self._lane = lane_of(fit, padded=False)
         self._solve = _solver(fit, self._lane)
@@ -84,7 +91,10 @@ class Optimum:
         law = self._fit.law
         for what, named, known in (("inputs", inputs, law.inputs), ("fixed", fixed, tuple(self._fit.fixed))):
             if unknown := sorted(set(named or {}) - set(known)):
-                raise ValueError(f"{what} names {', '.join(unknown)}; for this fit it may name {', '.join(known) or 'nothing'}.")
+                raise ValueError(
+                    f"{what} names {', '.join(unknown)}; for this fit it may name "
+                    f"{', '.join(known) or 'nothing'}."
+                )
         given: Given = {
             "target": {} if target is None else {"target": target},
             "weights": {} if weights is None else {"weights": weights},
@@ -95,11 +105,14 @@ class Optimum:
             return law.unflatten(self._solve(jax.tree.map(jnp.asarray, given)))
         with jax.enable_x64(True):
             found = np.asarray(self._compiled(jax.tree.map(partial(jnp.asarray, dtype=np.float64), given)))
-        return {name: float(v) if np.ndim(v) == 0 else np.asarray(v) for name, v in law.unflatten(found).items()}
+        return {
+            name: float(v) if np.ndim(v) == 0 else np.asarray(v) for name, v in law.unflatten(found).items()
+        }
 
 
 class Lane(NamedTuple):
-    """One fit as the engine sees it: its data, the point it lies at, which coordinates move, and their typical sizes."""
+    """One fit as the engine sees it: its data, the point it lies at, which coordinates move, and their
+    typical sizes."""
 
     data: LaneData
     z: np.ndarray
@@ -114,7 +127,9 @@ def lane_of(fit: FitResult, padded: bool = True) -> Lane:
     data = build_problem(respec(fit), runs, [np.arange(len(runs))], fixed)[0].lane_data(0)
     if not padded:
         short = {name: getattr(data, name)[: len(runs)] for name in ("target", "weight", "scale")}
-        data = data._replace(inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short)
+        data = data._replace(
+            inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short
+        )
     unit = typical_size(fit.evidence.z, np.array([d.log for d in fit.law.label_domains]))
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 
@@ -134,10 +149,13 @@ def _gradients_program(law: Any, on_log: bool) -> Any:
 
 
 def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
-    """Gradient (k,) of one row's term of weight one; its derivatives by anything are exact, those of the law included."""
+    """Gradient (k,) of one row's term of weight one; its derivatives by anything are exact, those of the law
+    included."""
 
     def residual(z: Any) -> Any:
-        one = row._replace(inputs={n: v[None] for n, v in row.inputs.items()}, target=row.target[None], scale=row.scale[None])
+        one = row._replace(
+            inputs={n: v[None] for n, v in row.inputs.items()}, target=row.target[None], scale=row.scale[None]
+        )
         return residuals(law, on_log, row.tie @ z + row.offset, one)[0]
 
     delta, over, scale = row.numbers
@@ -146,7 +164,8 @@ def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
 
 
 def _solver(fit: FitResult, lane: Lane) -> Any:
-    """The parameters (labels,) as a function of what is given, with its derivative by implicit differentiation."""
+    """The parameters (labels,) as a function of what is given, with its derivative by implicit
+    differentiation."""
     law, on_log = fit.law, fit.objective.on == "log"
     logs = np.array([d.log for d in law.label_domains])
 
@@ -158,7 +177,10 @@ def _solver(fit: FitResult, lane: Lane) -> Any:
             chosen = np.array([known == label for known in law.labels])
             offset = jnp.where(chosen, jnp.log(value) if logs[chosen].any() else value, offset)
         return lane.data._replace(
-            inputs={name: jnp.asarray(given["inputs"].get(name, column)) for name, column in lane.data.inputs.items()},
+            inputs={
+                name: jnp.asarray(given["inputs"].get(name, column))
+                for name, column in lane.data.inputs.items()
+            },
             target=jnp.asarray(lane.data.target) if target is None else jnp.log(target) if on_log else target,
             weight=jnp.asarray(given["weights"].get("weights", lane.data.weight)),
             offset=offset,
@@ -198,7 +220,11 @@ def _solver(fit: FitResult, lane: Lane) -> Any:
             direct = jax.jacrev(numbers_at, argnums=1)(z, doubled)
             mixed = jax.jacrev(gradient_at, argnums=1)(z, doubled)
             slopes = jax.tree.map(
-                lambda d, m: _like(given, jnp.reshape(d, (len(d), -1)) - response @ jnp.reshape(m, (len(m), -1))), direct, mixed
+                lambda d, m: _like(
+                    given, jnp.reshape(d, (len(d), -1)) - response @ jnp.reshape(m, (len(m), -1))
+                ),
+                direct,
+                mixed,
             )
             numbers = _like(given, numbers_at(z, doubled))
         # the tangent's own arithmetic is the caller's, so that the caller's transforms may transpose it
@@ -222,7 +248,8 @@ def _like(given: Given, values: Any) -> Any:
 
 
 def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, Any, Any]:
-    """The optimum near the fit's own, with gradient and Hessian there: damped Newton steps, one evaluation each."""
+    """The optimum near the fit's own, with gradient and Hessian there: damped Newton steps, one evaluation
+    each."""
     k = len(lane.z)
     identity = np.eye(k)
 
@@ -231,7 +258,9 @@ def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, An
         scaled = hessian * size[:, None] * size[None, :]
         largest = jnp.max(jnp.abs(scaled))
         held = jnp.where(size > 0, 0.0, largest)
-        damped, definite = solve_definite(scaled + identity * (damping * largest + held), (size * gradient)[:, None])
+        damped, definite = solve_definite(
+            scaled + identity * (damping * largest + held), (size * gradient)[:, None]
+        )
         step = size * damped[:, 0]
         return jnp.where(definite, step, jnp.nan), jnp.where(definite, gradient @ step, jnp.inf)
 
@@ -255,10 +284,28 @@ def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, An
         at_rounding = ~better & usable & (gain <= 64 * EPS * value)
         damping = jnp.where(first, 0.0, jnp.where(better, damping / 10, jnp.maximum(10 * damping, 1e-12)))
         exact = better & (left <= TOL * value)
-        return count + np.int32(1), z, value, gradient, hessian, damping, ~exact & ~at_rounding & (damping < 1e12)
+        return (
+            count + np.int32(1),
+            z,
+            value,
+            gradient,
+            hessian,
+            damping,
+            ~exact & ~at_rounding & (damping < 1e12),
+        )
 
-    start = (np.int32(0), lane.z, np.float64(np.inf), np.zeros(k), np.zeros((k, k)), np.float64(0.0), np.bool_(True))
-    _, z, _, gradient, hessian, _, _ = jax.lax.while_loop(unfinished, advance, jax.tree.map(jnp.asarray, start))
+    start = (
+        np.int32(0),
+        lane.z,
+        np.float64(np.inf),
+        np.zeros(k),
+        np.zeros((k, k)),
+        np.float64(0.0),
+        np.bool_(True),
+    )
+    _, z, _, gradient, hessian, _, _ = jax.lax.while_loop(
+        unfinished, advance, jax.tree.map(jnp.asarray, start)
+    )
     return z, gradient, hessian
 
 

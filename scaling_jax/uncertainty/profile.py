@@ -1,7 +1,9 @@
-"""The profile of a parameter: how much worse the best fit gets as the parameter is held elsewhere, and the likelihood interval.
+"""The profile of a parameter: how much worse the best fit gets as the parameter is held elsewhere, and the
+likelihood interval.
 
-Every value on the grid is a fit with one more fixed parameter; all are solved at once. A scout on both sides of the optimum,
-in steps that double, finds where the likelihood crosses its cut-off; then a grid resolves that range.
+Every value on the grid is a fit with one more fixed parameter; all are solved at once. A scout on both sides
+of the optimum, in steps that double, finds where the likelihood crosses its cut-off; then a grid resolves
+that range.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Profile:
     Args:
         name: the parameter.
         estimate: its value at the fit.
-        table: value, objective, drop (fall in log-likelihood from the best), and the other parameters' optima, by value.
+        table: value, objective, drop (fall in log-likelihood from the best), and the other parameters'
+            optima, by value.
         lower, upper: ends of the likelihood interval; infinite (or the bound of the domain) where it is open.
         level: probability of the interval.
         cutoff: the drop at its ends.
@@ -61,13 +64,27 @@ class Profile:
     def __str__(self) -> str:
         percent = f"{100 * self.level:g} %"
         if self.open_below and self.open_above:
-            said = f"{self.name} is unidentified: its profile is flat on both sides, no value is excluded at {percent}"
+            said = (
+                f"{self.name} is unidentified: its profile is flat on both sides, no value is excluded "
+                f"at {percent}"
+            )
         elif self.identified:
-            said = f"{self.name} = {self.estimate:.5g}, {percent} likelihood interval {self.lower:.5g} to {self.upper:.5g}"
+            said = (
+                f"{self.name} = {self.estimate:.5g}, {percent} likelihood interval {self.lower:.5g} to "
+                f"{self.upper:.5g}"
+            )
         else:
-            side, end = ("above", f"at least {self.lower:.5g}") if self.open_above else ("below", f"at most {self.upper:.5g}")
+            side, end = (
+                ("above", f"at least {self.lower:.5g}")
+                if self.open_above
+                else ("below", f"at most {self.upper:.5g}")
+            )
             said = f"{self.name} is {end} at {percent}; the interval is open {side}"
-        return said + ("; a value on the grid fits better than the fit itself: refit with more starts" if self.better else "")
+        return said + (
+            "; a value on the grid fits better than the fit itself: refit with more starts"
+            if self.better
+            else ""
+        )
 
 
 def profile(fit: FitResult, name: str, level: float = 0.9, points: int = GRID) -> Profile:
@@ -91,12 +108,15 @@ def profile(fit: FitResult, name: str, level: float = 0.9, points: int = GRID) -
     table = pd.concat([rough, _solved(fit, name, near)]).sort_values("z")
     table = table[(table["z"] >= ends[0][0]) & (table["z"] <= ends[1][0])]
     own = pd.DataFrame(
-        [[centre, fit.numbers[at], fit.objective_value, 0.0, *fit.numbers]], columns=["z", "value", "objective", "drop", *labels]
+        [[centre, fit.numbers[at], fit.objective_value, 0.0, *fit.numbers]],
+        columns=["z", "value", "objective", "drop", *labels],
     )
     table = pd.concat([table, own]).drop_duplicates("z").sort_values("z", ignore_index=True)
     edges, opened = zip(*(_crossing(table, centre, cutoff, side) for side in (-1, 1)), strict=True)
     domain = fit.law.label_domains[at]
-    lower, upper = (float(domain.to_natural(np.float64(e))) if np.isfinite(e) else np.inf * np.sign(e) for e in edges)
+    lower, upper = (
+        float(domain.to_natural(np.float64(e))) if np.isfinite(e) else np.inf * np.sign(e) for e in edges
+    )
     lower = max(lower, domain.lower) if opened[0] else lower
     upper = min(upper, domain.upper) if opened[1] else upper
     others = [label for label in labels if label != name]
@@ -115,7 +135,8 @@ def profile(fit: FitResult, name: str, level: float = 0.9, points: int = GRID) -
 
 
 def _limits(fit: FitResult, at: int, centre: float) -> tuple[float, float]:
-    """How far to look: eight decades for what is searched as a logarithm, twenty times its size for the rest, within bounds."""
+    """How far to look: eight decades for what is searched as a logarithm, twenty times its size for the rest,
+    within bounds."""
     domain = fit.law.label_domains[at]
     reach = LOG_REACH if domain.log else REAL_REACH * max(abs(centre), 0.05)
     low, high = domain.search_bounds
@@ -130,22 +151,34 @@ def _first_step(fit: FitResult, at: int) -> float:
 
 
 def _solved(fit: FitResult, name: str, z: np.ndarray) -> pd.DataFrame:
-    """The best fit at every held value: search coordinate, value, objective, drop in log-likelihood, parameters."""
+    """The best fit at every held value: search coordinate, value, objective, drop in log-likelihood,
+    parameters."""
     labels = list(fit.law.labels)
     at = labels.index(name)
     domain = fit.law.label_domains[at]
     values = np.asarray(domain.to_natural(z), dtype=float)
-    held = [[label for label in labels if label.split("[")[0] in group] for group in fit.tied if name.split("[")[0] in group]
-    also = [label for label in (held[0] if held else [name]) if label.partition("[")[1:] == name.partition("[")[1:]]
-    variants = [like(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values]
+    held = [
+        [label for label in labels if label.split("[")[0] in group]
+        for group in fit.tied
+        if name.split("[")[0] in group
+    ]
+    also = [
+        label
+        for label in (held[0] if held else [name])
+        if label.partition("[")[1:] == name.partition("[")[1:]
+    ]
+    variants = [
+        like(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values
+    ]
     numbers, objective = solve_variants(fit, variants)
-    return pd.DataFrame({"z": z, "value": values, "objective": objective, "drop": _drop(fit, objective)}).join(
-        pd.DataFrame(numbers, columns=labels)
-    )
+    return pd.DataFrame(
+        {"z": z, "value": values, "objective": objective, "drop": _drop(fit, objective)}
+    ).join(pd.DataFrame(numbers, columns=labels))
 
 
 def _drop(fit: FitResult, objective: np.ndarray) -> np.ndarray:
-    """By how much the log-likelihood falls from the fit to other values of its objective, the scale profiled at each."""
+    """By how much the log-likelihood falls from the fit to other values of its objective, the scale profiled
+    at each."""
     weight = fit.data().weight
     used, total = int((weight > 0).sum()), float(weight.sum())
     floor = float(np.sum(weight * fit.objective.rho(np.full(len(weight), 1e-14))))
@@ -154,8 +187,11 @@ def _drop(fit: FitResult, objective: np.ndarray) -> np.ndarray:
     return used * (density[-1] - density[:-1])
 
 
-def _reach(rough: pd.DataFrame, centre: float, cutoff: float, side: int, limit: float) -> tuple[float, tuple[float, float]]:
-    """Where the grid ends on one side, and the bracket of the crossing: the last scout below the cut-off and the first above."""
+def _reach(
+    rough: pd.DataFrame, centre: float, cutoff: float, side: int, limit: float
+) -> tuple[float, tuple[float, float]]:
+    """Where the grid ends on one side, and the bracket of the crossing: the last scout below the cut-off and
+    the first above."""
     part = rough[(rough["z"] - centre) * side > 0].sort_values("z", ascending=side > 0)
     z, above = part["z"].to_numpy(), part["drop"].to_numpy() > cutoff
     if not len(z) or not above.any():

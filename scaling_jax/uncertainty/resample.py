@@ -26,7 +26,8 @@ FEW_RUNS = 50
 
 
 def cluster_of(runs: Runs) -> tuple[np.ndarray, list]:
-    """The code of the run each row belongs to (the row itself where runs are unknown), and the runs' names in that order."""
+    """The code of the run each row belongs to (the row itself where runs are unknown), and the runs' names in
+    that order."""
     if runs.run is None:
         return np.arange(len(runs)), list(runs.rows)
     present, code = np.unique(runs.run, return_inverse=True)
@@ -46,14 +47,18 @@ def method_of(fit: FitResult, n: int, method: str | None) -> str:
 
 def words_of(fit: FitResult, method: str) -> str:
     """What was done, in words; where runs are unknown every row is one."""
-    return METHODS[method] if fit.data().run is not None else METHODS[method].replace("training runs", "rows").replace("runs", "rows")
+    return (
+        METHODS[method]
+        if fit.data().run is not None
+        else METHODS[method].replace("training runs", "rows").replace("runs", "rows")
+    )
 
 
 def _recommended(fit: FitResult) -> str:
     """The method whose 90 % intervals held the truth in 87 to 94 % of simulated sweeps.
 
-    An objective that charges most residuals by their size is like a median, which moves by jumps when rows are resampled whole:
-    intervals come out a quarter too wide, and with smooth weights right.
+    An objective that charges most residuals by their size is like a median, which moves by jumps when rows
+    are resampled whole: intervals come out a quarter too wide, and with smooth weights right.
     """
     if not _quadratic(fit):
         return "bayesian"
@@ -66,19 +71,31 @@ def _quadratic(fit: FitResult) -> bool:
 
 
 def _caution(fit: FitResult, method: str) -> str:
-    """Why intervals by this method will be too narrow for this fit, with what was measured (benchmarks/coverage_simulated.py)."""
+    """Why intervals by this method will be too narrow for this fit, with what was measured
+    (benchmarks/coverage_simulated.py)."""
     runs, quadratic = fit.data(), _quadratic(fit)
     clusters = len(runs) if runs.run is None else len(np.unique(runs.run))
     if method in ("row", "residual") and clusters < len(runs):
-        return "rows of one run are not independent; 90 % intervals held the truth in 55 to 70 % of simulated sweeps: leave method= out."
+        return (
+            "rows of one run are not independent; 90 % intervals held the truth in 55 to 70 % of "
+            "simulated sweeps: leave method= out."
+        )
     if method == "residual" and not quadratic:
-        return "most residuals lie outside the Huber threshold; there 90 % intervals held the truth in 79 to 82 %: leave method= out."
+        return (
+            "most residuals lie outside the Huber threshold; there 90 % intervals held the truth in 79 "
+            "to 82 %: leave method= out."
+        )
     if method == "bayesian" and quadratic and clusters < FEW_RUNS:
-        return f"with {clusters} runs its intervals are short; of 30 runs 90 % intervals held the truth in 77 to 86 %: leave method= out."
+        return (
+            f"with {clusters} runs its intervals are short; of 30 runs 90 % intervals held the truth in "
+            "77 to 86 %: leave method= out."
+        )
     return ""
 
 
-def resampled(fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+def resampled(
+    fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
     runs = fit.data()
     if method == "residual":
@@ -97,17 +114,25 @@ def resampled(fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Ge
 def counts(indices: np.ndarray, size: int) -> np.ndarray:
     """How often each position occurs in each row of indices, (draws, size)."""
     if indices.ndim != 2 or indices.min() < 0 or indices.max() >= size:
-        raise ValueError(f"indices must be (replicates, rows) positions from 0 to {size - 1}, got shape {indices.shape}.")
+        raise ValueError(
+            f"indices must be (replicates, rows) positions from 0 to {size - 1}, got shape {indices.shape}."
+        )
     flat = indices + size * np.arange(len(indices))[:, None]
     return np.bincount(flat.ravel(), minlength=size * len(indices)).reshape(len(indices), size).astype(float)
 
 
-def _hierarchical(fit: FitResult, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares per run: scales drawn with replacement, then runs within each (Ivgi et al. 2022, arXiv:2202.06387)."""
+def _hierarchical(
+    fit: FitResult, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Shares per run: scales drawn with replacement, then runs within each (Ivgi et al. 2022,
+    arXiv:2202.06387)."""
     runs = fit.data()
     name = scale or fit.law.inputs[0]
     if name not in runs.inputs:
-        raise ValueError(f"scale={name!r}: the hierarchical bootstrap draws the values of one input, of {', '.join(runs.inputs)}.")
+        raise ValueError(
+            f"scale={name!r}: the hierarchical bootstrap draws the values of one input, of "
+            f"{', '.join(runs.inputs)}."
+        )
     _, of_row = np.unique(runs.inputs[name], return_inverse=True)
     members = [np.unique(cluster[of_row == level]) for level in range(of_row.max() + 1)]
     shares = np.zeros((n, cluster.max() + 1))

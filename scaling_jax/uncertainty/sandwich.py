@@ -1,6 +1,8 @@
-"""What the neighbourhood of an optimum says: the sandwich covariance, the influence of each run, and the lack-of-fit test.
+"""What the neighbourhood of an optimum says: the sandwich covariance, the influence of each run, and the
+lack-of-fit test.
 
-Nothing is refitted here. Gradients of single rows and the exact Hessian, both at the optimum, give everything.
+Nothing is refitted here. Gradients of single rows and the exact Hessian, both at the optimum, give
+everything.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ def covariance(fit: FitResult) -> pd.DataFrame:
     inside = np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0])
     if inside < INSIDE:
         warnings.warn(
-            f"Only {100 * inside:.0f} % of the residuals lie inside the Huber threshold, so the curvature that this covariance rests "
+            f"Only {100 * inside:.0f} % of the residuals lie inside the Huber threshold, so the curvature "
+            "that this covariance rests "
             "on comes from few rows: use conf_int(), the bootstrap, instead.",
             stacklevel=3,
         )
@@ -71,7 +74,8 @@ def influence_words(fit: FitResult) -> str:
     kind = "row" if fit.data().run is None else "run"
     rest = " and ".join(str(names[i]) for i in order[1:])
     return (
-        f"{kind} {names[first]} matters most, then {rest}; without it {fit.law.labels[parameter]} would go from {now:.4g} to about "
+        f"{kind} {names[first]} matters most, then {rest}; without it {fit.law.labels[parameter]} would go "
+        f"from {now:.4g} to about "
         f"{then:.4g} ({share[first, parameter]:.1f} standard errors)"
     )
 
@@ -96,9 +100,12 @@ def lack_of_fit(fit: FitResult) -> LackOfFit | None:
 
 
 def f_tail(ratio: np.ndarray | float, above: int, below: int) -> np.ndarray:
-    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t| exceeds its root."""
+    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
+    exceeds its root."""
     with jax.enable_x64(True):
-        return np.asarray(jax.scipy.special.betainc(below / 2.0, above / 2.0, jnp.asarray(below / (below + above * ratio))))
+        return np.asarray(
+            jax.scipy.special.betainc(below / 2.0, above / 2.0, jnp.asarray(below / (below + above * ratio)))
+        )
 
 
 def lack_of_fit_words(fit: FitResult) -> str:
@@ -107,7 +114,10 @@ def lack_of_fit_words(fit: FitResult) -> str:
     if found is None:
         return ""
     verdict = "the law misses more than seeds explain" if found.p < 0.01 else "no more than seeds explain"
-    return f"{verdict}: F({found.df_lack}, {found.df_pure}) = {found.F:.3g}, p = {found.p:.2g}, from {found.points} repeated points"
+    return (
+        f"{verdict}: F({found.df_lack}, {found.df_pure}) = {found.F:.3g}, p = {found.p:.2g}, from "
+        f"{found.points} repeated points"
+    )
 
 
 def _moves(fit: FitResult) -> np.ndarray:
@@ -115,9 +125,13 @@ def _moves(fit: FitResult) -> np.ndarray:
     evidence, (code, names) = fit.evidence, cluster_of(fit.data())
     scores = np.zeros((len(names), len(evidence.z)))
     np.add.at(scores, code, row_gradients(fit))
-    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | ((evidence.z >= evidence.upper) & (evidence.gradient <= 0))
+    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | (
+        (evidence.z >= evidence.upper) & (evidence.gradient <= 0)
+    )
     moving = np.flatnonzero(evidence.free & ~held)
     step = np.zeros_like(scores)
-    step[:, moving] = np.linalg.lstsq(evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14)[0].T
+    step[:, moving] = np.linalg.lstsq(
+        evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14
+    )[0].T
     logs = np.array([d.log for d in fit.law.label_domains])
     return step @ evidence.tie.T * np.where(logs, fit.numbers, 1.0)
