@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class FitGroups(Mapping):
         self._fits = fits
         self.shared = shared
         self.gain_left = gain_left
+
+    @classmethod
+    def of(cls, fitted: Iterable[Fitted], **joint: Any) -> FitGroups:
+        """The records of groups, each with its questions."""
+        return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
 
     def __getitem__(self, key: Any) -> FitResult:
         return self._fits[key]
@@ -92,7 +98,7 @@ class FitGroups(Mapping):
         """
         from scaling_jax.posterior.sample import sample_groups
 
-        return sample_groups(self, pool, **options)
+        return sample_groups(self, pool, self.shared, **options)
 
     def predict(self, other: Any) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""
@@ -109,7 +115,7 @@ class FitGroups(Mapping):
 
     def summary(self) -> str:
         """One line per group, and how many need a second look."""
-        return groups_text(self)
+        return groups_text(self, self.table, self.shared, self.gain_left)
 
     def __str__(self) -> str:
         return self.summary()

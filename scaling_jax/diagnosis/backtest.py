@@ -3,18 +3,16 @@ happened."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.spec import fixed_numbers, respec
 from scaling_jax.tables.scale import top_rows
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.uncertainty.bootstrap import bootstrap
 
 __all__ = ["Backtest", "backtest"]
 
@@ -68,20 +66,19 @@ class Backtest:
         return said + (": THE INTERVAL MISSED, trust no narrower one beyond the data" if self.missed else "")
 
 
-def backtest(fit: FitResult, level: float = 0.9) -> Backtest | None:
+def backtest(fit: Fitted, level: float = 0.9) -> Backtest | None:
     """Drops the top budgets and predicts them; see `FitResult.backtest`."""
-    top = top_rows(fit)
+    top = top_rows(fit.data(), fit.law, fit.n_free)
     if top is None or fit.shared:
         return None
     words, dropped = top
-    spec, runs = respec(fit), fit.data()
-    rest = solve_members(
-        spec, runs, [np.flatnonzero(~dropped & (runs.weight > 0))], fixed_numbers(spec, [None]), [None]
-    )[0]
+    runs = fit.data()
+    left = [np.flatnonzero(~dropped & (runs.weight > 0))]
+    rest = solve_members(replace(Task.of(fit.spec, runs, fit.held), members=left))[0]
     if rest.reason:
         return None
     out = runs.take(np.flatnonzero(dropped))
-    band = rest.bootstrap(REPLICATES).predict(out.inputs, "prediction", level)
+    band = bootstrap(rest, REPLICATES).predict(out.inputs, "prediction", level)
     band.index = pd.Index(out.rows)
     band.insert(0, "measured", out.target)
     band["inside"] = (band["measured"] >= band["lower"]) & (band["measured"] <= band["upper"])

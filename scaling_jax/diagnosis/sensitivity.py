@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ import pandas as pd
 from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredError
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.variants import Variant, like, solve_variants
+from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.tables.runs import DataError, run_weights
 from scaling_jax.tables.scale import beyond, budget
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.uncertainty.bootstrap import draws_of
 
 __all__ = ["Sensitivity", "choices", "sensitivity"]
 
@@ -84,7 +84,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    fit: FitResult,
+    fit: Fitted,
     at: Mapping[str, float] | None = None,
     flops: float | None = None,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
@@ -104,7 +104,9 @@ def sensitivity(
     numbers, _ = solve_variants(fit, variants)
     numbers = np.concatenate([fit.numbers[None], numbers])
     place = (
-        fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
+        fit.inputs_of(dict(at))
+        if at
+        else {name: np.array([value]) for name, value in beyond(fit.data(), fit.law).items()}
     )
     table = pd.DataFrame(
         numbers,
@@ -121,12 +123,10 @@ def sensitivity(
         )
     interval = None
     if level is not None and flops is None:
-        band = fit.predict(place, "confidence", level)
+        band = draws_of(fit).predict(place, "confidence", level)
         interval = float(band["lower"].iloc[0]), float(band["upper"].iloc[0])
     elif level is not None:
-        from scaling_jax.planning.budget import compute_optimal
-
-        band = compute_optimal(fit.draws, flops, level=level)
+        band = compute_optimal(draws_of(fit), flops, level=level)
         interval = (
             float(band["tokens_per_param_lower"].iloc[0]),
             float(band["tokens_per_param_upper"].iloc[0]),
@@ -135,12 +135,12 @@ def sensitivity(
 
 
 def choices(
-    fit: FitResult,
+    fit: Fitted,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
     highest: Sequence[int] | None = None,
 ) -> list[Variant]:
     """The other analyses that somebody careful might have made of the same table."""
-    rows, free = (fit.data().weight > 0).sum(), fit.evidence.free.sum()
+    rows, free = (fit.data().weight > 0).sum(), fit.n_free
     found = [
         *_objectives(fit),
         *_ties(fit),
@@ -152,7 +152,7 @@ def choices(
     return [v for v in found if (v.weight > 0).sum() >= 2 * free]
 
 
-def _objectives(fit: FitResult) -> list[Variant]:
+def _objectives(fit: Fitted) -> list[Variant]:
     mine, runs = fit.objective, fit.data()
     typical = float(np.median(np.abs(fit.residuals)))
     on_log, size = mine.on == "log", float(np.median(np.abs(runs.target)))
@@ -192,7 +192,7 @@ def _objectives(fit: FitResult) -> list[Variant]:
     )
 
 
-def _ties(fit: FitResult) -> list[Variant]:
+def _ties(fit: Fitted) -> list[Variant]:
     if fit.tied:
         return [like(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
     linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}
@@ -213,7 +213,7 @@ def _ties(fit: FitResult) -> list[Variant]:
     ]
 
 
-def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
+def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
     runs, out = fit.data(), []
     for name, others in columns.items():
         if name not in runs.inputs:
@@ -234,7 +234,7 @@ def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[V
     return out
 
 
-def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Variant]:
+def _without_highest(fit: Fitted, highest: Sequence[int] | None) -> list[Variant]:
     runs = fit.data()
     used = int((runs.weight > 0).sum())
     order = np.argsort(np.where(runs.weight > 0, -runs.target, np.inf), kind="stable")
@@ -252,9 +252,9 @@ def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Vari
     return out
 
 
-def _without_ends(fit: FitResult) -> list[Variant]:
+def _without_ends(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    scales = [budget(fit)]
+    scales = [budget(fit.data(), fit.law)]
     if {"N", "D"} <= set(runs.inputs):
         scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
     out = []
@@ -272,11 +272,11 @@ def _without_ends(fit: FitResult) -> list[Variant]:
     return out
 
 
-def _checkpoints(fit: FitResult) -> list[Variant]:
+def _checkpoints(fit: Fitted) -> list[Variant]:
     runs = fit.data()
     if runs.run is None or len(np.unique(runs.run)) == len(runs):
         return []
-    size = budget(fit)[1]
+    size = budget(fit.data(), fit.law)[1]
     largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
     return [
         like(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
@@ -285,7 +285,7 @@ def _checkpoints(fit: FitResult) -> list[Variant]:
     ]
 
 
-def _other_weighting(fit: FitResult) -> list[Variant]:
+def _other_weighting(fit: Fitted) -> list[Variant]:
     """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs
     are equally long."""
     runs = fit.data()
@@ -297,9 +297,7 @@ def _other_weighting(fit: FitResult) -> list[Variant]:
     return [like(fit, "every run counts the same", weight=runs.weight * per_run)]
 
 
-def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:
-    from scaling_jax.planning.budget import compute_optimal
-
+def _optimal(fit: Fitted, numbers: np.ndarray, flops: float) -> pd.DataFrame:
     found = compute_optimal((fit.law, fit.law.unflatten(numbers)), [flops])[
         ["N", "D", "loss", "tokens_per_param"]
     ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +25,11 @@ from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import solve
 from scaling_jax.engine.starts import default_starts
 from scaling_jax.engine.status import RUNNING, Status
-from scaling_jax.fitting.batch import build_problem, padded_lengths
+from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import agreement, target_scale
-from scaling_jax.fitting.spec import respec, tied_index
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.spec import tied_index
 from scaling_jax.tables.runs import Runs
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
 
 __all__ = ["Refits", "refit_fits", "refits_ahead"]
 
@@ -63,7 +61,7 @@ class Refits:
 
 
 def refit_fits(
-    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None = None
+    fits: Sequence[Fitted], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None = None
 ) -> list[Refits]:
     """Refits every fit under its own weights, in one batch.
 
@@ -86,7 +84,7 @@ def refit_fits(
     return [found for found in out if found is not None]
 
 
-def refits_ahead(fit: FitResult, n: int) -> None:
+def refits_ahead(fit: Fitted, n: int) -> None:
     """Begins compiling, in the background, what `n` refits of a smooth objective will need."""
     if fit.objective.smooth:
         compile_ahead(_one_problem([fit])[0], _solver(n * STARTS), n * STARTS)
@@ -99,7 +97,7 @@ def _solver(n_lanes: int) -> LM:
 
 
 def _refits_alike(
-    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
+    fits: Sequence[Fitted], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
 ) -> list[Refits]:
     """Refits of fits whose tables are padded to one length."""
     n = len(weights[0])
@@ -114,14 +112,15 @@ def _refits_alike(
     return out
 
 
-def _one_problem(fits: Sequence[FitResult]) -> tuple[Problem, np.ndarray, np.ndarray]:
+def _one_problem(fits: Sequence[Fitted]) -> tuple[Problem, np.ndarray, np.ndarray]:
     """The fits themselves as one batch; which coordinates move, and the values of those that do not, (fits,
     labels)."""
-    law = fits[0].law
-    fixed = np.array([[fit.fixed.get(label, np.nan) for label in law.labels] for fit in fits])
+    fixed = np.stack([fit.held for fit in fits])
     ends = np.cumsum([0, *(len(fit.data()) for fit in fits)])
     members = [np.arange(a, b) for a, b in itertools.pairwise(ends)]
-    problem, free = build_problem(respec(fits[0]), _stacked([fit.data() for fit in fits]), members, fixed)
+    problem, free = build_problem(
+        Task(fits[0].spec, _stacked([fit.data() for fit in fits]), members, fixed, [fit.key for fit in fits])
+    )
     return problem.owned(), free, fixed
 
 
@@ -158,11 +157,11 @@ def _replicated(
     return Problem(whole.law, whole.on_log, n * len(weights), data, per_fit)
 
 
-def _starts(fits: Sequence[FitResult], whole: Problem, free: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+def _starts(fits: Sequence[Fitted], whole: Problem, free: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """Where refits begin, (fits, STARTS, k): the optimum, both ends of its longest valley, then another basin
     or a fresh seed."""
     seeds = default_starts(
-        whole, fixed, tied_index(respec(fits[0])), n=STARTS, nodes=512 if len(fits) <= 8 else 96
+        whole, fixed, tied_index(fits[0].spec), n=STARTS, nodes=512 if len(fits) <= 8 else 96
     )
     seeds = search_points(fits[0].law, seeds, np.broadcast_to(free, (len(fits), free.shape[1])))
     out = []
@@ -174,7 +173,7 @@ def _starts(fits: Sequence[FitResult], whole: Problem, free: np.ndarray, fixed: 
     return np.stack(out)
 
 
-def _valley(fit: FitResult) -> np.ndarray:
+def _valley(fit: Fitted) -> np.ndarray:
     """The direction in which the objective rises slowest, as long as a few of its standard deviations."""
     moving = np.flatnonzero(fit.evidence.free)
     hessian = fit.evidence.hessian[np.ix_(moving, moving)]
@@ -189,7 +188,7 @@ def _valley(fit: FitResult) -> np.ndarray:
 
 
 def _refits_of(
-    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray, weights: Sequence[np.ndarray]
+    fits: Sequence[Fitted], problem: Problem, starts: np.ndarray, weights: Sequence[np.ndarray]
 ) -> list[Refits]:
     objective = fits[0].objective
     z, value, home = _cornered(fits, problem, starts) if not objective.smooth else _smooth(problem, starts)
@@ -279,7 +278,7 @@ def _same_basin(best: Polished, z: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def _cornered(
-    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray
+    fits: Sequence[Fitted], problem: Problem, starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for objectives with a corner, which are approached through ever sharper thresholds."""
     compile_ahead(problem, CAREFUL, problem.n_fits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,11 +22,9 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import solve
 from scaling_jax.engine.starts import default_starts
-from scaling_jax.fitting.batch import build_problem
-from scaling_jax.fitting.spec import make_spec, tied_index
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.batch import Task, build_problem
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.spec import tied_index
 
 __all__ = ["Variant", "like", "solve_variants"]
 
@@ -48,7 +46,7 @@ class Variant:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def like(fit: FitResult, words: str, **changes: Any) -> Variant:
+def like(fit: Fitted, words: str, **changes: Any) -> Variant:
     """The fit's own analysis with something changed."""
     return replace(
         Variant(words, fit.data().weight, fit.objective, dict(fit.fixed), list(fit.tied)), **changes
@@ -56,7 +54,7 @@ def like(fit: FitResult, words: str, **changes: Any) -> Variant:
 
 
 def solve_variants(
-    fit: FitResult, variants: Sequence[Variant], starts: np.ndarray | None = None
+    fit: Fitted, variants: Sequence[Variant], starts: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Optima of all variants.
 
@@ -96,7 +94,7 @@ class _Batch(NamedTuple):
     smooth: bool
 
 
-def _batch(fit: FitResult, variants: list[Variant], starts: np.ndarray | None) -> _Batch:
+def _batch(fit: Fitted, variants: list[Variant], starts: np.ndarray | None) -> _Batch:
     if len(variants) == 1:
         variants = variants * 2  # one program for one variant and for many
     problem, leader, fixed = _problem(fit, variants)
@@ -111,7 +109,7 @@ def _batch(fit: FitResult, variants: list[Variant], starts: np.ndarray | None) -
     return _Batch(problem, search_points(fit.law, points, free), variants[0].objective.smooth)
 
 
-def _solved(fit: FitResult, batch: _Batch) -> np.ndarray:
+def _solved(fit: Fitted, batch: _Batch) -> np.ndarray:
     roughness = None
     if not batch.smooth:
         roughness = np.full(batch.problem.n_fits, max(float(np.median(np.abs(fit.residuals))), 1e-9))
@@ -121,16 +119,15 @@ def _solved(fit: FitResult, batch: _Batch) -> np.ndarray:
     return natural_numbers(fit.law, batch.problem, solution.z)
 
 
-def _problem(fit: FitResult, variants: list[Variant]) -> tuple[Problem, np.ndarray, np.ndarray]:
+def _problem(fit: Fitted, variants: list[Variant]) -> tuple[Problem, np.ndarray, np.ndarray]:
     """The batch; which number each equals (variants, labels); values of fixed numbers (variants, labels), NaN
     where free."""
     law, runs = fit.law, fit.data()
-    spec = make_spec(law, variants[0].objective)
+    spec = replace(fit.spec, objective=variants[0].objective)
     fixed = np.array([[v.fixed.get(label, np.nan) for label in law.labels] for v in variants])
     leader = np.stack([tied_index(replace(spec, tied=v.tied)) for v in variants])
-    problem, _ = build_problem(
-        spec, runs, [np.arange(len(runs))], fixed, np.stack([v.weight for v in variants])
-    )
+    task = Task(spec, runs, [np.arange(len(runs))], fixed, [None], np.stack([v.weight for v in variants]))
+    problem, _ = build_problem(task)
     tie = np.zeros_like(problem.data.tie)
     f, i = np.nonzero(np.isnan(fixed))
     tie[f, i, leader[f, i]] = 1.0
@@ -149,7 +146,7 @@ def _problem(fit: FitResult, variants: list[Variant]) -> tuple[Problem, np.ndarr
     return problem.with_numbers(np.array([v.objective.numbers for v in variants])), leader, fixed
 
 
-def _known_optima(fit: FitResult) -> np.ndarray:
+def _known_optima(fit: Fitted) -> np.ndarray:
     """(points, labels) the distinct optima that the fit's own starts found, natural units."""
     x = fit.evidence.basins @ fit.evidence.tie.T + fit.evidence.offset
     return np.stack([d.to_natural(x[:, i]) for i, d in enumerate(fit.law.label_domains)], axis=-1).astype(
@@ -157,7 +154,7 @@ def _known_optima(fit: FitResult) -> np.ndarray:
     )
 
 
-def _predicted(fit: FitResult, variants: list[Variant], numbers: np.ndarray) -> list[np.ndarray]:
+def _predicted(fit: Fitted, variants: list[Variant], numbers: np.ndarray) -> list[np.ndarray]:
     """Predictions (rows,) of every variant on its own columns."""
     inputs = fit.data().inputs
     common = predict(fit.law, numbers, inputs)
@@ -167,7 +164,7 @@ def _predicted(fit: FitResult, variants: list[Variant], numbers: np.ndarray) -> 
     ]
 
 
-def _value(fit: FitResult, variant: Variant, prediction: np.ndarray) -> float:
+def _value(fit: Fitted, variant: Variant, prediction: np.ndarray) -> float:
     runs = fit.data()
     with np.errstate(invalid="ignore", divide="ignore"):
         residual = (

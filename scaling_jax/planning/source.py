@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.draws import known_quantile, tail_of
 
 __all__ = ["Planned", "budgets_of", "planned"]
@@ -105,7 +106,7 @@ def planned(
         )
     draws = np.asarray(source.numbers) if fit is not None and source is not fit else None
     if draws is None and level is not None:
-        draws = fit.draws.numbers
+        draws = draws_of(fit).numbers
     level = 0.9 if level is None else level
     tail_of(level)
     return Planned(law, np.atleast_2d(numbers), draws, level, known, _fitted_compute(fit), _counted(count))

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import refit_fits
 from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.resample import counts, method_of, resampled, words_of
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
-
-__all__ = ["bootstrap", "bootstrap_groups", "jackknife", "refit"]
+__all__ = ["bootstrap", "bootstrap_groups", "draws_of", "jackknife", "refit"]
 
 REPLICATES = 1000  # of the bootstrap behind conf_int, predict and summary
 
 
 def bootstrap(
-    fit: FitResult,
+    fit: Fitted,
     n: int = 1000,
     seed: int = 0,
     method: str | None = None,
@@ -37,8 +35,15 @@ def bootstrap(
     return refit(fit, *resampled(fit, n, method, scale, np.random.default_rng(seed)), words_of(fit, method))
 
 
+def draws_of(fit: Fitted) -> Draws:
+    """The bootstrap behind intervals, kept on the record: 1,000 replicates by the default method, seed 0."""
+    if "draws" not in fit.kept:
+        fit.kept["draws"] = bootstrap(fit, REPLICATES)
+    return fit.kept["draws"]
+
+
 def bootstrap_groups(
-    fits: Mapping[Any, FitResult], n: int, seed: int, method: str | None, scale: Any
+    fits: Mapping[Any, Fitted], n: int, seed: int, method: str | None, scale: Any
 ) -> dict[Any, Draws]:
     """The same for many groups, all replicates of all groups in one batch; each group draws from a generator
     of its own."""
@@ -58,7 +63,7 @@ def bootstrap_groups(
     }
 
 
-def jackknife(fit: FitResult) -> pd.DataFrame:
+def jackknife(fit: Fitted) -> pd.DataFrame:
     """Refits without each run in turn (each row, where runs are unknown); see `FitResult.jackknife`."""
     runs = fit.data()
     cluster = np.arange(len(runs)) if runs.run is None else runs.run
@@ -71,7 +76,7 @@ def jackknife(fit: FitResult) -> pd.DataFrame:
     return left_out
 
 
-def refit(fit: FitResult, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:
+def refit(fit: Fitted, weights: np.ndarray, targets: np.ndarray | None, words: str) -> Draws:
     """One batch of refits under the given weights (draws, rows) or targets, from several basins each."""
     found = refit_fits([fit], [weights], None if targets is None else [targets])[0]
     return Draws(fit, found.numbers, found.values, words, found.moved)

@@ -7,7 +7,6 @@ the chain as one thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.engine.predict import predict, predict_paired
-from scaling_jax.tables.read import as_frame
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.tables.read import as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import refit
 from scaling_jax.uncertainty.draws import Draws, tail_of
@@ -39,7 +38,7 @@ class Chain:
         via: for each later stage, the input that takes the previous prediction.
     """
 
-    stages: tuple[FitResult, ...]
+    stages: tuple[Fitted, ...]
     via: tuple[str, ...]
 
     def predict(
@@ -81,7 +80,7 @@ class Chain:
     def _propagate(self, other: Any, numbers: list[np.ndarray]) -> np.ndarray:
         """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the
         others."""
-        frame = as_frame(_as_columns(other))
+        frame = as_frame(as_columns(other))
         value = predict(self.stages[0].law, numbers[0], self.stages[0].inputs_of(frame))
         for stage, fed, vectors in zip(self.stages[1:], self.via, numbers[1:], strict=True):
             own = {
@@ -104,7 +103,7 @@ class Chain:
         return f"<Chain {' -> '.join(stage.law.name for stage in self.stages)}>"
 
 
-def chain(*stages: FitResult, via: str | list[str] = "loss") -> Chain:
+def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
     """Composes fits: the prediction of each is an input of the next.
 
     Args:
@@ -140,15 +139,7 @@ def chain(*stages: FitResult, via: str | list[str] = "loss") -> Chain:
     return Chain(tuple(stages), tuple(links))
 
 
-def _as_columns(other: Any) -> Any:
-    """Numbers of a mapping as columns of equal length."""
-    if not isinstance(other, Mapping):
-        return other
-    size = max((np.size(v) for v in other.values()), default=1)
-    return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in other.items()}
-
-
-def _paired_draws(stages: tuple[FitResult, ...], n: int, seed: int) -> list[Draws]:
+def _paired_draws(stages: tuple[Fitted, ...], n: int, seed: int) -> list[Draws]:
     """Bootstrap replicates per stage; runs that several stages know by the same name are drawn for all of
     them at once.
 
@@ -171,7 +162,7 @@ def _paired_draws(stages: tuple[FitResult, ...], n: int, seed: int) -> list[Draw
     ]
 
 
-def _run_labels(stage: FitResult, number: int) -> list[Any]:
+def _run_labels(stage: Fitted, number: int) -> list[Any]:
     """The run each row belongs to; rows of unknown runs stand for themselves, and for no other stage's."""
     runs = stage.data()
     if runs.run is None:

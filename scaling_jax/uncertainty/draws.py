@@ -13,15 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.engine.predict import predict
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.fitted import Fitted
 
 __all__ = ["Draws", "known_quantile", "tail_of"]
 
@@ -48,7 +46,7 @@ class Draws:
         moved: share of draws whose optimum lies in another basin than the fit's own.
     """
 
-    fit: FitResult
+    fit: Fitted
     numbers: np.ndarray
     objective_values: np.ndarray
     method: str
@@ -164,7 +162,7 @@ class Draws:
         )
 
 
-def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+def extrapolation(fit: Fitted, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Decades by which each run lies beyond the fitted range, the largest over inputs; 0 inside."""
     beyond = [np.zeros(len(next(iter(inputs.values()))))]
     for name, values in inputs.items():
@@ -186,14 +184,14 @@ def tail_of(level: float) -> float:
     return (1 - level) / 2
 
 
-def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _scattered(fit: Fitted, draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Adds a new run's scatter to each draw: a residual of the fit, drawn whole."""
     pool = _run_residuals(fit)
     noise = -rng.choice(pool, draws.shape)
     return draws * np.exp(noise) if fit.objective.on == "log" else draws + noise
 
 
-def _run_residuals(fit: FitResult) -> np.ndarray:
+def _run_residuals(fit: Fitted) -> np.ndarray:
     """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has
     absorbed."""
     runs = fit.data()
@@ -206,7 +204,7 @@ def _run_residuals(fit: FitResult) -> np.ndarray:
     return residuals * np.sqrt(len(residuals) / left)
 
 
-def _widening(fit: FitResult, beyond: np.ndarray, level: float) -> np.ndarray:
+def _widening(fit: Fitted, beyond: np.ndarray, level: float) -> np.ndarray:
     """How far the law itself errs beyond its data, on the objective's scale."""
     share = NormalDist().inv_cdf(1 - tail_of(level)) / NormalDist().inv_cdf(0.95)
     return WIDENING * share * beyond * np.sqrt(np.mean(_run_residuals(fit) ** 2))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
 
 if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
     from scaling_jax.tables.runs import Runs
 
 __all__ = ["cluster_of", "counts", "method_of", "resampled", "words_of"]
@@ -34,7 +34,7 @@ def cluster_of(runs: Runs) -> tuple[np.ndarray, list]:
     return code, [runs.run_labels[c] for c in present]
 
 
-def method_of(fit: FitResult, n: int, method: str | None) -> str:
+def method_of(fit: Fitted, n: int, method: str | None) -> str:
     method = method or _recommended(fit)
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
@@ -45,7 +45,7 @@ def method_of(fit: FitResult, n: int, method: str | None) -> str:
     return method
 
 
-def words_of(fit: FitResult, method: str) -> str:
+def words_of(fit: Fitted, method: str) -> str:
     """What was done, in words; where runs are unknown every row is one."""
     return (
         METHODS[method]
@@ -54,7 +54,7 @@ def words_of(fit: FitResult, method: str) -> str:
     )
 
 
-def _recommended(fit: FitResult) -> str:
+def _recommended(fit: Fitted) -> str:
     """The method whose 90 % intervals held the truth in 87 to 94 % of simulated sweeps.
 
     An objective that charges most residuals by their size is like a median, which moves by jumps when rows
@@ -65,12 +65,12 @@ def _recommended(fit: FitResult) -> str:
     return "run" if fit.data().run is not None else "row"
 
 
-def _quadratic(fit: FitResult) -> bool:
+def _quadratic(fit: Fitted) -> bool:
     """Whether the objective charges most residuals by their square."""
     return bool(np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0]) >= 0.5)
 
 
-def _caution(fit: FitResult, method: str) -> str:
+def _caution(fit: Fitted, method: str) -> str:
     """Why intervals by this method will be too narrow for this fit, with what was measured
     (benchmarks/coverage_simulated.py)."""
     runs, quadratic = fit.data(), _quadratic(fit)
@@ -94,7 +94,7 @@ def _caution(fit: FitResult, method: str) -> str:
 
 
 def resampled(
-    fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Generator
+    fit: Fitted, n: int, method: str, scale: Any, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
     runs = fit.data()
@@ -122,7 +122,7 @@ def counts(indices: np.ndarray, size: int) -> np.ndarray:
 
 
 def _hierarchical(
-    fit: FitResult, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
+    fit: Fitted, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Shares per run: scales drawn with replacement, then runs within each (Ivgi et al. 2022,
     arXiv:2202.06387)."""
@@ -143,7 +143,7 @@ def _hierarchical(
     return shares
 
 
-def _resampled_targets(fit: FitResult, n: int, rng: np.random.Generator) -> np.ndarray:
+def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndarray:
     """Targets on the objective's scale: fitted curve plus residuals drawn from all rows."""
     runs = fit.data()
     scale = np.ones(len(runs)) if runs.target_se is None else runs.target_se
