@@ -3,20 +3,21 @@ healthy run."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import fdtrc, ndtr
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import as_frame, read_runs, same_columns
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.resample import cluster_of
+from scaling_jax.uncertainty.tails import f_tail
 
 __all__ = ["check"]
 
-ONE_SIGMA = 2 * float(ndtr(1.0)) - 1
+ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
 
 def check(fit: Fitted, new_runs: Any, target: str | None = None) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def check(fit: Fitted, new_runs: Any, target: str | None = None) -> pd.DataFrame
             "prediction": band["prediction"].to_numpy(),
             "deviation": deviation,
             "z": z,
-            "p": fdtrc(1, freedom, z**2),
+            "p": f_tail(z**2, 1, freedom),
             "extrapolation": band["extrapolation"].to_numpy(),
         },
         index=pd.Index(new.rows),

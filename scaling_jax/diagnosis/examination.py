@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scaling_jax.diagnosis.backtest import Backtest, backtest
-from scaling_jax.diagnosis.sensitivity import Sensitivity, sensitivity
+import numpy as np
+
+from scaling_jax.diagnosis.backtest import Backtest, judged, replicates_without, without_the_largest
+from scaling_jax.diagnosis.sensitivity import Sensitivity, choices, compared
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.refits import refits_ahead
+from scaling_jax.fitting.refits import Variant, refit, refits_ahead
 from scaling_jax.report.summary import Told
-from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of
+from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, replicates
 from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.sandwich import influence_words, lack_of_fit_words, standard_errors
 
@@ -65,18 +67,29 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
             findings.append((name, words))
             tell(name, words)
 
-    long_enough = int((fit.data().weight > 0).sum()) >= ROWS_PER_PARAMETER * fit.n_free
-    if long_enough:
-        refits_ahead(fit, REPLICATES)
     note("Influence", influence_words(fit))
     note("Replicates", lack_of_fit_words(fit))
-    if not long_enough:
+    if int((fit.data().weight > 0).sum()) < ROWS_PER_PARAMETER * fit.n_free:
         return Examination(draws_of(fit), findings=findings)
-    tested = backtest(fit)
+    refits_ahead(fit, REPLICATES)
+    others, top = choices(fit, alike=True), without_the_largest(fit)
+    refits = refit([*others, top] if top else others)
+    rest = refits.pop().fitted[0] if top else None
+    draws, tested = _resampled(fit, top, rest)
     note("Backtest", str(tested or ""))
-    others = sensitivity(fit, alike=True)
-    note("Choices", str(others))
-    return Examination(draws_of(fit), tested, others, findings)
+    found = compared(fit, others, refits)
+    note("Choices", str(found))
+    return Examination(draws, tested, found, findings)
+
+
+def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[Draws, Backtest | None]:
+    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the backtest."""
+    if top is None or rest is None or not np.isfinite(rest.objective_value):
+        return draws_of(fit), None
+    variants = [replicates(fit), replicates_without(fit, rest)]
+    own, without = refit(variants, careful=False)
+    fit.kept["draws"] = Draws.of(fit, own, variants[0].words)
+    return fit.kept["draws"], judged(rest, top.words, Draws.of(rest.used(), without, variants[1].words))
 
 
 def told(fit: Fitted) -> Told:

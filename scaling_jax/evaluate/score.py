@@ -46,7 +46,7 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
-    >>> fits = fit_splits(sj.laws.power_law, table, by_size(table["x"]))
+    >>> fits = sj.evaluate.fit_splits(sj.laws.power_law, table, sj.evaluate.by_size(table["x"]))
     >>> fits[3].params["A"].__round__(6)
     8.0
     """
@@ -72,7 +72,7 @@ def score(
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
-    >>> score(sj.laws.power_law, table, by_size(table["x"]))["are"].round(6).tolist()
+    >>> sj.evaluate.score(sj.laws.power_law, table, sj.evaluate.by_size(table["x"]))["are"].round(6).tolist()
     [0.0, 0.0]
     """
     solved = solve_splits(law, runs, splits, options)

@@ -166,6 +166,14 @@ class Fitted:
         """What the fit says of its own rows."""
         return self.foreseen or at_rows(self.law, self.numbers, self.data().inputs)
 
+    def used(self) -> Self:
+        """The same fit with its rows of positive weight alone."""
+        if self.runs is None or (kept := self.data().weight > 0).all():
+            return self
+        part = self.runs if isinstance(self.runs, Part) else Part(self.runs, np.arange(len(self.runs)))
+        rows = Part(part.whole, part.rows[kept], None if part.weight is None else part.weight[kept])
+        return replace(self, runs=rows, foreseen=None)
+
     def point(self, other: Any) -> np.ndarray:
         """(rows,) the law's predictions for other runs, in the unit of the target."""
         return predict(self.law, self.numbers, self.inputs_of(other))[0]

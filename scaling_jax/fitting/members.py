@@ -20,7 +20,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import Spec, tied_index
 from scaling_jax.tables.runs import Part
 
-__all__ = ["solve_members"]
+__all__ = ["evidence_of", "solve_members"]
 
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
@@ -101,7 +101,7 @@ def _batch(
     foreseen: list[AtRows] | list[None] = [None] * len(task)
     if not few:
         foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)
-    evidence = (_evidence(problem, solution, free, f) for f in range(len(task)))
+    evidence = (evidence_of(problem, solution, free, f) for f in range(len(task)))
     return [
         _record(task, f, e, n, at)
         for f, (e, n, at) in enumerate(zip(evidence, numbers, foreseen, strict=True))
@@ -132,7 +132,8 @@ def _roughness(task: Task) -> np.ndarray:
     return np.array(out)
 
 
-def _evidence(problem: Problem, solution: Solution, free: np.ndarray, f: int) -> Evidence:
+def evidence_of(problem: Problem, solution: Solution, free: np.ndarray, f: int) -> Evidence:
+    """What the engine left behind of one fit of a batch."""
     data, per_fit = problem.data, problem.per_fit
     return Evidence(
         z=solution.z[f],

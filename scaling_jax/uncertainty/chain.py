@@ -18,13 +18,12 @@ from scaling_jax.engine.predict import predict, predict_paired
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import as_columns, as_frame
 from scaling_jax.tables.runs import DataError
-from scaling_jax.uncertainty.bootstrap import refit
-from scaling_jax.uncertainty.draws import Draws, tail_of
-from scaling_jax.uncertainty.resample import counts
+from scaling_jax.uncertainty.bootstrap import REPLICATES, paired_draws
+from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.ensemble import interval as ends_of
+from scaling_jax.uncertainty.ensemble import tail_of
 
 __all__ = ["Chain", "chain"]
-
-PAIRED = "training runs resampled with replacement, paired over the stages"
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,14 @@ class Chain:
             raise ValueError(
                 f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'."
             )
-        tail = tail_of(level)
-        draws = self._propagate(other, [d.numbers for d in self.draws])
-        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
+        tail_of(level)
+        lower, upper = ends_of(self._propagate(other, [d.numbers for d in self.draws]), level)
         return pd.DataFrame({"prediction": point, "lower": lower, "upper": upper})
 
     @cached_property
     def draws(self) -> list[Draws]:
         """1,000 paired bootstrap replicates per stage, seed 0."""
-        return _paired_draws(self.stages, 1000, seed=0)
+        return paired_draws(self.stages, REPLICATES, seed=0)
 
     def _propagate(self, other: Any, numbers: list[np.ndarray]) -> np.ndarray:
         """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the
@@ -137,34 +135,3 @@ def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
                 f"via={link!r}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
             )
     return Chain(tuple(stages), tuple(links))
-
-
-def _paired_draws(stages: tuple[Fitted, ...], n: int, seed: int) -> list[Draws]:
-    """Bootstrap replicates per stage; runs that several stages know by the same name are drawn for all of
-    them at once.
-
-    Runs are resampled within the sets known to the same stages, so that every stage keeps its number of runs.
-    """
-    labels = [_run_labels(stage, number) for number, stage in enumerate(stages)]
-    known_to: dict[Any, list[int]] = {}
-    for number, part in enumerate(labels):
-        for label in dict.fromkeys(part):
-            known_to.setdefault(label, []).append(number)
-    rng = np.random.default_rng(seed)
-    share: dict[Any, np.ndarray] = {}
-    for stages_knowing in sorted(set(map(tuple, known_to.values()))):
-        members = [label for label, numbers in known_to.items() if tuple(numbers) == stages_knowing]
-        drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
-        share.update(zip(members, drawn.T, strict=True))
-    return [
-        refit(stage, np.stack([share[label] for label in part], axis=1) * stage.data().weight, None, PAIRED)
-        for stage, part in zip(stages, labels, strict=True)
-    ]
-
-
-def _run_labels(stage: Fitted, number: int) -> list[Any]:
-    """The run each row belongs to; rows of unknown runs stand for themselves, and for no other stage's."""
-    runs = stage.data()
-    if runs.run is None:
-        return [(number, row) for row in range(len(runs))]
-    return [runs.run_labels[code] for code in runs.run]

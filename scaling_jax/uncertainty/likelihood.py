@@ -16,11 +16,11 @@ import numpy as np
 
 from scaling_jax.core.objective import Objective
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.uncertainty.tails import erf
 
 __all__ = ["Information", "information", "log_likelihood", "mean_log_density", "standardised_log_likelihood"]
 
 HALVINGS = 60
-_erf = np.vectorize(math.erf, otypes=[float])
 
 
 class Information(NamedTuple):
@@ -62,7 +62,7 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
     def centre_and_tail(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Integrals of exp(-t rho) where it is quadratic and where it is linear, both sides of zero."""
         sharpness = np.stack([t * scale, t * scale * over])
-        centre = np.sqrt(math.pi / (2 * sharpness)) * _erf(delta * np.sqrt(sharpness / 2))
+        centre = np.sqrt(math.pi / (2 * sharpness)) * erf(delta * np.sqrt(sharpness / 2))
         tail = (
             np.zeros_like(centre)
             if np.isinf(delta)

@@ -9,15 +9,15 @@ that range.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.variants import like, solve_variants
-from scaling_jax.uncertainty.draws import tail_of
+from scaling_jax.fitting.refits import refit, vary
+from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.likelihood import mean_log_density
+from scaling_jax.uncertainty.tails import normal_quantile
 
 __all__ = ["Profile", "profile"]
 
@@ -91,11 +91,10 @@ def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> P
     free = [label for label in labels if label not in fit.fixed]
     if name not in free:
         raise ValueError(f"profile({name!r}): the free parameters of this fit are {', '.join(free)}.")
-    cutoff = NormalDist().inv_cdf(0.5 + level / 2) ** 2 / 2
+    cutoff = normal_quantile(0.5 + level / 2) ** 2 / 2
     at = labels.index(name)
     centre = float(fit.law.label_domains[at].to_search(fit.numbers[at]))
     limits = _limits(fit, at, centre)
-    scouts = np.array([])
     steps = _first_step(fit, at) * 2.0 ** np.arange(DOUBLINGS)
     scouts = np.unique(np.clip(np.concatenate([centre - steps, centre + steps, limits]), *limits))
     rough = _solved(fit, name, scouts)
@@ -165,9 +164,11 @@ def _solved(fit: Fitted, name: str, z: np.ndarray) -> pd.DataFrame:
         if label.partition("[")[1:] == name.partition("[")[1:]
     ]
     variants = [
-        like(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values
+        vary(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values
     ]
-    numbers, objective = solve_variants(fit, variants)
+    found = refit(variants)
+    numbers = np.concatenate([one.numbers for one in found])
+    objective = np.concatenate([one.values for one in found])
     return pd.DataFrame(
         {"z": z, "value": values, "objective": objective, "drop": _drop(fit, objective)}
     ).join(pd.DataFrame(numbers, columns=labels))

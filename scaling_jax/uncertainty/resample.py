@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scaling_jax.fitting.fitted import Fitted
 if TYPE_CHECKING:
     from scaling_jax.tables.runs import Runs
 
-__all__ = ["cluster_of", "counts", "method_of", "resampled", "words_of"]
+__all__ = ["cluster_of", "counts", "method_of", "paired_weights", "resampled", "words_of"]
 
 METHODS = {
     "run": "training runs resampled with replacement",
@@ -148,6 +149,35 @@ def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndar
     runs = fit.data()
     scale = np.ones(len(runs)) if runs.target_se is None else runs.target_se
     fitted = predict(fit.law, fit.numbers, runs.inputs)[0]
-    centre = np.log(fitted) if fit.objective.on == "log" else fitted
+    centre = fit.objective.scaled(fitted)
     centred = fit.residuals - np.average(fit.residuals, weights=runs.weight)
     return centre - centred[rng.integers(len(runs), size=(n, len(runs)))] * scale
+
+
+def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Weights (n, rows) for each fit; runs that several fits know by the same name are drawn for all of them at once.
+
+    Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
+    """
+    labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
+    known_to: dict[Any, list[int]] = {}
+    for number, part in enumerate(labels):
+        for label in dict.fromkeys(part):
+            known_to.setdefault(label, []).append(number)
+    share: dict[Any, np.ndarray] = {}
+    for knowing in sorted(set(map(tuple, known_to.values()))):
+        members = [label for label, numbers in known_to.items() if tuple(numbers) == knowing]
+        drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
+        share.update(zip(members, drawn.T, strict=True))
+    return [
+        np.stack([share[label] for label in part], axis=1) * fit.data().weight
+        for fit, part in zip(fits, labels, strict=True)
+    ]
+
+
+def _run_of_rows(fit: Fitted, number: int) -> list[Any]:
+    """The run each row belongs to; rows of unknown runs stand for themselves, and for no other fit's."""
+    runs = fit.data()
+    if runs.run is None:
+        return [(number, row) for row in range(len(runs))]
+    return [runs.run_labels[code] for code in runs.run]

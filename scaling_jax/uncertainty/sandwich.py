@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import fdtrc
 
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.resample import cluster_of
+from scaling_jax.uncertainty.tails import f_tail
 
 __all__ = [
     "LackOfFit",
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 INSIDE = 0.5
+AT_ONCE = 8  # vectors per call: the program that the certificate has compiled
 STEP = 1e-5  # of central differences: their error and that of rounding are both near 1e-11
 NAMED = 3
 
@@ -107,7 +108,7 @@ def lack_of_fit(fit: Fitted) -> LackOfFit | None:
     if df_pure < 1 or df_lack < 1 or pure <= 0:
         return None
     ratio = (lack / df_lack) / (pure / df_pure)
-    return LackOfFit(ratio, df_lack, df_pure, float(fdtrc(df_lack, df_pure, ratio)), int(np.sum(count > 1)))
+    return LackOfFit(ratio, df_lack, df_pure, float(f_tail(ratio, df_lack, df_pure)), int(np.sum(count > 1)))
 
 
 def lack_of_fit_words(fit: Fitted) -> str:
@@ -146,7 +147,10 @@ def _row_gradients(fit: Fitted) -> np.ndarray:
     size = STEP * np.where(logs, 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
     up, down = (np.where(logs, fit.numbers * np.exp(s * size), fit.numbers + s * size) for s in (1, -1))
     points = np.concatenate([np.where(np.eye(len(size), dtype=bool), end, fit.numbers) for end in (up, down)])
-    residuals = fit.objective.residual(predict(fit.law, points, runs.inputs), runs.target, runs.target_se)
+    predicted = [
+        predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
+    ]
+    residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
     slopes = (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
     charge = scale * np.where(fit.residuals > 0, over, 1.0) * np.clip(fit.residuals, -delta, delta)
     moved = np.where((fit.evidence.tie != 0).any(axis=1), slopes, 0.0) @ fit.evidence.tie
