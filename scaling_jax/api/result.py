@@ -5,7 +5,7 @@ Each method is one call down to the function that answers it; nothing is kept he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -448,10 +448,13 @@ class FitResult(Fitted):
 
         return standard_errors(self)
 
-    def examine(self) -> Examination:
+    def examine(self, tell: Callable[[str, str], None] | None = None) -> Examination:
         """Bootstrap, influence, repeated seeds, backtest and other choices, computed once and kept.
 
         `summary()` shows what they found from then on; looking at a fit computes nothing.
+
+        Args:
+            tell: called with the name and sentence of each finding as soon as it is known.
 
         Returns:
             `Examination`: `.draws`, `.backtest`, `.sensitivity`, `.findings`; printed, one line each. Empty for fits that
@@ -464,7 +467,7 @@ class FitResult(Fitted):
         """
         from scaling_jax.diagnosis.examination import examine
 
-        return examine(self)
+        return examine(self, tell)
 
     @property
     def examination(self) -> list[tuple[str, str]]:

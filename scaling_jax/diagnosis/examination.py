@@ -5,7 +5,7 @@ It is computed when asked for and kept on the record; what a summary shows unask
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,7 +45,7 @@ class Examination:
         return "\n".join(f"{name}: {words}" for name, words in self.findings) or "Nothing to examine."
 
 
-def examine(fit: Fitted, tell: Callable[[str, str], None] = lambda name, words: None) -> Examination:
+def examine(fit: Fitted, tell: Callable[[str, str], None] | None = None) -> Examination:
     """The examination of a fit, computed once; see `FitResult.examine`.
 
     Args:
@@ -57,7 +57,7 @@ def examine(fit: Fitted, tell: Callable[[str, str], None] = lambda name, words: 
     return fit.kept["examination"]
 
 
-def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
+def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examination:
     if fit.reason or fit.runs is None or fit.shared or not fit.converged:
         return Examination()
     findings: list[tuple[str, str]] = []
@@ -65,7 +65,8 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
     def note(name: str, words: str) -> None:
         if words:
             findings.append((name, words))
-            tell(name, words)
+            if tell is not None:
+                tell(name, words)
 
     note("Influence", influence_words(fit))
     note("Replicates", lack_of_fit_words(fit))
@@ -92,15 +93,19 @@ def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[D
     return fit.kept["draws"], judged(rest, top.words, Draws.of(rest.used(), without, variants[1].words))
 
 
-def told(fit: Fitted) -> Told:
-    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it."""
-    found: Examination | None = fit.kept.get("examination")
-    draws: Draws | None = fit.kept.get("draws")
+def told(fit: Fitted, findings: Sequence[tuple[str, str]] = ()) -> Told:
+    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it.
+
+    `findings` are those of an examination that is still going on.
+    """
     if fit.reason or fit.runs is None:
         return Told()
-    errors = standard_errors(fit) if fit.status != "failed" else None
+    errors = standard_errors(fit) if np.isfinite(fit.numbers).all() else None
+    found: Examination | None = fit.kept.get("examination")
+    known = found.findings if found else list(findings)
+    draws: Draws | None = fit.kept.get("draws")
     if draws is None:
-        return Told(errors=errors, findings=found.findings if found else [], examined=found is not None)
+        return Told(errors, findings=known, examined=found is not None)
     ends = draws.conf_int(LEVEL)
-    words = f"{100 * LEVEL:g} %, {len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
-    return Told(errors, ends, words, found.findings if found else [], found is not None)
+    words = f"{len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
+    return Told(errors, ends, LEVEL, words, known, found is not None)
