@@ -1,4 +1,5 @@
-"""What a fit is asked before anybody acts on it: intervals, influence, repeated seeds, a backtest, other choices.
+"""What a fit is asked before anybody acts on it: intervals, influence, repeated seeds, a backtest, other
+choices.
 
 It is computed when asked for and kept on the record; what a summary shows unasked is only what is known.
 """
@@ -84,7 +85,8 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examinati
 
 
 def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[Draws, Backtest | None]:
-    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the backtest."""
+    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the
+    backtest."""
     if top is None or rest is None or not np.isfinite(rest.objective_value):
         return draws_of(fit), None
     variants = [replicates(fit), replicates_without(fit, rest)]
