@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,9 +40,9 @@ class Runs:
     weight: np.ndarray
     target_se: np.ndarray | None
     run: np.ndarray | None
-    run_labels: list[Any]
+    run_labels: list[Hashable]
     group: np.ndarray
-    group_labels: list[Any]
+    group_labels: list[Hashable]
     rows: np.ndarray
     sources: dict[str, str]
     record: dict[str, Any]
