@@ -20,7 +20,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.tables.runs import DataError, run_weights
-from scaling_jax.tables.scale import beyond, budget
+from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.bootstrap import draws_of
 
 __all__ = ["Sensitivity", "choices", "sensitivity"]
@@ -30,7 +30,7 @@ LEAST_LEFT = 1 / 3
 AS_FITTED = "as fitted"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sensitivity:
     """One table under many defensible choices.
 
@@ -259,7 +259,7 @@ def _without_highest(fit: Fitted, highest: Sequence[int] | None) -> list[Variant
 
 def _without_ends(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    scales = [budget(fit.data(), fit.law)]
+    scales = [scale_of(fit.data(), fit.law)]
     if {"N", "D"} <= set(runs.inputs):
         scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
     out = []
@@ -281,7 +281,7 @@ def _checkpoints(fit: Fitted) -> list[Variant]:
     runs = fit.data()
     if runs.run is None or len(np.unique(runs.run)) == len(runs):
         return []
-    size = budget(fit.data(), fit.law)[1]
+    size = scale_of(fit.data(), fit.law)[1]
     largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
     return [
         vary(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),

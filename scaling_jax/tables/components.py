@@ -22,7 +22,7 @@ SWEEPS = 1000
 TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Components:
     """What was learnt from the training models; made by `sj.components`.
 

@@ -16,7 +16,7 @@ class DataError(ValueError):
     """A table that cannot be fitted as it is; the message names column, rows and remedy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Runs:
     """The rows of a fit as arrays, and what happened on the way in.
 
@@ -92,7 +92,7 @@ class Runs:
         return digest.hexdigest()[:16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Some rows of a table, copied out only when asked for, so that thousands of fits can share one table.
 

@@ -25,7 +25,7 @@ from scaling_jax.uncertainty.ensemble import tail_of
 __all__ = ["Chain", "chain"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """Fits in a row, each feeding one input of the next.
 
