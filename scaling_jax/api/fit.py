@@ -12,10 +12,11 @@ from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
+from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
-from scaling_jax.fitting.spec import MEASURE, Spec, fixed_numbers, make_spec
-from scaling_jax.tables.read import as_frame, names_columns, read_runs
+from scaling_jax.fitting.spec import MEASURE, Spec, asked, fixed_numbers, make_spec
+from scaling_jax.tables.read import Reading, as_frame, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
@@ -95,13 +96,9 @@ def fit(
     (2.0, 'converged')
     """
     spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
-    on_log = spec.objective.on == "log"
-    table = read_runs(
-        law, runs, inputs=inputs, target=target, run=run, where=where, missing=missing, weights=weights,
-        target_se=target_se, on_log=on_log,
-    )  # fmt: skip
-    values = fixed_numbers(spec, [None])
-    result = solve_members(spec, table, [np.arange(len(table))], values, [None])[0]
+    reading = Reading(inputs, target, run, where, missing, weights, target_se)
+    table = reading.read(law, runs, on_log=spec.objective.on_log)
+    result = FitResult.of(solve_members(Task.of(spec, table))[0])
     if strict and result.status == "underdetermined":
         raise UnderdeterminedError(result.warnings[0])
     return result
@@ -144,15 +141,14 @@ def fit_groups(
     """
     strict = options.pop("strict", False)
     spec, table, values = read_groups(law, runs, by, options | {"fixed": fixed})
-    members = table.members()
+    task = Task(spec, table, table.members(), values, table.group_labels)
     if shared:
-        results, left = solve_shared(spec, table, members, values, table.group_labels, list(shared))
-        groups = FitGroups(
-            {r.key: replace(r, shared=tuple(shared)) for r in results}, shared=tuple(shared), gain_left=left
-        )
+        results, left = solve_shared(task, list(shared))
+        together = [replace(r, shared=tuple(shared)) for r in results]
+        groups = FitGroups.of(together, shared=tuple(shared), gain_left=left)
     else:
-        results = solve_members(spec, table, members, values, table.group_labels)
-        groups = FitGroups({r.key: r for r in results})
+        results = solve_members(task)
+        groups = FitGroups.of(results)
     if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
         raise UnderdeterminedError(
             f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters."
@@ -163,23 +159,11 @@ def fit_groups(
 def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tuple[Spec, Runs, np.ndarray]:
     """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of
     many groups."""
-    asked = dict(options)
-    fixed = asked.pop("fixed", None) or {}
-    reading = {
-        k: asked.pop(k)
-        for k in ("inputs", "target", "run", "where", "missing", "weights", "target_se")
-        if k in asked
-    }
-    unknown = set(asked) - {"objective", "tied", "starts", "solver", "screen", "device", "mesh", "count"}
-    if unknown:
-        raise TypeError(f"fit_groups has no argument {sorted(unknown)}; it takes those of fit, and by=.")
-    spec = make_spec(law, fixed=dict.fromkeys(fixed), **asked)
-    columns = {name: value for name, value in fixed.items() if isinstance(value, str)}
-    table = read_runs(law, runs, by=by, on_log=spec.objective.on == "log", **reading)
-    per_group = dict(fixed) | {
-        name: _column_per_group(runs, by, column, name) for name, column in columns.items()
-    }
-    spec = replace(spec, fixed=per_group)
+    reading, spec = asked(law, options)
+    table = reading.read(law, runs, by=by, on_log=spec.objective.on_log)
+    columns = {name: value for name, value in spec.fixed.items() if isinstance(value, str)}
+    per_group = {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
+    spec = replace(spec, fixed=spec.fixed | per_group)
     return spec, table, fixed_numbers(spec, table.group_labels)
 
 
@@ -205,13 +189,8 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
     best = fit(law, runs, **options)
     numbers = law.flatten(params)
     table = best.data()
-    how = {
-        name: options[name] for name in ("objective", "tied", "device", "mesh", "count") if name in options
-    }
-    spec = make_spec(law, fixed=best.fixed, starts=numbers[None], solver=MEASURE, screen=False, **how)
-    judged = solve_members(
-        spec, table, [np.arange(len(table))], fixed_numbers(spec, [None]), [None], polish_steps=0
-    )[0]
+    spec = replace(best.spec, starts=numbers[None], solver=MEASURE, screen=False)
+    judged = FitResult.of(solve_members(Task.of(spec, table, best.held), polish_steps=0)[0])
     above = judged.objective_value / best.objective_value - 1 if best.objective_value > 0 else np.inf
     certificate = judged.certificate
     if above > 1e-6:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
 
 if TYPE_CHECKING:
     from scaling_jax.posterior import PosteriorGroups
-    from scaling_jax.uncertainty.draws import Draws
+    from scaling_jax.uncertainty.draws import DrawsGroups
 
 __all__ = ["FitGroups"]
 
@@ -33,6 +34,11 @@ class FitGroups(Mapping):
         self._fits = fits
         self.shared = shared
         self.gain_left = gain_left
+
+    @classmethod
+    def of(cls, fitted: Iterable[Fitted], **joint: Any) -> FitGroups:
+        """The records of groups, each with its questions."""
+        return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
 
     def __getitem__(self, key: Any) -> FitResult:
         return self._fits[key]
@@ -92,24 +98,48 @@ class FitGroups(Mapping):
         """
         from scaling_jax.posterior.sample import sample_groups
 
-        return sample_groups(self, pool, **options)
+        return sample_groups(self, pool, self.shared, **options)
 
     def predict(self, other: Any) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""
         return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
 
     def bootstrap(
-        self, n: int = 1000, *, seed: int = 0, method: str | None = None, scale: str | None = None
-    ) -> dict[Any, Draws]:
-        """`FitResult.bootstrap` of every fitted group in one batch: a dict from key to `Draws`; shared
-        parameters stay at their value."""
+        self,
+        n: int = 1000,
+        *,
+        seed: int = 0,
+        method: str | None = None,
+        scale: str | None = None,
+        paired: bool = False,
+    ) -> DrawsGroups:
+        """`FitResult.bootstrap` of every fitted group in one batch; shared parameters stay at their value.
+
+        Args:
+            n, seed, method, scale: as in `FitResult.bootstrap`.
+            paired: resample training runs that several groups know by the same name (`run=`) together, so that groups may be
+                compared draw by draw.
+
+        Returns:
+            A `DrawsGroups`: a mapping from group to `Draws`, with `.conf_int(level)`, `.derive(function)` over all groups,
+            `.predict(other, interval=, level=)`.
+
+        Raises:
+            ValueError: for an unknown method, or paired draws by a method that is not "run".
+
+        >>> import scaling_jax as sj
+        >>> table = {"x": [1, 10, 100, 1000] * 2, "loss": [4, 2.1, 1, 0.5, 9, 3, 1, 0.3], "family": list("aaaabbbb")}
+        >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
+        >>> bool(fits.bootstrap(50).derive(lambda g: g["b"]["alpha"] - g["a"]["alpha"]).loc["quantity", "lower"] > 0)
+        True
+        """
         from scaling_jax.uncertainty.bootstrap import bootstrap_groups
 
-        return bootstrap_groups(self, n, seed, method, scale)
+        return bootstrap_groups(self, n, seed, method, scale, paired)
 
     def summary(self) -> str:
         """One line per group, and how many need a second look."""
-        return groups_text(self)
+        return groups_text(self, self.table, self.shared, self.gain_left)
 
     def __str__(self) -> str:
         return self.summary()

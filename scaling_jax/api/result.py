@@ -1,161 +1,47 @@
-"""What a fit returns: parameters, their certificate, predictions, and a record that survives JSON and
-pickle."""
+"""What `sj.fit` returns: the record of a fit, and every question one may ask of it.
+
+Each method is one call down to the function that answers it; nothing is kept here that `Fitted` does not hold.
+"""
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
 
-from scaling_jax.api.examine import Examined
+from scaling_jax.api.record import read_json, write_json
 from scaling_jax.core.law import Law
-from scaling_jax.core.objective import Objective, objective_from_dict
-from scaling_jax.engine.predict import predict
-from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certify
-from scaling_jax.report.summary import summary_html, summary_text
-from scaling_jax.tables.read import as_frame, input_columns, same_columns
-from scaling_jax.tables.runs import DataError, Part, Runs
-from scaling_jax.uncertainty.bootstrap import REPLICATES
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.report.summary import Told, summary_html, summary_text
 
 if TYPE_CHECKING:
+    from scaling_jax.diagnosis.backtest import Backtest
+    from scaling_jax.diagnosis.examination import Examination
+    from scaling_jax.diagnosis.sensitivity import Sensitivity
     from scaling_jax.posterior import Posterior
     from scaling_jax.uncertainty.draws import Draws
+    from scaling_jax.uncertainty.optimum import Optimum
+    from scaling_jax.uncertainty.profile import Profile
+    from scaling_jax.uncertainty.sandwich import LackOfFit
 
 __all__ = ["FitResult"]
 
-FORMAT = 1
 
-
-@dataclass(frozen=True)
-class FitResult(Examined):
+class FitResult(Fitted):
     """One fitted law, with the certificate of its optimum.
 
-    Made by `sj.fit`. Refitting gives a new object; nothing here changes.
-
-    Args:
-        law: the law.
-        objective: what was minimised.
-        numbers: (labels,) the parameters as one flat vector, natural units.
-        objective_value: the weighted sum over rows at the optimum, in the objective's own units.
-        solver: name of the solver.
-        evidence: what the engine left behind.
-        runs: the rows that were fitted (a `Part` where fits share a table); None after `from_json` until
-            `with_data`.
-        sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
-        count: how sizes and compute were counted, as the user said.
-        fixed, tied: parameters that were not free; shared: those that took one value for all groups (listed
-            in fixed too).
-        key: the group's key in `fit_groups`.
-        options: keyword arguments that would repeat the fit (arrays left out).
-        reason: why there is no fit, for a group that could not be fitted.
-        foreseen: what the fit says of its own rows, where it was computed for many fits at once.
+    Made by `sj.fit`. Refitting gives a new object; nothing here changes. `Fitted` lists what it holds: `law`,
+    `params`, `numbers`, `objective`, `objective_value`, `status`, `warnings`, `certificate`, `residuals`, ...
     """
 
-    law: Law
-    objective: Objective
-    numbers: np.ndarray
-    objective_value: float
-    solver: str
-    evidence: Evidence
-    runs: Runs | Part | None
-    sources: dict[str, str]
-    record: dict[str, Any]
-    fingerprint: str
-    count: dict[str, str] = field(default_factory=dict)
-    fixed: dict[str, float] = field(default_factory=dict)
-    tied: list[tuple[str, ...]] = field(default_factory=list)
-    shared: tuple[str, ...] = ()
-    key: Any = None
-    options: dict[str, Any] = field(default_factory=dict)
-    reason: str = ""
-    stored_certificate: Certificate | None = None
-    foreseen: AtRows | None = None
-
-    @cached_property
-    def params(self) -> dict[str, Any]:
-        """Parameters in natural units: floats, or arrays for vector parameters."""
-        named = self.law.unflatten(self.numbers)
-        return {
-            name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in named.items()
-        }
-
-    @cached_property
-    def certificate(self) -> Certificate:
-        """Numbers and sentences about the optimum; see `scaling_jax.fitting.certificate.Certificate`."""
-        if self.stored_certificate is not None:
-            return self.stored_certificate
-        if self.reason or self.runs is None:
-            reason = self.reason or "The data are not attached."
-            return Certificate("failed", np.nan, False, 0, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
-        return certify(
-            self.law,
-            self.objective,
-            self.numbers,
-            self.evidence,
-            self.data(),
-            self.residuals,
-            self._at_rows.share,
-            self.fixed,
-            self.tied,
-        )
-
-    @property
-    def status(self) -> str:
-        """`converged`, `underdetermined`, `not_converged` or `failed`."""
-        return self.certificate.status
-
-    @property
-    def converged(self) -> bool:
-        """Whether the certificate calls this point an optimum that the data determine."""
-        return self.status == "converged"
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a reader must know, most serious first; empty when there is nothing."""
-        return self.certificate.warnings
-
-    @property
-    def n_starts(self) -> int:
-        """How many starts were tried."""
-        return self.certificate.n_starts
-
-    @property
-    def n_polished(self) -> int:
-        """How many lanes were polished with the exact Hessian."""
-        return self.certificate.n_polished
-
-    @property
-    def n_agree(self) -> int:
-        """How many finished starts reached this optimum."""
-        return self.certificate.n_agree
-
-    @property
-    def n_basins(self) -> int:
-        """How many distinct optima the finished starts reached."""
-        return self.certificate.n_basins
-
-    @cached_property
-    def residuals(self) -> np.ndarray:
-        """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target,
-        over target_se."""
-        runs = self.data()
-        prediction = self._at_rows.prediction
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if self.objective.on == "log":
-                residual = np.log(prediction) - np.log(runs.target)
-            else:
-                residual = prediction - runs.target
-        return residual if runs.target_se is None else residual / runs.target_se
-
-    @cached_property
-    def _at_rows(self) -> AtRows:
-        return self.foreseen or at_rows(self.law, self.numbers, self.data().inputs)
+    @classmethod
+    def of(cls, fitted: Fitted) -> FitResult:
+        """The record with its questions."""
+        return cls(**{f.name: getattr(fitted, f.name) for f in fields(Fitted)})
 
     @overload
     def predict(self, other: Any, interval: None = None, level: float = 0.9) -> np.ndarray: ...
@@ -190,7 +76,7 @@ class FitResult(Examined):
         """
         if interval is not None:
             return self.draws.predict(other, interval, level)
-        return predict(self.law, self.numbers, self.inputs_of(other))[0]
+        return self.point(other)
 
     def bootstrap(
         self,
@@ -275,11 +161,12 @@ class FitResult(Examined):
 
         return jackknife(self)
 
-    @cached_property
+    @property
     def draws(self) -> Draws:
-        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method,
-        seed 0."""
-        return self.bootstrap(REPLICATES)
+        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method, seed 0, kept."""
+        from scaling_jax.uncertainty.bootstrap import draws_of
+
+        return draws_of(self)
 
     def conf_int(self, level: float = 0.9) -> pd.DataFrame:
         """Percentile intervals of the parameters from 1,000 bootstrap refits (cached), by run where runs are
@@ -293,10 +180,325 @@ class FitResult(Examined):
         """
         return self.draws.conf_int(level)
 
+    def cov(self) -> pd.DataFrame:
+        r"""The sandwich covariance of the parameters in natural units, clustered by run where runs are known.
+
+        $$V = H^{-1} \Big(\sum_r s_r s_r^\top\Big) H^{-1}, \qquad s_r = \sum_{i \in r} w_i \nabla \rho_i,$$
+        H the exact Hessian. It is computed in search coordinates and carried to natural units by the delta
+        method.
+
+        Returns:
+            (labels, labels); zero for fixed parameters. Warns where most residuals lie beyond the Huber
+            threshold: the curvature then rests on few rows, and the bootstrap (`conf_int`) is the one to use.
+
+        Source: Huber 1967; for the Chinchilla table, where it is half too wide, Besiroglu et al. 2024
+        (arXiv:2404.10102).
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.array([1.0, 2, 4, 8, 16, 32])
+        >>> loss = 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
+        >>> round(float(fit.cov().loc["alpha", "alpha"] ** 0.5), 4)
+        0.0023
+        """
+        from scaling_jax.uncertainty.sandwich import covariance
+
+        return covariance(self)
+
+    def influence(self) -> pd.DataFrame:
+        r"""How each parameter would move if each run (row, where runs are unknown) were left out, to first
+        order.
+
+        $$\Delta_r \theta \approx H^{-1} \sum_{i \in r} w_i \nabla \rho_i,$$
+        H the exact Hessian: nothing is refitted. `jackknife` gives the refits; on the 245 runs of the
+            Chinchilla replication the
+        two rank the runs alike (Spearman .99 for every parameter).
+
+        Returns:
+            One row per run left out, one column per parameter, in natural units.
+
+        Source: Cook and Weisberg 1982; Koh and Liang 2017 (arXiv:1703.04730), eq. 1.
+
+        >>> import scaling_jax as sj
+        >>> table = {"x": [1.0, 2, 4, 8, 16, 32], "loss": [3.0, 2.1, 1.5, 1.06, 0.75, 0.6]}
+        >>> fit = sj.fit(sj.laws.power_law, table, objective=sj.SquaredError())
+        >>> int(fit.influence()["alpha"].abs().idxmax())
+        5
+        """
+        from scaling_jax.uncertainty.sandwich import influence
+
+        return influence(self)
+
+    @cached_property
+    def optimum(self) -> Optimum:
+        """The parameters as a differentiable function of targets, inputs, weights and fixed values; see
+        `Optimum`.
+
+        >>> import jax, scaling_jax as sj
+        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4.0, 2, 1]}, objective=sj.SquaredError())
+        >>> slope = jax.grad(lambda w: fit.optimum(weights=w)["A"])(fit.data().weight)
+        >>> bool(abs(slope).max() < 0.1)
+        True
+        """
+        from scaling_jax.uncertainty.optimum import Optimum
+
+        return Optimum(self)
+
+    def profile(self, name: str, level: float = 0.9, points: int = 24) -> Profile:
+        r"""The objective as one parameter is held at other values and the rest refitted, with the likelihood
+        interval.
+
+        $$\{\theta : \ell(\hat\theta) - \ell_{\max}(\theta) \le \tfrac12 \chi^2_{1,\,\text{level}}\},$$
+        the likelihood being the objective's own density with its scale profiled. All values are one batch;
+        the range adapts.
+
+        Args:
+            name: a free parameter (`t[0]` for a number of a vector).
+            level: probability of the interval.
+            points: values on the grid inside the range.
+
+        Returns:
+            `Profile`: `.table`, `.lower`, `.upper`, `.identified`; printed, it says in words where the
+            interval is open.
+
+        Raises:
+            ValueError: for a parameter that is not free, or a level outside 0 and 1.
+
+        Source: Venzon and Moolgavkar 1988.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.array([1.0, 2, 4, 8, 16, 32])
+        >>> loss = 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
+        >>> print(fit.profile("alpha"))
+        alpha = 0.50247, 90 % likelihood interval 0.49761 to 0.50733
+        """
+        from scaling_jax.uncertainty.profile import profile
+
+        return profile(self, name, level, points)
+
+    def sensitivity(
+        self,
+        at: Mapping[str, float] | None = None,
+        flops: float | None = None,
+        columns: Mapping[str, Mapping[str, Any]] | None = None,
+        highest: Sequence[int] | None = None,
+        level: float | None = 0.9,
+    ) -> Sensitivity:
+        """The same table under a dozen other defensible choices, in one batch.
+
+        Other objectives and thresholds, raw or log residuals, exponents tied or free, other columns, the
+        highest targets dropped, the lowest and top decades of compute and of D/N dropped, final checkpoints
+        where runs are known. Choices that leave less than a third of the rows are left out.
+
+        Args:
+            at: inputs of the prediction to compare; ten times the largest run by default.
+            flops: a training budget (laws of N and D): the optimum is compared as well, C = 6ND.
+            columns: law input -> {words: values per fitted row}, other ways to count it.
+            highest: how many of the highest targets to drop; 2 % and 5 % by default.
+            level: of the interval set beside the choices; None leaves it out (no bootstrap).
+
+        Returns:
+            `Sensitivity`: `.table` (one row per choice), `.most`, and a sentence when printed.
+
+        Source: Li, Kudugunta and Zettlemoyer 2025 (arXiv:2502.18969), whose refits under such choices moved
+        D/N by large factors.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.geomspace(1, 100, 12)
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": 3 / x**0.5})
+        >>> found = fit.sensitivity(at={"x": 1000}, level=None)
+        >>> bool(abs(found.table["prediction"] - 3 / 1000**0.5).max() < 1e-6)
+        True
+        """
+        from scaling_jax.diagnosis.sensitivity import sensitivity
+
+        return sensitivity(self, at, flops, columns, highest, level)
+
+    def backtest(self, level: float = 0.9) -> Backtest | None:
+        """Drops the top budgets, refits, and predicts them: what the interval is worth where the answer is
+        known.
+
+        Args:
+            level: probability the prediction interval claims.
+
+        Returns:
+            `Backtest`: `.table`, `.coverage`, `.error`, `.missed`; None where too few runs would be left to
+            fit.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.geomspace(1, 100, 24)
+        >>> loss = 3 / x**0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=24))
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss})
+        >>> fit.backtest().missed
+        False
+        """
+        from scaling_jax.diagnosis.backtest import backtest
+
+        return backtest(self, level)
+
+    @property
+    def r_squared(self) -> float:
+        """Share of the target's variance explained, on its natural scale whatever the objective's; see
+        `evaluate.r_squared`.
+
+        >>> import scaling_jax as sj
+        >>> sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}).r_squared > 0.999
+        True
+        """
+        from scaling_jax.diagnosis.measures import r_squared
+
+        target = self.data().target
+        return r_squared(self.at_rows.prediction, target)
+
+    def check(self, new_runs: Any, target: str | None = None) -> pd.DataFrame:
+        r"""Whether new runs, or checkpoints of one still training, keep to the fitted trend.
+
+        $$z = \frac{\ln y - \ln L_\theta(x)}{\sigma(x)}, \qquad p = P(|t_{n-k}| > |z|)$$
+        on the objective's scale (raw where it is raw). sigma is half the width of the 68 % prediction
+        interval on the side of
+        the deviation: the parameters' uncertainty, a run's own scatter and the distance beyond the data are
+            in it. n counts the
+        fitted runs (rows, where runs are unknown), k the free parameters.
+
+        Args:
+            new_runs: a table with the law's inputs, found as in `predict`, and the target; rows with missing
+                values are left out.
+            target: its column; by default the one that was fitted.
+
+        Returns:
+            One row per new run: measured, prediction, deviation (above 0: worse than the trend, for a loss),
+                z, p (two-sided),
+            extrapolation (decades beyond the fitted range). Checkpoints of one run deviate together: they are
+            one piece of evidence.
+
+        Raises:
+            DataError: for a missing column or a value outside its domain.
+
+        Source: Ivgi, Carmon and Berant 2022 (arXiv:2202.06387), section 5, who find runs that had not
+        converged this way.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.geomspace(1, 100, 24)
+        >>> loss = 3 / x**0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=24))
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss})
+        >>> (fit.check({"x": [50.0, 50.0], "loss": [3 / 50**0.5, 0.5]})["p"] < 0.01).tolist()
+        [False, True]
+        """
+        from scaling_jax.diagnosis.check import check
+
+        return check(self, new_runs, target)
+
+    def lack_of_fit(self) -> LackOfFit | None:
+        r"""The pure-error F test where inputs repeat (seeds): does the law miss more than seeds explain?
+
+        $$F = \frac{\sum_g n_g \bar r_g^2 / (m - k)}{\sum_g \sum_{i \in g} (r_i - \bar r_g)^2 / (n - m)}$$
+        for m distinct inputs and k free parameters, residuals r on the objective's scale. Exact for squared
+        errors and normal noise; for robust objectives an approximation.
+
+        Returns:
+            F, df_lack, df_pure, p, points; None where no inputs repeat, or where rows are checkpoints of one
+            run.
+
+        Source: Draper and Smith 1998, section 2.1.
+
+        >>> import scaling_jax as sj
+        >>> table = {"x": [1, 1, 10, 10, 100, 100], "loss": [4.0, 4.1, 2.5, 2.51, 1.0, 1.01]}
+        >>> fit = sj.fit(sj.laws.power_law, table, objective=sj.SquaredError())
+        >>> bool(fit.lack_of_fit().p < 0.01)
+        True
+        """
+        from scaling_jax.uncertainty.sandwich import lack_of_fit
+
+        return lack_of_fit(self)
+
+    def checklist(self) -> str:
+        """The reporting checklist of Li, Kudugunta and Zettlemoyer 2025 (arXiv:2502.18969), filled in as far
+        as a fit knows.
+
+        Returns:
+            Text to print; what only the author can know is marked [to fill in].
+
+        >>> import scaling_jax as sj
+        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
+        >>> print(fit.checklist().splitlines()[0])
+        Reporting checklist for power_law (after Li, Kudugunta and Zettlemoyer 2025)
+        """
+        from scaling_jax.diagnosis.examination import examine, told
+        from scaling_jax.report.checklist import checklist
+
+        examine(self)
+        return checklist(self, told(self))
+
+    @property
+    def stderr(self) -> pd.Series:
+        r"""Standard errors of the parameters without a refit, from the sandwich covariance; zero where fixed.
+
+        They rest on the curvature at the optimum and hold where the law is nearly linear within them; `conf_int`
+        refits, and is the one to quote. See `cov` for the formula and its source.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> x = np.array([1.0, 2, 4, 8, 16, 32])
+        >>> loss = 3 / x**0.5 * [1.01, 0.99, 1.0, 1.01, 1.0, 0.99]
+        >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
+        >>> round(float(fit.stderr["alpha"]), 4)
+        0.0023
+        """
+        from scaling_jax.uncertainty.sandwich import standard_errors
+
+        return standard_errors(self)
+
+    def examine(self) -> Examination:
+        """Bootstrap, influence, repeated seeds, backtest and other choices, computed once and kept.
+
+        `summary()` shows what they found from then on; looking at a fit computes nothing.
+
+        Returns:
+            `Examination`: `.draws`, `.backtest`, `.sensitivity`, `.findings`; printed, one line each. Empty for fits that
+            are not to be used (not converged, underdetermined) or that share parameters with others.
+
+        >>> import scaling_jax as sj
+        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000, 1e4, 1e5], "loss": [8.1, 4, 2, 1, 0.5, 0.24]})
+        >>> fit.examine().findings[0][0]
+        'Influence'
+        """
+        from scaling_jax.diagnosis.examination import examine
+
+        return examine(self)
+
+    @property
+    def examination(self) -> list[tuple[str, str]]:
+        """What `examine()` found: names and sentences."""
+        return self.examine().findings
+
     def summary(self) -> str:
-        """A report as text: parameters, certificate, data, warnings. In a notebook the result shows it as
-        HTML."""
-        return summary_text(self)
+        """A report as text: parameters, certificate, data, warnings, and what is known of their uncertainty.
+
+        Nothing is refitted for it: intervals and findings are there once `examine()` was called.
+        """
+        return summary_text(self, self._told())
+
+    def _told(self) -> Told:
+        from scaling_jax.diagnosis.examination import told
+
+        return told(self)
+
+    def to_json(self) -> str:
+        """Everything but the data as JSON text; the data are represented by their fingerprint."""
+        return write_json(self)
+
+    @classmethod
+    def from_json(cls, text: str, law: Law | None = None) -> FitResult:
+        """The result that `to_json` wrote.
+
+        Args:
+            text: the JSON text.
+            law: the law, needed where it is a user's own.
+
+        Raises:
+            ValueError: if the law cannot be found by name, or is not the one that was fitted.
+        """
+        return cls(**read_json(text, law))
 
     def __str__(self) -> str:
         return self.summary()
@@ -310,154 +512,4 @@ class FitResult(Examined):
         return f"<FitResult {self.law.name}: {shown}; objective {self.objective_value:.6g}; {self.status}>"
 
     def _repr_html_(self) -> str:
-        return summary_html(self)
-
-    def to_json(self) -> str:
-        """Everything but the data as JSON text; the data are represented by their fingerprint."""
-        evidence = {f.name: getattr(self.evidence, f.name) for f in fields(Evidence)}
-        record = {
-            "format": FORMAT,
-            "law": _law_name(self.law),
-            "params": self.params,
-            "numbers": self.numbers,
-            "objective": self.objective.to_dict(),
-            "objective_value": self.objective_value,
-            "solver": self.solver,
-            "certificate": self.certificate.to_dict(),
-            "evidence": evidence,
-            "sources": self.sources,
-            "record": self.record,
-            "fingerprint": self.fingerprint,
-            "count": self.count,
-            "fixed": self.fixed,
-            "tied": self.tied,
-            "shared": self.shared,
-            "key": self.key,
-            "options": self.options,
-            "reason": self.reason,
-        }
-        return json.dumps(record, default=_plain)
-
-    @classmethod
-    def from_json(cls, text: str, law: Law | None = None) -> FitResult:
-        """The result that `to_json` wrote.
-
-        Args:
-            text: the JSON text.
-            law: the law, needed where it is a user's own.
-
-        Raises:
-            ValueError: if the law cannot be found by name, or is not the one that was fitted.
-        """
-        record = json.loads(text)
-        if record.get("format") != FORMAT:
-            raise ValueError(
-                f"This JSON has format {record.get('format')!r}; this version reads format {FORMAT}."
-            )
-        law = law or _find_law(record["law"])
-        stored = record["evidence"]
-        arrays: dict[str, Any] = {
-            name: np.asarray(v, dtype=float) if isinstance(v, list) else v for name, v in stored.items()
-        }
-        evidence = Evidence(**arrays | {"free": np.asarray(stored["free"], dtype=bool)})
-        numbers = np.asarray(record["numbers"], dtype=float)
-        if len(numbers) != len(law.labels) or set(record["params"]) != set(law.params):
-            raise ValueError(
-                f"The JSON holds parameters {list(record['params'])}, law '{law.name}' has "
-                f"{list(law.params)}."
-            )
-        return cls(
-            law=law,
-            objective=objective_from_dict(record["objective"]),
-            numbers=numbers,
-            objective_value=record["objective_value"],
-            solver=record["solver"],
-            evidence=evidence,
-            runs=None,
-            sources=record["sources"],
-            record=record["record"],
-            fingerprint=record["fingerprint"],
-            count=record["count"],
-            fixed=record["fixed"],
-            tied=[tuple(t) for t in record["tied"]],
-            shared=tuple(record["shared"]),
-            key=record["key"],
-            options=record["options"],
-            reason=record["reason"],
-            stored_certificate=Certificate(**record["certificate"]),
-        )
-
-    def with_data(self, runs: Runs) -> FitResult:
-        """The same result with its data attached again (a `Runs` from `sj.read_runs`).
-
-        Raises:
-            DataError: if the data are not those that were fitted.
-        """
-        if runs.fingerprint != self.fingerprint:
-            raise DataError(
-                f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
-                f"{self.fingerprint}): "
-                "read the same table with the same inputs, where and weights."
-            )
-        return replace(self, runs=runs)
-
-    def data(self) -> Runs:
-        """The rows that were fitted.
-
-        Raises:
-            DataError: for a result read from JSON, which holds no data.
-        """
-        if self.runs is None:
-            raise DataError(
-                "This result was read from JSON, which holds no data: attach them with .with_data(runs)."
-            )
-        return self.runs.read() if isinstance(self.runs, Part) else self.runs
-
-    def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
-        """The law's inputs out of another table, checked, as `predict` reads them."""
-        if isinstance(other, Mapping):
-            other = {k: v for k, v in other.items() if v is not None}
-            size = max((np.size(v) for v in other.values()), default=1)
-            other = {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in other.items()}
-        frame = as_frame(other)
-        columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
-        out = {}
-        for name, column in columns.items():
-            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
-            domain = self.law.input_domains[name]
-            if not domain.contains(values).all():
-                raise DataError(
-                    f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'."
-                )
-            out[name] = values
-        return out
-
-
-def _law_name(law: Law) -> dict[str, Any]:
-    if law.recipe is not None:
-        module, function, args = law.recipe
-        return {"recipe": [module, function, list(args)]}
-    return {"module": law.__module__, "name": law.name}
-
-
-def _find_law(record: dict[str, Any]) -> Law:
-    module, function, args = record.get("recipe") or (record["module"], record["name"], None)
-    try:
-        if module.startswith(
-            "scaling_jax.laws."
-        ):  # a file from elsewhere must not choose what is imported and called
-            found = getattr(importlib.import_module(module), function)
-            return found if args is None else found(*args)
-    except (ImportError, AttributeError):
-        pass
-    raise ValueError(
-        f"This fit used the law '{function}', which is not part of the library: pass it as law=."
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value)
+        return summary_html(self, self._told())

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.api.fit import read_groups
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law
 from scaling_jax.engine.behaviour import behaviour_of, digest
+from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import Spec
 from scaling_jax.tables.read import names_columns
@@ -108,18 +109,13 @@ def _laws(
     parts = [members[g] for g in chunk]
     ends = np.cumsum([len(part) for part in parts])
     own = table.take(np.concatenate(parts))
-    fits = solve_members(
-        spec,
-        own,
-        np.split(np.arange(len(own)), ends[:-1]),
-        values[chunk],
-        [table.group_labels[g] for g in chunk],
-    )
+    members, keys = np.split(np.arange(len(own)), ends[:-1]), [table.group_labels[g] for g in chunk]
+    fits = solve_members(Task(spec, own, members, values[chunk], keys))
     found = pd.DataFrame([_law_row(fit) for fit in fits])
     return pd.concat([groups.iloc[chunk].reset_index(drop=True), found], axis=1)
 
 
-def _law_row(fit: FitResult) -> dict[str, Any]:
+def _law_row(fit: Fitted) -> dict[str, Any]:
     c = fit.certificate
     return {
         **dict(zip(fit.law.labels, fit.numbers.tolist(), strict=True)),

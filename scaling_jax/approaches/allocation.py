@@ -12,12 +12,13 @@ import pandas as pd
 
 from scaling_jax import laws
 from scaling_jax.api.fit import fit
-from scaling_jax.approaches.interpolate import finite_quantile, line
+from scaling_jax.approaches.interpolate import line
 from scaling_jax.core.objective import SquaredError
 from scaling_jax.engine.predict import predict
-from scaling_jax.planning.source import budgets_of
-from scaling_jax.uncertainty.bootstrap import REPLICATES, refit
-from scaling_jax.uncertainty.draws import tail_of
+from scaling_jax.fitting.refits import refit, vary
+from scaling_jax.planning.source import budgets_of, with_ends
+from scaling_jax.uncertainty.bootstrap import REPLICATES
+from scaling_jax.uncertainty.ensemble import Ensemble, interval
 
 if TYPE_CHECKING:
     from scaling_jax.api.result import FitResult
@@ -168,19 +169,17 @@ class AllocationDraws:
         targets = np.where(known, np.log(np.where(known, self.loss, 1.0)), np.log(frontier.data().target))
         enough = known.sum(axis=1) >= FRONTIER_NEEDS
         weights = np.where(enough[:, None], known, True).astype(float)
-        return np.where(enough[:, None], refit(frontier, weights, targets, self.method).numbers, np.nan)
+        found = refit([vary(frontier, weight=weights, target=targets)], careful=False)[0]
+        return np.where(enough[:, None], found.numbers, np.nan)
+
+    @cached_property
+    def slopes(self) -> Ensemble:
+        """The exponents `a` (N) and `b` (D) of every draw."""
+        return Ensemble(("a", "b"), self.lines[:, 0], self.drawn_lines[:, 0].T, self.method)
 
     def exponents(self, level: float = 0.9) -> pd.DataFrame:
         """Rows N and D: estimate, lower, upper (percentiles), se (standard deviation of the draws)."""
-        tail, slopes = tail_of(level), self.drawn_lines[:, 0]
-        lower, upper = np.nanquantile(slopes, [tail, 1 - tail], axis=1)
-        columns = {
-            "estimate": self.lines[:, 0],
-            "lower": lower,
-            "upper": upper,
-            "se": np.nanstd(slopes, axis=1),
-        }
-        return pd.DataFrame(columns, index=["N", "D"])
+        return self.slopes.conf_int(level).rename(index={"a": "N", "b": "D"})
 
     def optima(self, level: float = 0.9) -> pd.DataFrame:
         """One row per optimum inside: flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that
@@ -193,8 +192,7 @@ class AllocationDraws:
             raise ValueError(
                 "The vertices of a hull differ from draw to draw: ask for .optimal(flops) or .exponents()."
             )
-        tail = tail_of(level)
-        lower, upper = finite_quantile(self.N, tail), finite_quantile(self.N, 1 - tail)
+        lower, upper = interval(self.N, level)
         kept = np.isfinite(self.N).mean(axis=0)
         return pd.DataFrame(
             {
@@ -209,30 +207,19 @@ class AllocationDraws:
     def optimal(self, flops: Any, level: float = 0.9) -> pd.DataFrame:
         """The best run of each budget with `_lower` and `_upper` of every quantity; see
         `Allocation.optimal`."""
-        tail, budgets = tail_of(level), budgets_of(flops)
+        budgets = budgets_of(flops)
         table = self.source.on_lines(budgets, self.lines, self.source.losses(budgets, None)[0])
         N, D = (np.exp(i[:, None] + s[:, None] * np.log(budgets)) for s, i in self.drawn_lines)
         drawn = dict(
             zip(QUANTITIES, (N, D, self.source.losses(budgets, self.frontier_numbers), D / N), strict=True)
         )
-        for end, share in (("lower", tail), ("upper", 1 - tail)):
-            table = table.assign(
-                **{f"{name}_{end}": finite_quantile(values, share) for name, values in drawn.items()}
-            )
+        table = with_ends(table, drawn, level)
         table.attrs["level"], table.attrs["method"] = level, f"{len(self.N):,} replicates: {self.method}"
         return table
 
-    def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
+    def derive(self, quantity: Callable[[dict[Any, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
         """Any function of the exponents `a` (N) and `b` (D), arrays (draws,): estimate, lower, upper, se."""
-        tail = tail_of(level)
-        at, values = (
-            np.asarray(quantity({"a": s[0], "b": s[1]})) for s in (self.lines[:, 0], self.drawn_lines[:, 0])
-        )
-        ends = np.nanquantile(values, [tail, 1 - tail])
-        return pd.DataFrame(
-            {"estimate": [float(at)], "lower": ends[:1], "upper": ends[1:], "se": [np.nanstd(values)]},
-            index=["quantity"],
-        )
+        return self.slopes.derive(quantity, level)
 
     def __repr__(self) -> str:
         return f"<{len(self.N)} draws of {len(self.source.inside)} optima: {self.method}>"

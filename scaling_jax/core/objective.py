@@ -43,6 +43,26 @@ class Objective:
         """Whether the charge has a slope everywhere: without a threshold it has a corner at zero."""
         return self.numbers[0] > 0
 
+    @property
+    def on_log(self) -> bool:
+        """Whether residuals are taken on logarithms."""
+        return self.on == "log"
+
+    def scaled(self, values: Any) -> np.ndarray:
+        """Values of the target, or predictions of it, on the residual's scale."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(values) if self.on_log else np.asarray(values, dtype=np.float64)
+
+    def residual(self, prediction: Any, target: Any, target_se: Any = None) -> np.ndarray:
+        """What is charged: prediction less target on the residual's scale, over the known standard error."""
+        residual = self.scaled(prediction) - self.scaled(target)
+        return residual if target_se is None else residual / target_se
+
+    def moved(self, values: Any, by: Any) -> np.ndarray:
+        """Values of the target moved by amounts on the residual's scale: a factor on logarithms, else a sum."""
+        with np.errstate(over="ignore"):
+            return values * np.exp(by) if self.on_log else values + by
+
     def rho(self, residual: Any) -> np.ndarray:
         """The charge of each residual, exactly, in float64."""
         delta, over, scale = self.numbers

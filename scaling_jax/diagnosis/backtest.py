@@ -4,25 +4,23 @@ happened."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.spec import fixed_numbers, respec
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.refits import Variant, refit, vary
 from scaling_jax.tables.scale import top_rows
+from scaling_jax.uncertainty.bootstrap import replicates
+from scaling_jax.uncertainty.draws import Draws
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
-
-__all__ = ["Backtest", "backtest"]
+__all__ = ["Backtest", "backtest", "judged", "replicates_without", "without_the_largest"]
 
 REPLICATES = 200
 EXPECTED_MISSES = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backtest:
     """How a fit without the largest budgets predicts them.
 
@@ -68,20 +66,42 @@ class Backtest:
         return said + (": THE INTERVAL MISSED, trust no narrower one beyond the data" if self.missed else "")
 
 
-def backtest(fit: FitResult, level: float = 0.9) -> Backtest | None:
+def backtest(fit: Fitted, level: float = 0.9) -> Backtest | None:
     """Drops the top budgets and predicts them; see `FitResult.backtest`."""
-    top = top_rows(fit)
-    if top is None or fit.shared:
+    variant = without_the_largest(fit)
+    if variant is None:
         return None
-    words, dropped = top
-    spec, runs = respec(fit), fit.data()
-    rest = solve_members(
-        spec, runs, [np.flatnonzero(~dropped & (runs.weight > 0))], fixed_numbers(spec, [None]), [None]
-    )[0]
-    if rest.reason:
+    rest = refit([variant])[0].fitted[0]
+    if not np.isfinite(rest.objective_value):
         return None
-    out = runs.take(np.flatnonzero(dropped))
-    band = rest.bootstrap(REPLICATES).predict(out.inputs, "prediction", level)
+    replicates = replicates_without(fit, rest)
+    return judged(
+        rest,
+        variant.words,
+        Draws.of(rest.used(), refit([replicates], careful=False)[0], replicates.words),
+        level,
+    )
+
+
+def without_the_largest(fit: Fitted) -> Variant | None:
+    """The fit without its top budgets, or None where too few runs would be left."""
+    top = None if fit.shared else top_rows(fit.data(), fit.law, fit.n_free)
+    return None if top is None else vary(fit, top[0], weight=np.where(top[1], 0.0, fit.data().weight))
+
+
+def replicates_without(fit: Fitted, rest: Fitted) -> Variant:
+    """Replicates of the fit without its top budgets, as other weights of all of its rows."""
+    used, whole = rest.used(), np.zeros((REPLICATES, len(fit.data())))
+    variant = replicates(used, REPLICATES)
+    whole[:, rest.data().weight > 0] = variant.weight
+    return vary(fit, variant.words, weight=whole, near=rest)
+
+
+def judged(rest: Fitted, words: str, draws: Draws, level: float = 0.9) -> Backtest:
+    """What the fit without the top budgets says of them, once it and its replicates are there."""
+    runs = rest.data()
+    out = runs.take(np.flatnonzero(runs.weight == 0))
+    band = draws.predict(out.inputs, "prediction", level)
     band.index = pd.Index(out.rows)
     band.insert(0, "measured", out.target)
     band["inside"] = (band["measured"] >= band["lower"]) & (band["measured"] <= band["upper"])

@@ -3,38 +3,39 @@ healthy run."""
 
 from __future__ import annotations
 
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import as_frame, read_runs, same_columns
+from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.resample import cluster_of
-from scaling_jax.uncertainty.sandwich import f_tail
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.uncertainty.tails import f_tail
 
 __all__ = ["check"]
 
-ONE_SIGMA = 2 * NormalDist().cdf(1) - 1
+ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
 
-def check(fit: FitResult, new_runs: Any, target: str | None = None) -> pd.DataFrame:
+def check(fit: Fitted, new_runs: Any, target: str | None = None) -> pd.DataFrame:
     """Standardised deviations of new runs and their tail probabilities; see `FitResult.check`."""
-    frame, on_log, fitted = as_frame(new_runs), fit.objective.on == "log", fit.sources.get("target")
+    frame, fitted = as_frame(new_runs), fit.sources.get("target")
     target = target or (fitted if fitted in frame.columns else None)
     columns = same_columns(fit.law, frame, fit.sources)
-    new = read_runs(fit.law, frame, inputs=columns, target=target, missing="drop", on_log=on_log)
-    scale = np.log if on_log else np.asarray
-    band = fit.draws.predict(new.inputs, "prediction", ONE_SIGMA)
+    new = read_runs(
+        fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log
+    )
+    scale = fit.objective.scaled
+    band = draws_of(fit).predict(new.inputs, "prediction", ONE_SIGMA)
     centre, lower, upper = (scale(band[name].to_numpy()) for name in ("prediction", "lower", "upper"))
     deviation = scale(new.target) - centre
     sigma = np.where(deviation > 0, upper - centre, centre - lower)
     z = deviation / np.maximum(sigma, np.finfo(float).tiny)
     _, runs = cluster_of(fit.data())
-    freedom = max(len(runs) - int(fit.evidence.free.sum()), 1)
+    freedom = max(len(runs) - int(fit.n_free), 1)
     return pd.DataFrame(
         {
             "measured": new.target,

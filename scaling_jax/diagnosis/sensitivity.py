@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ import pandas as pd
 from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredError
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.predict import predict
-from scaling_jax.fitting.variants import Variant, like, solve_variants
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.refits import Refits, Variant, refit, vary
+from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.tables.runs import DataError, run_weights
 from scaling_jax.tables.scale import beyond, budget
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.uncertainty.bootstrap import draws_of
 
 __all__ = ["Sensitivity", "choices", "sensitivity"]
 
@@ -84,63 +84,65 @@ class Sensitivity:
 
 
 def sensitivity(
-    fit: FitResult,
+    fit: Fitted,
     at: Mapping[str, float] | None = None,
     flops: float | None = None,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
     highest: Sequence[int] | None = None,
     level: float | None = 0.9,
-    alike: bool = False,
 ) -> Sensitivity:
-    """Refits a table under other defensible choices; see `FitResult.sensitivity`.
-
-    With `alike` only those whose residuals are on the fit's own scale, with or without a corner as its own:
-    one program compiles.
-    """
+    """Refits a table under other defensible choices; see `FitResult.sensitivity`."""
     variants = choices(fit, columns, highest)
-    if alike:
-        mine = (fit.objective.on, fit.objective.smooth)
-        variants = [v for v in variants if (v.objective.on, v.objective.smooth) == mine]
-    numbers, _ = solve_variants(fit, variants)
-    numbers = np.concatenate([fit.numbers[None], numbers])
-    place = (
-        fit.inputs_of(dict(at)) if at else {name: np.array([value]) for name, value in beyond(fit).items()}
-    )
-    table = pd.DataFrame(
-        numbers,
-        columns=list(fit.law.labels),
-        index=pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice"),
-    )
-    table.insert(0, "rows", [int((v.weight > 0).sum()) for v in (like(fit, AS_FITTED), *variants)])
+    return compared(fit, variants, refit(variants), at, flops, level)
+
+
+def compared(
+    fit: Fitted,
+    variants: Sequence[Variant],
+    refits: Sequence[Refits],
+    at: Mapping[str, float] | None = None,
+    flops: float | None = None,
+    level: float | None = 0.9,
+) -> Sensitivity:
+    """The choices side by side, once they are refitted."""
+    numbers = np.concatenate([fit.numbers[None], *(one.numbers for one in refits)])
+    point = dict(at) if at else beyond(fit.data(), fit.law)
+    place = fit.inputs_of(point)
+    index = pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice")
+    table = pd.DataFrame(numbers, columns=list(fit.law.labels), index=index)
+    table.insert(0, "rows", [int((v.weight > 0).sum()) for v in (vary(fit), *variants)])
     table["prediction"] = predict(fit.law, numbers, place)[:, 0]
     if flops is not None:
-        table = table.join(
-            pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True).set_index(
-                table.index
-            )
-        )
-    interval = None
-    if level is not None and flops is None:
-        band = fit.predict(place, "confidence", level)
-        interval = float(band["lower"].iloc[0]), float(band["upper"].iloc[0])
-    elif level is not None:
-        from scaling_jax.planning.budget import compute_optimal
+        optima = pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True)
+        table = table.join(optima.set_index(index))
+    place_at = {name: float(v[0]) for name, v in place.items()}
+    return Sensitivity(
+        table, place_at, flops, _interval(fit, place, flops, level) if level else None, level or 0.9
+    )
 
-        band = compute_optimal(fit.draws, flops, level=level)
-        interval = (
-            float(band["tokens_per_param_lower"].iloc[0]),
-            float(band["tokens_per_param_upper"].iloc[0]),
-        )
-    return Sensitivity(table, {name: float(v[0]) for name, v in place.items()}, flops, interval, level or 0.9)
+
+def _interval(
+    fit: Fitted, place: dict[str, np.ndarray], flops: float | None, level: float
+) -> tuple[float, float]:
+    """The bootstrap's interval of the answer, of the fit as it stands."""
+    if flops is None:
+        band, answer = draws_of(fit).predict(place, "confidence", level), ""
+    else:
+        band, answer = compute_optimal(draws_of(fit), flops, level=level), "tokens_per_param_"
+    return float(band[f"{answer}lower"].iloc[0]), float(band[f"{answer}upper"].iloc[0])
 
 
 def choices(
-    fit: FitResult,
+    fit: Fitted,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
     highest: Sequence[int] | None = None,
+    alike: bool = False,
 ) -> list[Variant]:
-    """The other analyses that somebody careful might have made of the same table."""
-    rows, free = (fit.data().weight > 0).sum(), fit.evidence.free.sum()
+    """The other analyses that somebody careful might have made of the same table.
+
+    `alike`: only those whose residuals are on the fit's own scale, with or without a corner as its own: one program.
+    """
+    rows, free = (fit.data().weight > 0).sum(), fit.n_free
     found = [
         *_objectives(fit),
         *_ties(fit),
@@ -149,10 +151,12 @@ def choices(
         *_without_ends(fit),
     ]
     found = [v for v in found if (v.weight > 0).sum() >= LEAST_LEFT * rows] + _checkpoints(fit)
-    return [v for v in found if (v.weight > 0).sum() >= 2 * free]
+    found = [v for v in found if (v.weight > 0).sum() >= 2 * free]
+    mine = (fit.objective.on, fit.objective.smooth)
+    return [v for v in found if not alike or (v.objective.on, v.objective.smooth) == mine]
 
 
-def _objectives(fit: FitResult) -> list[Variant]:
+def _objectives(fit: Fitted) -> list[Variant]:
     mine, runs = fit.objective, fit.data()
     typical = float(np.median(np.abs(fit.residuals)))
     on_log, size = mine.on == "log", float(np.median(np.abs(runs.target)))
@@ -184,17 +188,17 @@ def _objectives(fit: FitResult) -> list[Variant]:
         "asymmetric": "asymmetric error",
     }
     words = [named[o.kind].format(o.numbers[0]) for o in listed]
-    out = [like(fit, w, objective=o) for w, o in zip(words, listed, strict=True)]
+    out = [vary(fit, w, objective=o) for w, o in zip(words, listed, strict=True)]
     return out + (
-        [like(fit, f"residuals on {other.on} values", objective=other)]
+        [vary(fit, f"residuals on {other.on} values", objective=other)]
         if other and runs.target_se is None
         else []
     )
 
 
-def _ties(fit: FitResult) -> list[Variant]:
+def _ties(fit: Fitted) -> list[Variant]:
     if fit.tied:
-        return [like(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
+        return [vary(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
     linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}
     alike: dict[Any, list[str]] = {}
     for p in fit.law.parameters:
@@ -207,13 +211,13 @@ def _ties(fit: FitResult) -> list[Variant]:
         ):
             alike.setdefault((p.domain, fit.law.ranges[p.name]), []).append(p.name)
     return [
-        like(fit, f"tied: {' = '.join(group)}", tied=[tuple(group)])
+        vary(fit, f"tied: {' = '.join(group)}", tied=[tuple(group)])
         for group in alike.values()
         if len(group) > 1
     ]
 
 
-def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
+def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
     runs, out = fit.data(), []
     for name, others in columns.items():
         if name not in runs.inputs:
@@ -230,11 +234,11 @@ def _columns(fit: FitResult, columns: Mapping[str, Mapping[str, Any]]) -> list[V
                     f"({fit.law.input_domains[name].name}) for each of the "
                     f"{len(runs)} fitted rows: pass a column of the fitted table."
                 )
-            out.append(like(fit, f"{name}: {words}", inputs={name: values}))
+            out.append(vary(fit, f"{name}: {words}", inputs={name: values}))
     return out
 
 
-def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Variant]:
+def _without_highest(fit: Fitted, highest: Sequence[int] | None) -> list[Variant]:
     runs = fit.data()
     used = int((runs.weight > 0).sum())
     order = np.argsort(np.where(runs.weight > 0, -runs.target, np.inf), kind="stable")
@@ -243,7 +247,7 @@ def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Vari
         weight = runs.weight.copy()
         weight[order[:k]] = 0.0
         out.append(
-            like(
+            vary(
                 fit,
                 f"without the {k} highest targets" if k > 1 else "without the highest target",
                 weight=weight,
@@ -252,9 +256,9 @@ def _without_highest(fit: FitResult, highest: Sequence[int] | None) -> list[Vari
     return out
 
 
-def _without_ends(fit: FitResult) -> list[Variant]:
+def _without_ends(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    scales = [budget(fit)]
+    scales = [budget(fit.data(), fit.law)]
     if {"N", "D"} <= set(runs.inputs):
         scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
     out = []
@@ -268,24 +272,24 @@ def _without_ends(fit: FitResult) -> list[Variant]:
         ]
         for words, kept in ends:
             if (used & ~kept).any() and (used & kept).any():
-                out.append(like(fit, f"without the {words} of {name}", weight=runs.weight * kept))
+                out.append(vary(fit, f"without the {words} of {name}", weight=runs.weight * kept))
     return out
 
 
-def _checkpoints(fit: FitResult) -> list[Variant]:
+def _checkpoints(fit: Fitted) -> list[Variant]:
     runs = fit.data()
     if runs.run is None or len(np.unique(runs.run)) == len(runs):
         return []
-    size = budget(fit)[1]
+    size = budget(fit.data(), fit.law)[1]
     largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
     return [
-        like(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
-        like(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),
+        vary(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
+        vary(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),
         *_other_weighting(fit),
     ]
 
 
-def _other_weighting(fit: FitResult) -> list[Variant]:
+def _other_weighting(fit: Fitted) -> list[Variant]:
     """Every run counts the same, or every checkpoint where that is how the fit was weighted; none where runs
     are equally long."""
     runs = fit.data()
@@ -293,13 +297,11 @@ def _other_weighting(fit: FitResult) -> list[Variant]:
     if np.allclose(per_run, 1.0):
         return []
     if np.allclose(runs.weight, per_run):
-        return [like(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))]
-    return [like(fit, "every run counts the same", weight=runs.weight * per_run)]
+        return [vary(fit, "every checkpoint counts the same", weight=np.ones(len(runs)))]
+    return [vary(fit, "every run counts the same", weight=runs.weight * per_run)]
 
 
-def _optimal(fit: FitResult, numbers: np.ndarray, flops: float) -> pd.DataFrame:
-    from scaling_jax.planning.budget import compute_optimal
-
+def _optimal(fit: Fitted, numbers: np.ndarray, flops: float) -> pd.DataFrame:
     found = compute_optimal((fit.law, fit.law.unflatten(numbers)), [flops])[
         ["N", "D", "loss", "tokens_per_param"]
     ]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import are, log_rmse
-from scaling_jax.evaluate.score import predictions, read_splits, solve_splits
+from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
 from scaling_jax.tables.read import as_frame
 from scaling_jax.tables.runs import DataError
@@ -126,21 +126,19 @@ def _splits(frame: pd.DataFrame, by: Any, holdout: Any) -> list[Split]:
 
 def _judged(law: Law, frame: pd.DataFrame, splits: list[Split], options: dict[str, Any]) -> pd.DataFrame:
     """One row per group: errors, criteria, and whether the fit converged."""
-    table, members = read_splits(law, frame, splits, options)
-    fits = solve_splits(law, table, members, options)
-    inside = predictions(fits, table, {label: train for label, (train, _) in members.items()})
-    beyond = predictions(fits, table, {label: test for label, (_, test) in members.items()})
+    solved = solve_splits(law, frame, splits, options)
+    target, inside, beyond = solved.runs.target, solved.inside, solved.beyond
     rows = []
-    for label, fit in fits.items():
-        train, test = members[label]
+    for label, fit in solved.fits.items():
+        train, test = solved.members[label]
         rows.append({
             **information(fit)._asdict(),
-            "in_sample": log_rmse(inside[label], table.target[train]),
-            "extrapolation": log_rmse(beyond[label], table.target[test]) if len(test) else np.nan,
-            "are": are(beyond[label], table.target[test]) if len(test) else np.nan,
+            "in_sample": log_rmse(inside[label], target[train]),
+            "extrapolation": log_rmse(beyond[label], target[test]) if len(test) else np.nan,
+            "are": are(beyond[label], target[test]) if len(test) else np.nan,
             "not_converged": fit.status != "converged",
         })  # fmt: skip
-    return pd.DataFrame(rows, index=pd.Index(list(fits), tupleize_cols=False))
+    return pd.DataFrame(rows, index=pd.Index(list(solved.fits), tupleize_cols=False))
 
 
 def _table(names: list[str], found: list[pd.DataFrame], held_out: bool) -> pd.DataFrame:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.api.groups import FitGroups
+from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import MEASURES, log_rmse
 from scaling_jax.engine.predict import predict_rows
 from scaling_jax.evaluate.splits import Split
+from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.spec import fixed_numbers, make_spec
-from scaling_jax.tables.read import as_frame, read_runs
+from scaling_jax.fitting.spec import asked, fixed_numbers
+from scaling_jax.tables.read import Reading, as_frame
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
 __all__ = ["fit_splits", "score"]
@@ -42,11 +46,11 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
-    >>> fits = fit_splits(sj.laws.power_law, table, by_size(table["x"]))
+    >>> fits = sj.evaluate.fit_splits(sj.laws.power_law, table, sj.evaluate.by_size(table["x"]))
     >>> fits[3].params["A"].__round__(6)
     8.0
     """
-    return solve_splits(law, *read_splits(law, runs, splits, options), options)
+    return solve_splits(law, runs, splits, options).fits
 
 
 def score(
@@ -68,25 +72,19 @@ def score(
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
-    >>> score(sj.laws.power_law, table, by_size(table["x"]))["are"].round(6).tolist()
+    >>> sj.evaluate.score(sj.laws.power_law, table, sj.evaluate.by_size(table["x"]))["are"].round(6).tolist()
     [0.0, 0.0]
     """
-    table, members = read_splits(law, runs, splits, options)
-    fits = solve_splits(law, table, members, options)
-    inside = predictions(fits, table, {label: train for label, (train, _) in members.items()})
-    beyond = predictions(fits, table, {label: test for label, (_, test) in members.items()})
+    solved = solve_splits(law, runs, splits, options)
+    target, inside, beyond = solved.runs.target, solved.inside, solved.beyond
     rows = []
     for split in splits:
-        train, test = members[split.label]
+        train, test = solved.members[split.label]
         row = {**split.info, "n_train": len(train), "n_test": len(test)}
-        fit = fits.get(split.label)
+        fit = solved.fits.get(split.label)
         if fit is not None:
-            row |= (
-                {m: MEASURES[m](beyond[split.label], table.target[test]) for m in measures}
-                if len(test)
-                else {}
-            )
-            row["in_sample"] = log_rmse(inside[split.label], table.target[train])
+            row |= {m: MEASURES[m](beyond[split.label], target[test]) for m in measures} if len(test) else {}
+            row["in_sample"] = log_rmse(inside[split.label], target[train])
         row["status"] = "no rows" if fit is None else fit.status
         rows.append(row | ({} if fit is None else dict(zip(law.labels, fit.numbers, strict=True))))
     return pd.DataFrame(
@@ -97,14 +95,68 @@ def score(
 Members = dict[Any, tuple[np.ndarray, np.ndarray]]
 
 
-def read_splits(
-    law: Law, runs: Any, splits: Sequence[Split], options: dict[str, Any]
-) -> tuple[Runs, Members]:
-    """The rows that any split uses, and for each label the rows to fit and to predict among them."""
+@dataclass(frozen=True, eq=False)
+class SplitFits:
+    """The fits of all splits that have a row to fit.
+
+    Args:
+        runs: the rows that any split uses.
+        members: for each split's label the positions of the rows to fit and to predict among them.
+        fits: by label.
+    """
+
+    runs: Runs
+    members: Members
+    fits: FitGroups
+
+    @cached_property
+    def inside(self) -> dict[Any, np.ndarray]:
+        """What each fit says of the rows it was fitted to."""
+        return self._predictions({label: train for label, (train, _) in self.members.items()})
+
+    @cached_property
+    def beyond(self) -> dict[Any, np.ndarray]:
+        """What each fit predicts of its target."""
+        return self._predictions({label: test for label, (_, test) in self.members.items()})
+
+    def _predictions(self, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+        """Predictions of every fit for its own rows, in one pass."""
+        keys = [key for key in rows if key in self.fits]
+        if not keys:
+            return {}
+        which = np.concatenate([rows[key] for key in keys])
+        sizes = [len(rows[key]) for key in keys]
+        numbers = np.repeat(np.stack([self.fits[key].numbers for key in keys]), sizes, axis=0)
+        columns = {name: column[which] for name, column in self.runs.inputs.items()}
+        found = predict_rows(self.fits[keys[0]].law, numbers, columns)
+        return dict(zip(keys, np.split(found, np.cumsum(sizes)[:-1]), strict=True))
+
+
+def solve_splits(law: Law, runs: Any, splits: Sequence[Split], options: Mapping[str, Any]) -> SplitFits:
+    """Fits the training rows of every split in one batch; splits with the same rows and fixed values share one fit."""
     if "where" in options:
         raise TypeError(
             "where= and splits both choose rows: leave where= out, or filter the table before splitting it."
         )
+    reading, spec = asked(law, options, "fit_splits")
+    table, members = _read_splits(law, runs, splits, reading, spec.objective.on_log)
+    keys = [label for label, (train, _) in members.items() if len(train)]
+    fixed = fixed_numbers(spec, keys)
+    same = [members[key][0].tobytes() + held.tobytes() for key, held in zip(keys, fixed, strict=True)]
+    first = {content: i for i, content in reversed(list(enumerate(same)))}
+    once = sorted(first.values())
+    rows = [members[keys[i]][0] for i in once]
+    weights = [_each_run_alike(table, m) for m in rows] if reading.runs_alike else None
+    task = Task(spec, table, rows, fixed[once], [keys[i] for i in once], weights)
+    fitted = dict(zip(once, map(FitResult.of, solve_members(task)), strict=True))
+    fits = FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
+    return SplitFits(table, members, fits)
+
+
+def _read_splits(
+    law: Law, runs: Any, splits: Sequence[Split], reading: Reading, on_log: bool
+) -> tuple[Runs, Members]:
+    """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if len({split.label for split in splits}) < len(splits):
         raise ValueError("Two splits have the same label: give each its own.")
     frame = as_frame(runs).reset_index(drop=True)
@@ -116,43 +168,11 @@ def read_splits(
                     f"Split {split.label!r} names row {int(rows.max())}, the table has {len(frame)} rows."
                 )
             used[rows] = True
-    objective = make_spec(law, options.get("objective")).objective
-    columns = {k: options[k] for k in ("inputs", "target", "run", "missing", "target_se") if k in options}
-    weights = (
-        None
-        if isinstance(options.get("weights"), str) and options["weights"] == "runs"
-        else options.get("weights")
-    )
-    table = read_runs(law, frame, where=used, weights=weights, on_log=objective.on == "log", **columns)
+    weights = None if reading.runs_alike else reading.weights  # runs count alike within each split
+    table = replace(reading, where=used, weights=weights).read(law, frame, on_log=on_log)
     place = np.full(len(frame), -1)
     place[table.rows.astype(np.intp)] = np.arange(len(table))
     return table, {s.label: tuple(p[p >= 0] for p in (place[s.train], place[s.test])) for s in splits}
-
-
-def solve_splits(law: Law, table: Runs, members: Members, options: dict[str, Any]) -> FitGroups:
-    """The fits of all splits that have a row to fit, in one batch."""
-    how = {
-        k: v
-        for k, v in options.items()
-        if k not in ("inputs", "target", "run", "missing", "target_se", "weights")
-    }
-    spec = make_spec(law, **how)
-    alike = isinstance(options.get("weights"), str) and options["weights"] == "runs"
-    keys = [label for label, (train, _) in members.items() if len(train)]
-    fixed = fixed_numbers(spec, keys)
-    same = [members[key][0].tobytes() + held.tobytes() for key, held in zip(keys, fixed, strict=True)]
-    first = {content: i for i, content in reversed(list(enumerate(same)))}
-    once = sorted(first.values())
-    rows = [members[keys[i]][0] for i in once]
-    weights = [_each_run_alike(table, m) for m in rows] if alike else None
-    fitted = dict(
-        zip(
-            once,
-            solve_members(spec, table, rows, fixed[once], [keys[i] for i in once], weights=weights),
-            strict=True,
-        )
-    )
-    return FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
 
 
 def _each_run_alike(table: Runs, rows: np.ndarray) -> np.ndarray:
@@ -160,16 +180,3 @@ def _each_run_alike(table: Runs, rows: np.ndarray) -> np.ndarray:
     if table.run is None:
         raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
     return run_weights(np.unique(table.run[rows], return_inverse=True)[1])
-
-
-def predictions(fits: FitGroups, table: Runs, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
-    """Predictions of every fit for its own rows (positions in `table`), in one pass."""
-    keys = [key for key in rows if key in fits]
-    if not keys:
-        return {}
-    which = np.concatenate([rows[key] for key in keys])
-    owner = np.repeat(np.arange(len(keys)), [len(rows[key]) for key in keys])
-    law = fits[keys[0]].law
-    numbers = np.stack([fits[key].numbers for key in keys])
-    found = predict_rows(law, numbers[owner], {name: column[which] for name, column in table.inputs.items()})
-    return dict(zip(keys, np.split(found, np.cumsum([len(rows[key]) for key in keys])[:-1]), strict=True))

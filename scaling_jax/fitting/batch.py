@@ -7,21 +7,58 @@ offset), never a recompile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scaling_jax.engine.problem import LaneData, Problem, bucket
 from scaling_jax.fitting.certificate import EPS, target_scale
-from scaling_jax.fitting.members import SEARCH_ROWS
-from scaling_jax.fitting.spec import Spec, tied_index
+from scaling_jax.fitting.spec import Spec, fixed_numbers, tied_index
 from scaling_jax.tables.runs import Runs
 
-__all__ = ["build_problem", "padded_lengths"]
+__all__ = ["SEARCH_ROWS", "Task", "build_problem", "padded_lengths"]
 
 WORTH_A_PROGRAM = 400_000  # padded rows, over all fits, whose time compiling one more program costs
+SEARCH_ROWS = 192  # of each of many fits; from the ends of the search lanes go on on all rows
 SEARCHED = 8  # how much dearer a row is that every start sees
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Fits of one specification to sets of rows of one table.
+
+    Args:
+        spec: what to fit and how.
+        runs: the table.
+        members: per fit the positions of its rows.
+        fixed: (fits, labels) values of the numbers that do not move, NaN for the others.
+        keys: what each fit is called.
+        weights: in place of the table's own, one vector per fit, or (fits, rows) for fits that differ in nothing else.
+    """
+
+    spec: Spec
+    runs: Runs
+    members: list[np.ndarray]
+    fixed: np.ndarray
+    keys: list[Any]
+    weights: list[np.ndarray] | np.ndarray | None = None
+
+    @classmethod
+    def of(cls, spec: Spec, runs: Runs, fixed: np.ndarray | None = None) -> Task:
+        """One fit of the whole table."""
+        held = fixed_numbers(spec, [None]) if fixed is None else fixed[None]
+        return cls(spec, runs, [np.arange(len(runs))], held, [None])
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def some(self, which: Sequence[int] | np.ndarray) -> Task:
+        """The same for some of the fits."""
+        own = None if self.weights is None else [self.weights[i] for i in which]
+        members, keys = [self.members[i] for i in which], [self.keys[i] for i in which]
+        return Task(self.spec, self.runs, members, self.fixed[which], keys, own)
 
 
 def padded_lengths(sizes: np.ndarray) -> list[int]:
@@ -43,20 +80,14 @@ def padded_lengths(sizes: np.ndarray) -> list[int]:
     return edges
 
 
-def build_problem(
-    spec: Spec,
-    runs: Runs,
-    members: list[np.ndarray],
-    fixed: np.ndarray,
-    weights: np.ndarray | list[np.ndarray] | None = None,
-) -> tuple[Problem, np.ndarray]:
+def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
     """One batch of fits padded to a bucket of rows, and the moving coordinates.
 
     Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding.
     One fit, or many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves.
-    A list of `weights` has one vector per member.
     """
-    law, objective = spec.law, spec.objective
+    law, objective, runs, members = task.spec.law, task.spec.objective, task.runs, task.members
+    weights, fixed = task.weights, task.fixed
     width = bucket(max(len(m) for m in members))
     apart = len(members) > 1 and not isinstance(weights, np.ndarray)
     positions = _padded(members, width, len(runs), np.int32) if apart else None
@@ -72,8 +103,8 @@ def build_problem(
     else:
         own = _padded([runs.weight[members[0]]], width, 0.0, np.float64)
     scale = np.ones(width) if runs.target_se is None else runs.target_se[table]
-    target = np.log(runs.target[table]) if objective.on == "log" else runs.target[table]
-    leader = tied_index(spec)
+    target = objective.scaled(runs.target)[table]
+    leader = tied_index(task.spec)
     moving = np.isnan(fixed)
     n_fits = len(members) if apart else len(own)
     fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
@@ -115,7 +146,7 @@ def build_problem(
     )
     if not many:
         data = data._replace(weight=own[0], tie=tie[0], offset=offset[0], floor=floor[0])
-    return Problem(law, objective.on == "log", n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
+    return Problem(law, objective.on_log, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
 
 
 def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: Any) -> np.ndarray:

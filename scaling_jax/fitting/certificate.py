@@ -6,7 +6,7 @@ fitted, and turns them into numbers and plain sentences.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.behaviour import linear_parameters, rank_of
 from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
+from scaling_jax.fitting.spec import Spec
 from scaling_jax.tables.runs import Runs
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "agreement",
     "at_rows",
     "at_rows_of_many",
-    "certify",
+    "certificate_of",
     "target_scale",
 ]
 
@@ -37,9 +38,10 @@ FEW_AGREE = 0.1
 VAGUE_LOG = np.log(10.0)
 OUTLIER_SIGMAS = 6.0
 ILL_CONDITIONED = 1e12
+NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What the engine knows about one fit.
 
@@ -70,6 +72,14 @@ class Evidence:
     finished_status: np.ndarray
     n_starts: int
     n_polished: int
+
+    @property
+    def moving(self) -> np.ndarray:
+        """(k,) coordinates that may still move: free, and not held by a bound the gradient pushes against."""
+        held = ((self.z <= self.lower) & (self.gradient >= 0)) | (
+            (self.z >= self.upper) & (self.gradient <= 0)
+        )
+        return self.free & ~held
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,10 @@ class Certificate:
     outliers: list[Any] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    @classmethod
+    def failed(cls, reason: str, n_starts: int = 0) -> Certificate:
+        """Of something that is no fit."""
+        return cls("failed", np.nan, False, n_starts, 0, 0, 0, 0, np.nan, np.nan, warnings=[reason])
 
 
 class AtRows(NamedTuple):
@@ -172,24 +184,19 @@ def agreement(best: Any, scale: Any) -> Any:
     return best * (1 + 1e-6) + 64 * EPS * scale
 
 
-def certify(
-    law: Law,
-    objective: Objective,
+def certificate_of(
+    spec: Spec,
     numbers: np.ndarray,
     evidence: Evidence,
     runs: Runs,
     residual: np.ndarray,
-    share: np.ndarray,
+    at: AtRows,
     fixed: dict[str, float],
-    tied: list[tuple[str, ...]],
 ) -> Certificate:
-    """Judges one fit; see `Certificate`. `share` is that of `AtRows`."""
+    """Judges one fit of `runs` with residuals (rows,); see `Certificate`."""
+    law, objective = spec.law, spec.objective
     if not np.isfinite(evidence.value):
-        return Certificate(
-            "failed", np.nan, False, evidence.n_starts, 0, 0, 0, 0, np.nan, np.nan,
-            warnings=["No start gives a finite objective: check units and domains of the inputs, or pass "
-                      "starts=."],
-        )  # fmt: skip
+        return Certificate.failed(NO_FINITE_START, evidence.n_starts)
     scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
     decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
     if not objective.smooth:
@@ -202,7 +209,7 @@ def certify(
     at_bound = _at_bound(law, evidence)
     extinct = [
         label
-        for label, part in zip(law.labels, share, strict=True)
+        for label, part in zip(law.labels, at.share, strict=True)
         if part < EXTINCT_SHARE and label not in fixed
     ]
     vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
@@ -226,30 +233,22 @@ def certify(
         at_bound=at_bound,
         outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
     )
-    certificate.warnings.extend(_sentences(law, certificate, evidence, numbers, short, tied))
+    certificate.warnings.extend(_sentences(law, certificate, evidence, numbers, short, spec.tied))
     certificate.warnings.extend(runs.warnings)
     return certificate
 
 
 def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
     """(rows,) the size of the target on the objective's scale: what a residual is small or large against."""
-    size = np.ones(len(runs)) if objective.on == "log" else np.abs(runs.target)
+    size = np.ones(len(runs)) if objective.on_log else np.abs(runs.target)
     return size if runs.target_se is None else size / runs.target_se
-
-
-def _moving(evidence: Evidence) -> np.ndarray:
-    """Coordinates that may still move: free, and not held by a bound the gradient pushes against."""
-    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | (
-        (evidence.z >= evidence.upper) & (evidence.gradient <= 0)
-    )
-    return evidence.free & ~held
 
 
 def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
     """Relative Newton decrement, definiteness, condition number, and a scale-profiled covariance of z."""
     k = len(evidence.z)
     covariance = np.zeros((k, k))
-    moving = np.flatnonzero(_moving(evidence))
+    moving = np.flatnonzero(evidence.moving)
     if not len(moving) or not np.all(np.isfinite(evidence.hessian)):
         return 0.0, bool(len(moving) == 0), 1.0, covariance
     hessian = evidence.hessian[np.ix_(moving, moving)]
@@ -280,7 +279,7 @@ def _condition(hessian: np.ndarray) -> float:
 def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float:
     """For objectives with a corner: what the last smoothed problem leaves open, relative to its value."""
     floor = max(evidence.value, 64 * EPS * scale)
-    moving = np.flatnonzero(_moving(evidence))
+    moving = np.flatnonzero(evidence.moving)
     if not len(moving):
         return 0.0
     hessian = evidence.hessian[np.ix_(moving, moving)]

@@ -1,34 +1,111 @@
-"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and results in the order
-given."""
+"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and records in the order given."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.progress import progress_bar
 from scaling_jax.engine.coordinates import natural_numbers, search_points
 from scaling_jax.engine.devices import default_device
-from scaling_jax.engine.lanes import FEW_LANES, compile_ahead
+from scaling_jax.engine.lanes import FEW_LANES, Progress, compile_ahead
 from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts
-from scaling_jax.fitting.batch import build_problem, padded_lengths
-from scaling_jax.fitting.certificate import AtRows, Evidence, at_rows_of_many
+from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
+from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import Spec, tied_index
-from scaling_jax.tables.runs import Part, Runs
+from scaling_jax.tables.runs import Part
 
-__all__ = ["solve_members"]
+__all__ = ["evidence_of", "solve_members"]
 
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
 FEW_STUCK = 0.1
-SEARCH_ROWS = 192  # of each of many fits; from the ends of the search lanes go on on all rows
-NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
+
+
+def solve_members(
+    task: Task, *, polish_steps: int = MOST_STEPS, starts: np.ndarray | None = None
+) -> list[Fitted]:
+    """Solves every fit of a task; records in its order.
+
+    `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own, the
+    few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the law
+    that asks too much of the tables, and more starts help none.
+    """
+    results = _solved(task, polish_steps, starts)
+    stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
+    if len(task) <= FEW_FITS or len(stuck) > FEW_STUCK * len(task):
+        return results
+    if task.spec.starts is not None or starts is not None:
+        return results
+    stuck.sort(key=lambda i: len(task.members[i]))  # tables alike in length share programs
+    for first in range(0, len(stuck), FEW_FITS):
+        which = stuck[first : first + FEW_FITS]
+        for i, result in zip(which, _solved(task.some(which), polish_steps, None), strict=True):
+            if result.evidence.value <= results[i].evidence.value:
+                results[i] = result
+    return results
+
+
+def _solved(task: Task, polish_steps: int, starts: np.ndarray | None) -> list[Fitted]:
+    """`solve_members`, every fit once."""
+    results: dict[int, Fitted] = {}
+    few = len(task) <= FEW_FITS
+    sizes = np.array([len(m) for m in task.members])
+    edges = padded_lengths(sizes)
+    assigned = np.searchsorted(edges, sizes)
+    with progress_bar(len(task)) as progress:
+        for b in range(len(edges)):
+            in_bucket = np.flatnonzero(assigned == b)
+            for first in range(0, len(in_bucket), FITS_IN_MEMORY):
+                which = in_bucket[first : first + FITS_IN_MEMORY]
+                own = None if starts is None else starts[which]
+                results |= zip(
+                    which.tolist(), _batch(task.some(which), own, few, polish_steps, progress), strict=True
+                )
+    return [results[i] for i in range(len(task))]
+
+
+def _batch(
+    task: Task, points: np.ndarray | None, few: bool, polish_steps: int, progress: Progress | None
+) -> list[Fitted]:
+    """Fits whose rows are padded to one length."""
+    spec = task.spec
+    problem, free = build_problem(task)
+    if _n_starts(spec, few) <= FEW_LANES:
+        problem = problem.owned()
+    device = spec.device or default_device(len(task) * _n_starts(spec, few) * problem.n_rows)
+    compile_ahead(problem if few else problem.thinned(SEARCH_ROWS), spec.solver, 1, device)
+    measure_ahead(problem, device)
+    if points is None:
+        points = _start_points(spec, problem, task.fixed, few)
+    solution = solve(
+        problem,
+        search_points(spec.law, points, free),
+        spec.solver,
+        screen=spec.screen,
+        keep=32 if few else 8,
+        polish=32 if few else 2,
+        polish_steps=polish_steps,
+        smooth=spec.objective.smooth,
+        search_rows=None if few or not spec.screen else SEARCH_ROWS,
+        roughness=None if spec.objective.smooth else _roughness(task),
+        device=device,
+        progress=progress,
+    )
+    numbers = natural_numbers(spec.law, problem, solution.z)
+    foreseen: list[AtRows] | list[None] = [None] * len(task)
+    if not few:
+        foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)
+    evidence = (evidence_of(problem, solution, free, f) for f in range(len(task)))
+    return [
+        _record(task, f, e, n, at)
+        for f, (e, n, at) in enumerate(zip(evidence, numbers, foreseen, strict=True))
+    ]
 
 
 def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool) -> np.ndarray:
@@ -45,166 +122,25 @@ def _n_starts(spec: Spec, few: bool) -> int:
     return len(spec.starts) if isinstance(spec.starts, np.ndarray) else spec.starts
 
 
-def _roughness(runs: Runs, members: list[np.ndarray], on_log: bool) -> np.ndarray:
+def _roughness(task: Task) -> np.ndarray:
     """(fits,) a residual scale for objectives with a corner: a small share of the target's own spread."""
-    out = []
-    for m in members:
-        y = np.log(runs.target[m]) if on_log else runs.target[m]
-        scale = 1.0 if runs.target_se is None else float(np.median(runs.target_se[m]))
+    scaled, se, out = task.spec.objective.scaled(task.runs.target), task.runs.target_se, []
+    for m in task.members:
+        y = scaled[m]
+        scale = 1.0 if se is None else float(np.median(se[m]))
         out.append(max(0.02 * float(np.std(y)), 1e-6 * max(1.0, float(np.mean(np.abs(y))))) / scale)
     return np.array(out)
 
 
-def solve_members(
-    spec: Spec,
-    runs: Runs,
-    members: list[np.ndarray],
-    fixed: np.ndarray,
-    keys: list[Any],
-    polish_steps: int = MOST_STEPS,
-    starts: np.ndarray | None = None,
-    weights: list[np.ndarray] | None = None,
-) -> list[FitResult]:
-    """Fits every member set; results in the order given.
-
-    `starts`, (members, starts, labels), replaces those of the spec; `weights`, one vector per member, those
-    of the runs. Where the starts are the law's own, the few of many fits that do not converge get as many of
-    them as a fit alone; where many do not, it is the law that asks too much of the tables, and more starts
-    help none.
-    """
-    results = _solved(spec, runs, members, fixed, keys, polish_steps, starts, weights)
-    stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
-    if (
-        len(members) > FEW_FITS
-        and len(stuck) <= FEW_STUCK * len(members)
-        and spec.starts is None
-        and starts is None
-    ):
-        stuck.sort(key=lambda i: len(members[i]))  # tables alike in length share programs
-        for first in range(0, len(stuck), FEW_FITS):
-            which = stuck[first : first + FEW_FITS]
-            own = weights and [weights[i] for i in which]
-            again = _solved(
-                spec,
-                runs,
-                [members[i] for i in which],
-                fixed[which],
-                [keys[i] for i in which],
-                polish_steps,
-                None,
-                own,
-            )
-            for i, result in zip(which, again, strict=True):
-                if result.evidence.value <= results[i].evidence.value:
-                    results[i] = result
-    return results
-
-
-def _solved(
-    spec: Spec,
-    runs: Runs,
-    members: list[np.ndarray],
-    fixed: np.ndarray,
-    keys: list[Any],
-    polish_steps: int,
-    starts: np.ndarray | None,
-    weights: list[np.ndarray] | None,
-) -> list[FitResult]:
-    """`solve_members`, every fit once."""
-    results: list[FitResult | None] = [None] * len(members)
-    own: list[Any] = [None] * len(members) if weights is None else list(weights)
-    few = len(members) <= FEW_FITS
-    sizes = np.array([len(m) for m in members])
-    edges = padded_lengths(sizes)
-    assigned = np.searchsorted(edges, sizes)
-    with progress_bar(len(members)) as progress:
-        for b in range(len(edges)):
-            in_bucket = np.flatnonzero(assigned == b)
-            for first in range(0, len(in_bucket), FITS_IN_MEMORY):
-                which = in_bucket[first : first + FITS_IN_MEMORY]
-                part = [members[i] for i in which]
-                problem, free = build_problem(
-                    spec, runs, part, fixed[which], weights and [weights[i] for i in which]
-                )
-                if _n_starts(spec, few) <= FEW_LANES:
-                    problem = problem.owned()
-                device = spec.device or default_device(len(part) * _n_starts(spec, few) * problem.n_rows)
-                compile_ahead(problem if few else problem.thinned(SEARCH_ROWS), spec.solver, 1, device)
-                measure_ahead(problem, device)
-                points = _start_points(spec, problem, fixed[which], few) if starts is None else starts[which]
-                solution = _run(spec, problem, free, points, runs, part, few, polish_steps, device, progress)
-                numbers = natural_numbers(spec.law, problem, solution.z)
-                foreseen = (
-                    [None] * len(part) if few else at_rows_of_many(spec.law, numbers, runs.inputs, part)
-                )
-                for f, i in enumerate(which):
-                    results[i] = _result(
-                        spec,
-                        Part(runs, members[i], own[i]),
-                        problem,
-                        solution,
-                        free,
-                        f,
-                        numbers[f],
-                        foreseen[f],
-                        keys[i],
-                        fixed[i],
-                    )
-    return [r for r in results if r is not None]
-
-
-def _run(
-    spec: Spec,
-    problem: Problem,
-    free: np.ndarray,
-    points: np.ndarray,
-    runs: Runs,
-    members: list[np.ndarray],
-    few: bool,
-    polish_steps: int,
-    device: Any,
-    progress: Any,
-) -> Solution:
-    starts = search_points(spec.law, points, free)
-    return solve(
-        problem,
-        starts,
-        spec.solver,
-        screen=spec.screen,
-        keep=32 if few else 8,
-        polish=32 if few else 2,
-        polish_steps=polish_steps,
-        smooth=spec.objective.smooth,
-        search_rows=None if few or not spec.screen else SEARCH_ROWS,
-        roughness=None if spec.objective.smooth else _roughness(runs, members, spec.objective.on == "log"),
-        device=device,
-        progress=progress,
-    )
-
-
-def _result(
-    spec: Spec,
-    part: Part,
-    problem: Problem,
-    solution: Solution,
-    free: np.ndarray,
-    f: int,
-    numbers: np.ndarray,
-    foreseen: AtRows | None,
-    key: Any,
-    fixed: np.ndarray,
-) -> FitResult:
-    runs = part.read()
-    law, data, per_fit = spec.law, problem.data, problem.per_fit
-    tie, offset = (
-        leaf[f] if own else leaf for leaf, own in ((data.tie, per_fit.tie), (data.offset, per_fit.offset))
-    )
-    evidence = Evidence(
+def evidence_of(problem: Problem, solution: Solution, free: np.ndarray, f: int) -> Evidence:
+    """What the engine left behind of one fit of a batch."""
+    data, per_fit = problem.data, problem.per_fit
+    return Evidence(
         z=solution.z[f],
         gradient=solution.gradient[f],
         hessian=solution.hessian[f],
-        tie=tie,
-        offset=offset,
+        tie=data.tie[f] if per_fit.tie else data.tie,
+        offset=data.offset[f] if per_fit.offset else data.offset,
         lower=data.lower,
         upper=data.upper,
         free=free[f],
@@ -216,30 +152,28 @@ def _result(
         n_starts=solution.n_starts,
         n_polished=solution.n_polished,
     )
+
+
+def _record(task: Task, f: int, evidence: Evidence, numbers: np.ndarray, foreseen: AtRows | None) -> Fitted:
+    spec = task.spec
+    part = Part(task.runs, task.members[f], None if task.weights is None else task.weights[f])
+    runs = part.read()
     failed = not np.isfinite(evidence.value)
-    record = (
-        runs.record | {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
-    )
+    counted = {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
     if len(runs.group_labels) > 1:
-        record = record | {"rows_in_table": len(runs)}
-    held = {
-        label: float(value) for label, value in zip(law.labels, fixed, strict=True) if not np.isnan(value)
-    }
-    result = FitResult(
-        law=law,
-        objective=spec.objective,
+        counted["rows_in_table"] = len(runs)
+    held = zip(spec.law.labels, task.fixed[f].tolist(), strict=True)
+    result = Fitted(
+        spec=spec,
         numbers=numbers if not failed else np.full(len(numbers), np.nan),
         objective_value=evidence.value if not failed else np.nan,
-        solver=spec.solver.name,
         evidence=evidence,
         runs=part,
         sources=runs.sources,
-        record=record,
+        record=runs.record | counted,
         fingerprint=runs.fingerprint,
-        count=spec.count,
-        fixed=held,
-        tied=spec.tied,
-        key=key,
+        fixed={label: value for label, value in held if not np.isnan(value)},
+        key=task.keys[f],
         reason=NO_FINITE_START if failed else "",
         foreseen=foreseen,
     )

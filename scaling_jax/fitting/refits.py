@@ -1,135 +1,229 @@
-"""Thousands of refits of fitted laws as one batch: each from several basins, each polished to its own
-optimum.
+"""A fit made again with something changed: other weights, targets, objectives, fixed values, ties or columns.
 
-A replicate is a vector of weights (or of targets) under an existing fit. Its lanes begin at that fit's
-optimum, at both ends of the longest valley around it, and in another basin. A quick search in single
-precision brings each into its basin, the best is polished with the exact Hessian in double precision, and so
-is any lane that ended elsewhere and might yet go lower.
+A bootstrap, a profile and a dozen ways to analyse one table are the same thing: rows of weights under a known fit.
+Each is one more lane's data to the engine, so all of them are one batch, which keeps the solver, the starts and the
+device that the user chose. `careful` refits begin at every optimum that is known and at fresh starts, in double
+precision; the others, thousands of replicates, as `fitting.replicates` says.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from scaling_jax.core.objective import Objective
 from scaling_jax.engine.coordinates import natural_numbers, search_points
-from scaling_jax.engine.devices import exact_device
-from scaling_jax.engine.lanes import FEW_LANES, Lanes, compile_ahead, run_lanes
-from scaling_jax.engine.lm import LM
-from scaling_jax.engine.newton import Polished, measure_ahead, polish
+from scaling_jax.engine.lanes import compile_ahead
+from scaling_jax.engine.newton import measure_ahead
+from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
-from scaling_jax.engine.solve import solve
+from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts
-from scaling_jax.engine.status import RUNNING, Status
-from scaling_jax.fitting.batch import build_problem, padded_lengths
+from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import agreement, target_scale
-from scaling_jax.fitting.spec import respec, tied_index
-from scaling_jax.tables.runs import Runs
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.members import evidence_of
+from scaling_jax.fitting.replicates import STARTS, search_device, search_replicates, search_solver
+from scaling_jax.fitting.spec import tied_index
+from scaling_jax.tables.runs import Part, Runs
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+__all__ = ["Refits", "Variant", "refit", "refits_ahead", "vary"]
 
-__all__ = ["Refits", "refit_fits", "refits_ahead"]
-
-STARTS = 4
+FRESH = 6
+NODES = 512
+FEW = 8
+CELLS_IN_MEMORY = 2**22
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
-ROUGH = LM(
-    max_steps=60, tol=1e-3, damping=1e-6, dtype="float32"
-)  # finds the basin; what it leaves, 1e-3 of the objective, polishing gains
-CAREFUL = LM(
-    max_steps=120, tol=1e-5, damping=1e-6
-)  # double precision: for corners, and for replicates the quick search left unfinished
-MIGHT_GO_LOWER = 10 * ROUGH.tol
-# quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
-SAME_BASIN = 10.0
-STEPS_BETWEEN_PACKINGS = 4
-LAST_LANES = 64
-CELLS_IN_MEMORY = 2**22
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """Ways to fit the rows of a fit again, alike in everything but weights and targets.
+
+    Args:
+        fit: the fit.
+        words: what is changed, for people.
+        weight: (ways, rows).
+        objective, fixed, tied: in place of the fit's own; fixed by label.
+        target: (ways, rows) on the objective's scale in place of the measured ones, or None.
+        inputs: columns (rows,) in place of the fit's own.
+        near: whose optimum replicates begin at, where that is not the fit's own.
+    """
+
+    fit: Fitted
+    words: str
+    weight: np.ndarray
+    objective: Objective
+    fixed: dict[str, float]
+    tied: list[tuple[str, ...]]
+    target: np.ndarray | None = None
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    near: Fitted | None = None
+
+    @property
+    def held(self) -> np.ndarray:
+        """(labels,) the values of the numbers that do not move, NaN for the others."""
+        return np.array([self.fixed.get(label, np.nan) for label in self.fit.law.labels])
+
+    @property
+    def runs(self) -> Runs:
+        """The rows, with the columns in place."""
+        runs = self.fit.data()
+        return replace(runs, inputs=runs.inputs | self.inputs) if self.inputs else runs
+
+    def charge(self, way: int, prediction: np.ndarray) -> float:
+        """The objective of predictions (rows,) under the weights of a way, the measured targets."""
+        runs, weight = self.runs, self.weight[way]
+        charge = self.objective.rho(self.objective.residual(prediction, runs.target, runs.target_se))
+        return float(np.sum(weight[weight > 0] * charge[weight > 0]))
+
+
+@dataclass(frozen=True, eq=False)
 class Refits:
-    """Optima of the replicates of one fit: numbers (replicates, labels), natural units; objective values;
-    share that moved basin."""
+    """What became of a variant.
+
+    Args:
+        numbers: (ways, labels), natural units.
+        values: (ways,) objectives, each in its own units.
+        moved: share of the ways whose optimum lies in another basin than the fit's own; 0 for careful refits.
+        fitted: the records of careful refits.
+    """
 
     numbers: np.ndarray
     values: np.ndarray
     moved: float
+    fitted: list[Fitted] = field(default_factory=list)
 
 
-def refit_fits(
-    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None = None
-) -> list[Refits]:
-    """Refits every fit under its own weights, in one batch.
+def vary(fit: Fitted, words: str = "", **changes: Any) -> Variant:
+    """The fit's own analysis with something changed; a weight (rows,) is one way."""
+    own = Variant(fit, words, fit.data().weight, fit.objective, dict(fit.fixed), list(fit.tied))
+    changed = replace(own, **changes)
+    return replace(changed, weight=np.atleast_2d(changed.weight))
+
+
+def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
+    """Solves every way of every variant; variants of one law whose tables are alike in length are one batch.
 
     Args:
-        fits: fits of one law under one objective.
-        weights: per fit (replicates, rows); every fit has the same number of replicates.
-        targets: per fit (replicates, rows) on the objective's scale, in place of the measured ones.
+        variants: what to solve, all of one law.
+        careful: begin at every known optimum and at fresh starts; else as replicates of fits that are known well.
     """
-    sizes = np.array([len(fit.data()) for fit in fits])
-    edges = padded_lengths(sizes)
-    length = np.searchsorted(edges, sizes)
-    out: list[Refits | None] = [None] * len(fits)
-    for b in range(len(edges)):
-        which = np.flatnonzero(length == b).tolist()
-        alike = _refits_alike(
-            [fits[i] for i in which], [weights[i] for i in which], targets and [targets[i] for i in which]
-        )
-        for i, found in zip(which, alike, strict=True):
-            out[i] = found
-    return [found for found in out if found is not None]
+    lengths = np.array([len(v.fit.data()) for v in variants])
+    edges = padded_lengths(lengths)
+    sizes = np.searchsorted(edges, lengths).tolist()
+    kinds = [(size, v.objective.on, v.objective.smooth) for size, v in zip(sizes, variants, strict=True)]
+    groups = [[i for i, own in enumerate(kinds) if own == kind] for kind in sorted(set(kinds))]
+    batches = [_Batch.of([variants[i] for i in which]) for which in groups]
+    if careful:
+        prepared = [
+            _careful_starts(batch) for batch in batches
+        ]  # all are compiling before the first is solved
+        found = [_solve_carefully(batch, starts) for batch, starts in zip(batches, prepared, strict=True)]
+    else:
+        found = [_solve_replicates(batch) for batch in batches]
+    out = {
+        i: one for which, part in zip(groups, found, strict=True) for i, one in zip(which, part, strict=True)
+    }
+    return [out[i] for i in range(len(variants))]
 
 
-def refits_ahead(fit: FitResult, n: int) -> None:
-    """Begins compiling, in the background, what `n` refits of a smooth objective will need."""
+def refits_ahead(fit: Fitted, n: int) -> None:
+    """Begins compiling, in the background, what `n` replicates of a smooth objective will need."""
     if fit.objective.smooth:
-        compile_ahead(_one_problem([fit])[0], _solver(n * STARTS), n * STARTS)
+        lanes = n * STARTS
+        problem = _Batch.of([vary(fit)]).whole
+        compile_ahead(problem, search_solver(fit.spec, lanes), lanes, search_device(fit.spec, problem, lanes))
 
 
-def _solver(n_lanes: int) -> LM:
-    """A few lanes run well in the program that the fit itself has compiled; for many, single precision is
-    worth its own."""
-    return LM() if n_lanes <= FEW_LANES else ROUGH
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Variants of one law, one scale of residuals and one padded length.
+
+    whole: one fit per variant, under its first weights; free, fixed, leader: (variants, k) which coordinates move, the
+    values of those that do not, and which number each equals.
+    """
+
+    variants: list[Variant]
+    whole: Problem
+    free: np.ndarray
+    fixed: np.ndarray
+    leader: np.ndarray
+
+    @classmethod
+    def of(cls, variants: list[Variant]) -> _Batch:
+        first = variants[0]
+        spec = replace(first.fit.spec, objective=first.objective)
+        fixed = np.stack([v.held for v in variants])
+        leader = np.stack([tied_index(replace(spec, tied=v.tied)) for v in variants])
+        if all(_same_rows(v.fit, first.fit) for v in variants):
+            weights = np.stack([v.weight[0] for v in variants])
+            runs, members = first.fit.data(), [np.arange(len(first.fit.data()))]
+            whole = build_problem(Task(spec, runs, members, fixed, [None], weights))[0].owned()
+        else:
+            runs, members = _stacked([v.runs for v in variants])
+            whole = build_problem(Task(spec, runs, members, fixed, [None] * len(variants)))[0]
+        tie = np.zeros((len(variants), leader.shape[1], leader.shape[1]))
+        f, i = np.nonzero(np.isnan(fixed))
+        tie[f, i, leader[f, i]] = 1.0
+        if whole.per_fit.tie or len(variants) == 1:
+            whole = replace(whole, data=whole.data._replace(tie=tie if whole.per_fit.tie else tie[0]))
+        return cls(variants, whole, (tie != 0).any(axis=1), fixed, leader)
+
+    def ways(self, part: slice, analyses: bool) -> Problem:
+        """Every way of some variants as a fit of its own; `analyses`: objectives and columns differ as well."""
+        variants, width = self.variants[part], self.whole.n_rows
+        counts = [len(v.weight) for v in variants]
+        owner = np.repeat(np.arange(len(self.variants))[part], counts)
+
+        def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
+            return np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in rows])
+
+        data = self.whole.lane_data(owner)._replace(weight=padded([v.weight for v in variants]))
+        per_fit = self.whole.per_fit._replace(weight=True)
+        if any(v.target is not None for v in variants):
+            data = data._replace(target=padded([np.asarray(v.target) for v in variants]))
+            per_fit = per_fit._replace(target=True)
+        if analyses:
+            numbers = np.repeat([v.objective.numbers for v in variants], counts, axis=0)
+            data, per_fit = data._replace(numbers=numbers), per_fit._replace(numbers=True)
+        changed = {name for v in variants for name in v.inputs} if self.one_table else set()
+        for name in sorted(changed):
+            columns = [np.pad(v.runs.inputs[name], (0, width - len(v.runs)), mode="edge") for v in variants]
+            data = data._replace(inputs=data.inputs | {name: np.repeat(columns, counts, axis=0)})
+            per_fit = per_fit._replace(inputs=per_fit.inputs | {name: True})
+        return Problem(self.whole.law, self.whole.on_log, sum(counts), data, per_fit)
+
+    @property
+    def one_table(self) -> bool:
+        """Whether all variants are of the same rows."""
+        return self.whole.rows is None
+
+    def repeated(self, of_variants: np.ndarray) -> np.ndarray:
+        """What is known of each variant, once for each of its ways."""
+        return np.repeat(of_variants, [len(v.weight) for v in self.variants], axis=0)
 
 
-def _refits_alike(
-    fits: Sequence[FitResult], weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
-) -> list[Refits]:
-    """Refits of fits whose tables are padded to one length."""
-    n = len(weights[0])
-    whole, free, fixed = _one_problem(fits)
-    starts = _starts(fits, whole, free, fixed)
-    per_slice = max(1, CELLS_IN_MEMORY // max(n * whole.n_rows, 1))
-    out: list[Refits] = []
-    for first in range(0, len(fits), per_slice):
-        part = slice(first, first + per_slice)
-        problem = _replicated(whole, part, weights[part], targets and targets[part])
-        out += _refits_of(fits[part], problem, np.repeat(starts[part], n, axis=0), weights[part])
-    return out
+def _same_rows(one: Fitted, other: Fitted) -> bool:
+    if one.runs is other.runs:
+        return True
+    if (
+        not (isinstance(one.runs, Part) and isinstance(other.runs, Part))
+        or one.runs.whole is not other.runs.whole
+    ):
+        return False
+    return np.array_equal(one.runs.rows, other.runs.rows)
 
 
-def _one_problem(fits: Sequence[FitResult]) -> tuple[Problem, np.ndarray, np.ndarray]:
-    """The fits themselves as one batch; which coordinates move, and the values of those that do not, (fits,
-    labels)."""
-    law = fits[0].law
-    fixed = np.array([[fit.fixed.get(label, np.nan) for label in law.labels] for fit in fits])
-    ends = np.cumsum([0, *(len(fit.data()) for fit in fits)])
-    members = [np.arange(a, b) for a, b in itertools.pairwise(ends)]
-    problem, free = build_problem(respec(fits[0]), _stacked([fit.data() for fit in fits]), members, fixed)
-    return problem.owned(), free, fixed
-
-
-def _stacked(tables: list[Runs]) -> Runs:
-    if len(tables) == 1:
-        return tables[0]
-    first = tables[0]
-    return replace(
+def _stacked(tables: list[Runs]) -> tuple[Runs, list[np.ndarray]]:
+    """Tables under one another, and the positions of each one's rows."""
+    first, ends = tables[0], np.cumsum([0, *map(len, tables)])
+    whole = replace(
         first,
         inputs={name: np.concatenate([t.inputs[name] for t in tables]) for name in first.inputs},
         target=np.concatenate([t.target for t in tables]),
@@ -139,34 +233,164 @@ def _stacked(tables: list[Runs]) -> Runs:
         else np.concatenate([np.asarray(t.target_se) for t in tables]),
         run=None,
     )
+    return whole, [np.arange(a, b) for a, b in itertools.pairwise(ends)]
 
 
-def _replicated(
-    whole: Problem, part: slice, weights: Sequence[np.ndarray], targets: Sequence[np.ndarray] | None
-) -> Problem:
-    """Each fit of the slice once per replicate, under that replicate's weights and targets; leaves all fits
-    share stay one."""
-    n, width = len(weights[0]), whole.n_rows
+def _careful_starts(batch: _Batch) -> tuple[Problem, np.ndarray]:
+    """Every way as a fit of its own, and its starts in search coordinates: known optima, then fresh ones."""
+    law, spec = batch.whole.law, batch.variants[0].fit.spec
+    known = [_known_optima(v.fit) for v in batch.variants]
+    most = max(map(len, known))
+    own = np.stack([points[np.minimum(np.arange(most), len(points) - 1)] for points in known])
+    own = np.where(np.isnan(batch.fixed)[:, None], own, batch.fixed[:, None])
+    problem = batch.ways(slice(None), analyses=True)
+    lanes = problem.n_fits * (most + FRESH)
+    device = search_device(spec, problem, lanes)
+    compile_ahead(problem, spec.solver, lanes, device)
+    measure_ahead(problem, device)
+    fresh = _fresh(batch, FRESH, NODES)
+    points = np.concatenate([own, fresh], axis=1)
+    return problem, batch.repeated(search_points(law, points, batch.free))
 
-    def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
-        return np.concatenate([np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in rows])
 
-    data = whole.lane_data(np.repeat(np.arange(whole.n_fits)[part], n))._replace(weight=padded(weights))
-    per_fit = whole.per_fit._replace(weight=True)
-    if targets is not None:
-        data, per_fit = data._replace(target=padded(targets)), per_fit._replace(target=True)
-    return Problem(whole.law, whole.on_log, n * len(weights), data, per_fit)
+def _fresh(batch: _Batch, n: int, nodes: int) -> np.ndarray:
+    """Starts that owe nothing to the fit, (variants, n, labels): the user's where points were given, else the law's own."""
+    starts = batch.variants[0].fit.spec.starts
+    if isinstance(starts, np.ndarray):
+        chosen = starts[np.linspace(0, len(starts) - 1, n).round().astype(int)]
+        return np.where(np.isnan(batch.fixed)[:, None], chosen[None], batch.fixed[:, None])
+    return default_starts(batch.whole, batch.fixed, batch.leader[0], n=n, nodes=nodes)
 
 
-def _starts(fits: Sequence[FitResult], whole: Problem, free: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Where refits begin, (fits, STARTS, k): the optimum, both ends of its longest valley, then another basin
-    or a fresh seed."""
-    seeds = default_starts(
-        whole, fixed, tied_index(respec(fits[0])), n=STARTS, nodes=512 if len(fits) <= 8 else 96
+def _known_optima(fit: Fitted) -> np.ndarray:
+    """(points, labels) the distinct optima that the fit's own starts found, natural units."""
+    x = fit.evidence.basins @ fit.evidence.tie.T + fit.evidence.offset
+    return np.stack([d.to_natural(x[:, i]) for i, d in enumerate(fit.law.label_domains)], axis=-1).astype(
+        float
     )
-    seeds = search_points(fits[0].law, seeds, np.broadcast_to(free, (len(fits), free.shape[1])))
+
+
+def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> list[Refits]:
+    problem, starts = prepared
+    first = batch.variants[0]
+    roughness = None
+    if not first.objective.smooth:
+        roughness = batch.repeated(np.array([_roughness(v.fit) for v in batch.variants]))
+    device = search_device(first.fit.spec, problem, starts.shape[0] * starts.shape[1])
+    solution = solve(
+        problem,
+        starts,
+        first.fit.spec.solver,
+        screen=False,
+        polish=2,
+        smooth=first.objective.smooth,
+        roughness=roughness,
+        device=device,
+    )
+    numbers = natural_numbers(problem.law, problem, solution.z)
+    out, at = [], 0
+    for variant, prediction in zip(batch.variants, _predictions(batch, numbers), strict=True):
+        mine = slice(at, at + len(variant.weight))
+        values = np.array([variant.charge(way, row) for way, row in enumerate(prediction)])
+        records = [
+            _record(
+                variant,
+                way,
+                problem,
+                solution,
+                batch.repeated(batch.free),
+                at + way,
+                numbers[at + way],
+                value,
+            )
+            for way, value in enumerate(values)
+        ]
+        out.append(Refits(numbers[mine], values, 0.0, records))
+        at = mine.stop
+    return out
+
+
+def _predictions(batch: _Batch, numbers: np.ndarray) -> list[np.ndarray]:
+    """Of each variant what its ways predict of its rows, (ways, rows)."""
+    ends = np.cumsum([len(v.weight) for v in batch.variants])[:-1]
+    own = np.split(numbers, ends)
+    law, inputs = batch.whole.law, batch.variants[0].fit.data().inputs
+    if not batch.one_table:
+        return [predict(law, part, v.runs.inputs) for v, part in zip(batch.variants, own, strict=True)]
+    common = np.split(predict(law, numbers, inputs), ends)
+    return [
+        predict(law, part, v.runs.inputs) if v.inputs else rows
+        for v, part, rows in zip(batch.variants, own, common, strict=True)
+    ]
+
+
+def _record(
+    variant: Variant,
+    way: int,
+    problem: Problem,
+    solution: Solution,
+    free: np.ndarray,
+    f: int,
+    numbers: np.ndarray,
+    value: float,
+) -> Fitted:
+    fit = variant.fit
+    part = fit.runs if isinstance(fit.runs, Part) else Part(fit.data(), np.arange(len(fit.data())))
+    whole = replace(part.whole, inputs=part.whole.inputs | variant.inputs) if variant.inputs else part.whole
+    return replace(
+        fit,
+        spec=replace(fit.spec, objective=variant.objective, tied=variant.tied),
+        numbers=numbers,
+        objective_value=value,
+        evidence=evidence_of(problem, solution, free, f),
+        runs=replace(part, whole=whole, weight=variant.weight[way]),
+        fixed=variant.fixed,
+        stored_certificate=None,
+        foreseen=None,
+    )
+
+
+def _roughness(fit: Fitted) -> float:
+    """The residual scale at which corners are first rounded off."""
+    return max(float(np.median(np.abs(fit.residuals))), 1e-9)
+
+
+def _solve_replicates(batch: _Batch) -> list[Refits]:
+    """Replicates of fits that are known well, in slices that fit the memory."""
+    first = batch.variants[0]
+    starts = _replicate_starts(batch)
+    most = max(len(v.weight) for v in batch.variants)
+    per_slice = max(1, CELLS_IN_MEMORY // max(most * batch.whole.n_rows, 1))
+    out: list[Refits] = []
+    for at in range(0, len(batch.variants), per_slice):
+        part = batch.variants[at : at + per_slice]
+        counts = [len(v.weight) for v in part]
+        problem = batch.ways(slice(at, at + per_slice), analyses=False)
+        begin = np.repeat(starts[at : at + per_slice], counts, axis=0)
+        roughness = None
+        if not first.objective.smooth:
+            roughness = np.repeat([_roughness(v.near or v.fit) for v in part], counts)
+        z, value, home = search_replicates(first.fit.spec, problem, begin, roughness)
+        numbers = natural_numbers(problem.law, problem, z)
+        ends = np.cumsum(counts)[:-1]
+        for variant, *found in zip(part, *(np.split(a, ends) for a in (numbers, value, home)), strict=True):
+            out.append(_summed_up(variant, *found))
+    return out
+
+
+def _summed_up(variant: Variant, numbers: np.ndarray, value: np.ndarray, home: np.ndarray) -> Refits:
+    perfect = variant.objective.rho(target_scale(variant.fit.data(), variant.objective))
+    return Refits(numbers, value, float(np.mean(home > agreement(value, variant.weight @ perfect))))
+
+
+def _replicate_starts(batch: _Batch) -> np.ndarray:
+    """Where replicates begin, (variants, STARTS, k): the optimum, both ends of its longest valley, then another basin
+    or a fresh seed."""
+    seeds = _fresh(batch, STARTS, NODES if len(batch.variants) <= FEW else 96)
+    seeds = search_points(batch.whole.law, seeds, batch.free)
     out = []
-    for fit, fresh in zip(fits, seeds, strict=True):
+    for variant, fresh in zip(batch.variants, seeds, strict=True):
+        fit = variant.near or variant.fit
         z, evidence = fit.evidence.z, fit.evidence
         ends = np.clip(z + np.outer([1, -1], _valley(fit)), evidence.lower, evidence.upper)
         points = np.concatenate([z[None], ends, evidence.basins[1:], fresh])
@@ -174,7 +398,7 @@ def _starts(fits: Sequence[FitResult], whole: Problem, free: np.ndarray, fixed: 
     return np.stack(out)
 
 
-def _valley(fit: FitResult) -> np.ndarray:
+def _valley(fit: Fitted) -> np.ndarray:
     """The direction in which the objective rises slowest, as long as a few of its standard deviations."""
     moving = np.flatnonzero(fit.evidence.free)
     hessian = fit.evidence.hessian[np.ix_(moving, moving)]
@@ -186,108 +410,3 @@ def _valley(fit: FitResult) -> np.ndarray:
         length = VALLEY_SIGMAS * np.sqrt(2 * fit.evidence.value / (len(fit.data()) * values[0]))
         out[moving] = vectors[:, 0] * min(length, VALLEY_REACH / np.max(np.abs(vectors[:, 0])))
     return out
-
-
-def _refits_of(
-    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray, weights: Sequence[np.ndarray]
-) -> list[Refits]:
-    objective = fits[0].objective
-    z, value, home = _cornered(fits, problem, starts) if not objective.smooth else _smooth(problem, starts)
-    numbers = natural_numbers(problem.law, problem, z)
-    n = len(weights[0])
-    out = []
-    for i, (fit, own) in enumerate(zip(fits, weights, strict=True)):
-        mine = slice(i * n, (i + 1) * n)
-        same = agreement(value[mine], own @ objective.rho(target_scale(fit.data(), objective)))
-        out.append(Refits(numbers[mine], value[mine], float(np.mean(home[mine] > same))))
-    return out
-
-
-def _smooth(problem: Problem, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Best point and value of each replicate, and the value in the basin of its first start."""
-    n_fits, n_starts, _ = starts.shape
-    solver = _solver(n_fits * n_starts)
-    compile_ahead(problem, solver, n_fits * n_starts)
-    measure_ahead(problem)
-    z, value = _searched(problem, starts, solver)
-    rows = np.arange(n_fits)
-    first = np.argmin(value, axis=1)
-    best = _polished(problem, z[rows, first], rows)
-    unfinished = np.flatnonzero((best.status != Status.CONVERGED) & (best.status != Status.STALLED))
-    if (
-        len(unfinished) and solver is ROUGH
-    ):  # too fine for single precision, or a start outside the law's reach
-        _resume(problem, starts, unfinished, z, value, best)
-    elsewhere = ~_same_basin(best, z, value)
-    elsewhere[rows, first] = False
-    lane, start = np.nonzero(elsewhere & (value < best.value[:, None] * (1 + MIGHT_GO_LOWER)))
-    home = np.where(elsewhere[:, 0], value[:, 0], best.value)
-    if len(lane):
-        other = _polished(problem, z[lane, start], lane)
-        home[lane[start == 0]] = other.value[start == 0]
-        for i in np.flatnonzero(
-            other.value < best.value[lane]
-        ):  # few, and several may belong to one replicate
-            if other.value[i] < best.value[lane[i]]:
-                best.z[lane[i]], best.value[lane[i]] = other.z[i], other.value[i]
-    return best.z, best.value, np.maximum(home, best.value)
-
-
-def _searched(
-    problem: Problem, starts: np.ndarray, solver: LM, fits: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Every start brought into its basin: z (fits, starts, k) and value (fits, starts); lanes are packed
-    afresh every few steps."""
-    n_fits, n_starts, k = starts.shape
-    owner = np.repeat(np.arange(n_fits) if fits is None else fits, n_starts)
-    lanes = Lanes.start(problem, solver, starts.reshape(-1, k), owner)
-    running = len(owner)
-    while running and (
-        running == len(owner) or running > LAST_LANES
-    ):  # the last few are finished by polishing
-        run_lanes(problem, lanes, solver, STEPS_BETWEEN_PACKINGS)
-        running = int(np.sum(lanes.state.status == RUNNING))
-    value = lanes.state.value.astype(np.float64).reshape(n_fits, n_starts)
-    return lanes.state.z.astype(np.float64).reshape(n_fits, n_starts, k), np.where(
-        np.isfinite(value), value, np.inf
-    )
-
-
-def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray) -> Polished:
-    done = polish(problem, z, fit, exact_device(None))
-    return done._replace(value=np.where(np.isfinite(done.value), done.value, np.inf))
-
-
-def _resume(
-    problem: Problem, starts: np.ndarray, which: np.ndarray, z: np.ndarray, value: np.ndarray, best: Polished
-) -> None:
-    """Searches the given replicates again in double precision, in place."""
-    z[which], value[which] = _searched(problem, starts[which], CAREFUL, which)
-    again = _polished(problem, z[which, np.argmin(value[which], axis=1)], which)
-    better = again.value <= best.value[which]
-    for mine, theirs in zip(best, again, strict=True):
-        mine[which[better]] = theirs[better]
-
-
-def _same_basin(best: Polished, z: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Whether the quadratic at the optimum explains how far above it each lane ended, (fits, starts)."""
-    values, vectors = np.linalg.eigh(np.where(np.isfinite(best.hessian), best.hessian, 0.0))
-    along = np.einsum("fij,fsi->fsj", vectors, z - best.z[:, None])
-    forecast = 0.5 * np.einsum("fsj,fj->fs", along**2, np.abs(values))
-    gap = np.maximum(value - best.value[:, None], ROUGH.tol * best.value[:, None])
-    return forecast <= SAME_BASIN * gap
-
-
-def _cornered(
-    fits: Sequence[FitResult], problem: Problem, starts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for objectives with a corner, which are approached through ever sharper thresholds."""
-    compile_ahead(problem, CAREFUL, problem.n_fits)
-    measure_ahead(problem)
-    n = problem.n_fits // len(fits)
-    roughness = np.repeat([max(float(np.median(np.abs(fit.residuals))), 1e-9) for fit in fits], n)
-    settings: dict[str, Any] = {"screen": False, "smooth": False, "roughness": roughness, "polish": 1}
-    home = solve(problem, starts[:, :1], CAREFUL, **settings)
-    away = solve(problem, starts[:, 1:], CAREFUL, **settings)
-    better = away.value < home.value
-    return np.where(better[:, None], away.z, home.z), np.where(better, away.value, home.value), home.value

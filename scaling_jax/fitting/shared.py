@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law
+from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.spec import MEASURE, Spec
-from scaling_jax.tables.runs import Runs
+from scaling_jax.fitting.spec import MEASURE
 
 __all__ = ["solve_shared"]
 
@@ -31,19 +31,17 @@ class _Point:
     there."""
 
     at: np.ndarray
-    results: list[FitResult]
+    results: list[Fitted]
     value: float
     gradient: np.ndarray
     hessian: np.ndarray
 
 
-def solve_shared(
-    spec: Spec, runs: Runs, members: list[np.ndarray], fixed: np.ndarray, keys: list[object], names: list[str]
-) -> tuple[list[FitResult], float]:
+def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
     """Fits every group with the named parameters common to all.
 
     Args:
-        spec, runs, members, fixed, keys: as `solve_members` takes them.
+        task: the groups, as `solve_members` takes them.
         names: parameters that take one value for all groups.
 
     Returns:
@@ -53,7 +51,7 @@ def solve_shared(
     Raises:
         ValueError: if a name is unknown, or fixed or tied as well.
     """
-    law = spec.law
+    spec, law = task.spec, task.spec.law
     unknown = set(names) - set(law.params)
     if unknown:
         raise ValueError(
@@ -62,7 +60,7 @@ def solve_shared(
     if taken := set(names) & ({*spec.fixed} | {name for group in spec.tied for name in group}):
         raise ValueError(f"{', '.join(sorted(taken))} cannot be shared and fixed or tied at once.")
     columns = np.array([i for i, label in enumerate(law.labels) if label.split("[")[0] in names])
-    apart = solve_members(spec, runs, members, fixed, keys)
+    apart = solve_members(task)
     usable = [r for r in apart if not r.reason]
     if not usable:
         return apart, np.nan
@@ -71,23 +69,14 @@ def solve_shared(
     points = []
     for level in (0.5, 0.25, 0.75):
         start = np.array([_weighted_quantile(column, weights, level) for column in alone.T])
-        points.append(_descend(spec, runs, members, fixed, keys, columns, start, [r.numbers for r in apart]))
+        points.append(_descend(task, columns, start, [r.numbers for r in apart]))
     best = min(points, key=lambda p: p.value)
     return best.results, _gain_left(best)
 
 
-def _descend(
-    spec: Spec,
-    runs: Runs,
-    members: list[np.ndarray],
-    fixed: np.ndarray,
-    keys: list[object],
-    columns: np.ndarray,
-    start: np.ndarray,
-    known: list[np.ndarray],
-) -> _Point:
+def _descend(task: Task, columns: np.ndarray, start: np.ndarray, known: list[np.ndarray]) -> _Point:
     """Damped Newton in the shared coordinates; every trial is one batch over the groups."""
-    here = _solve_at(spec, runs, members, fixed, keys, columns, start, known)
+    here = _solve_at(task, columns, start, known)
     damping = 1e-6
     for _ in range(MOST_STEPS):
         if _gain_left(here) <= GAIN_LEFT:
@@ -98,9 +87,7 @@ def _descend(
             (vectors.T @ here.gradient) / (np.maximum(np.abs(values), 1e-12 * size) + damping * size)
         )
         step *= min(1.0, REACH / np.max(np.abs(step)))
-        there = _solve_at(
-            spec, runs, members, fixed, keys, columns, here.at + step, [r.numbers for r in here.results]
-        )
+        there = _solve_at(task, columns, here.at + step, [r.numbers for r in here.results])
         if there.value < here.value:
             here, damping = there, damping / 10
         elif damping > 1e6:
@@ -110,35 +97,17 @@ def _descend(
     return here
 
 
-def _solve_at(
-    spec: Spec,
-    runs: Runs,
-    members: list[np.ndarray],
-    fixed: np.ndarray,
-    keys: list[object],
-    columns: np.ndarray,
-    at: np.ndarray,
-    known: list[np.ndarray],
-) -> _Point:
+def _solve_at(task: Task, columns: np.ndarray, at: np.ndarray, known: list[np.ndarray]) -> _Point:
     """Solves the groups with the shared values held, from where they were; then measures the joint
     derivatives."""
-    law = spec.law
-    held = fixed.copy()
-    held[:, columns] = _to_natural(law, at, columns)
+    held = task.fixed.copy()
+    held[:, columns] = _to_natural(task.spec.law, at, columns)
     starts = np.stack(known)[:, None, :].copy()
     starts[:, :, columns] = held[:, None, columns]
-    results = solve_members(spec, runs, members, held, keys, starts=starts)
-    whole = solve_members(
-        replace(spec, solver=MEASURE),
-        runs,
-        members,
-        fixed,
-        keys,
-        polish_steps=0,
-        starts=np.stack([r.numbers if not r.reason else k for r, k in zip(results, known, strict=True)])[
-            :, None, :
-        ],
-    )
+    results = solve_members(replace(task, fixed=held), starts=starts)
+    reached = np.stack([k if r.reason else r.numbers for r, k in zip(results, known, strict=True)])
+    measured = replace(task, spec=replace(task.spec, solver=MEASURE))
+    whole = solve_members(measured, starts=reached[:, None, :], polish_steps=0)
     gradient, hessian = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
     for part, result in zip(whole, results, strict=True):
         if result.reason:

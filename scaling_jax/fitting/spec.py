@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from inspect import signature
 from typing import Any
 
 import jax
@@ -11,23 +12,33 @@ import numpy as np
 import pandas as pd
 from jax.sharding import Mesh
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law, check_law
 from scaling_jax.core.objective import Huber, Objective
 from scaling_jax.engine.devices import platform
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.starts import product_grid
+from scaling_jax.tables.read import Reading
 
-__all__ = ["Spec", "fixed_numbers", "make_spec", "respec", "tied_index"]
+__all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "make_spec", "tied_index"]
 
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MEASURE = LM(max_steps=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
-    """What to fit and how, once the user's words are checked."""
+    """What to fit and how, once the user's words are checked.
+
+    Args:
+        law, objective: what is fitted, and what is minimised.
+        fixed: parameter -> value, or per group a mapping key -> value.
+        tied: groups of parameters that share one value.
+        starts: None for the law's own, a number of them, or points (starts, labels) in natural units.
+        solver, screen: how lanes are run.
+        device: a JAX device, a mesh, or None.
+        count: how sizes and compute were counted.
+    """
 
     law: Law
     objective: Objective
@@ -38,6 +49,10 @@ class Spec:
     screen: bool
     device: Any
     count: dict[str, str]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Devices belong to a process: a pickled specification leaves its own behind."""
+        return self.__dict__ | {"device": None}
 
 
 def make_spec(
@@ -99,6 +114,23 @@ def make_spec(
         )
     starts = _read_starts(law, starts, fixed, tied)
     return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
+
+
+def asked(law: Law, options: Mapping[str, Any], who: str = "fit_groups") -> tuple[Reading, Spec]:
+    """How to read the table and what to fit, out of the keyword arguments of a fit.
+
+    Raises:
+        TypeError: for one that neither knows.
+    """
+    reading = {name: value for name, value in options.items() if name in READ}
+    fitting = {name: value for name, value in options.items() if name not in READ}
+    if unknown := sorted(set(fitting) - ASKED):
+        raise TypeError(f"{who} has no argument {unknown}; it takes those of fit, and by=.")
+    return Reading(**reading), make_spec(law, **fitting)
+
+
+READ = {f.name for f in fields(Reading)}
+ASKED = set(signature(make_spec).parameters) - {"law"}
 
 
 def _device_named(name: str) -> Any:
@@ -234,14 +266,3 @@ def _numbers(starts: Any) -> np.ndarray:
         raise ValueError(
             "starts holds something that is not a number, or rows of different lengths."
         ) from error
-
-
-def respec(fitted: FitResult) -> Spec:
-    """The specification that a result was fitted under, for refits."""
-    held = fitted.fixed
-    fixed = {
-        p.name: np.reshape([held[label] for label in p.labels], p.shape)
-        for p in fitted.law.parameters
-        if p.labels[0] in held
-    }
-    return make_spec(fitted.law, fitted.objective, fixed, fitted.tied)

@@ -18,6 +18,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.planning.frontier import along, frontier
 from scaling_jax.planning.source import budgets_of, planned
 from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.uncertainty.ensemble import interval
 
 __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 
@@ -112,7 +113,10 @@ def allocation_exponents(
     table = pd.DataFrame({"estimate": {name: values[0] for name, values in quantities(plan.numbers).items()}})
     if plan.draws is not None:
         drawn = quantities(plan.draws)
-        table["lower"], table["upper"] = (pd.Series({k: q(v) for k, v in drawn.items()}) for q in plan.ends)
+        ends = {name: interval(values, plan.level) for name, values in drawn.items()}
+        table["lower"], table["upper"] = (
+            pd.Series({k: float(v[i]) for k, v in ends.items()}) for i in (0, 1)
+        )
     return table
 
 

@@ -12,9 +12,10 @@ import pandas as pd
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.scale import TOKENS_FLOP
-from scaling_jax.uncertainty.draws import known_quantile, tail_of
+from scaling_jax.uncertainty.bootstrap import draws_of
+from scaling_jax.uncertainty.ensemble import interval, tail_of
 
-__all__ = ["Planned", "budgets_of", "planned"]
+__all__ = ["Planned", "budgets_of", "planned", "with_ends"]
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,6 @@ class Planned:
     fitted: tuple[float, float] | None
     notes: list[str]
 
-    @property
-    def ends(self) -> tuple[Any, Any]:
-        """Functions of (draws, ...) that give the two ends of the interval; draws without an optimum do not
-        count."""
-        tail = tail_of(self.level)
-        return (lambda v: known_quantile(v, tail)), (lambda v: known_quantile(v, 1 - tail))
-
     def beyond(self, flops: np.ndarray) -> np.ndarray:
         """Decades by which budgets lie outside the compute of the fitted runs."""
         if self.fitted is None:
@@ -54,8 +48,7 @@ class Planned:
         notes = list(self.notes)
         if self.draws is not None:
             drawn = quantities(self.draws)
-            for end, q in zip(("lower", "upper"), self.ends, strict=True):
-                table = table.assign(**{f"{name}_{end}": q(values) for name, values in drawn.items()})
+            table = with_ends(table, drawn, self.level)
             if lost := np.isnan(drawn["N"]).any(axis=1).mean():
                 notes.append(
                     f"{100 * lost:.1f} % of the draws have no optimum inside and are left out of the "
@@ -105,10 +98,17 @@ def planned(
         )
     draws = np.asarray(source.numbers) if fit is not None and source is not fit else None
     if draws is None and level is not None:
-        draws = fit.draws.numbers
+        draws = draws_of(fit).numbers
     level = 0.9 if level is None else level
     tail_of(level)
     return Planned(law, np.atleast_2d(numbers), draws, level, known, _fitted_compute(fit), _counted(count))
+
+
+def with_ends(table: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float) -> pd.DataFrame:
+    """The table with `_lower` of every quantity (draws, rows), and then `_upper`."""
+    ends = {name: interval(values, level) for name, values in drawn.items()}
+    lower = {f"{name}_lower": low for name, (low, _) in ends.items()}
+    return table.assign(**lower, **{f"{name}_upper": high for name, (_, high) in ends.items()})
 
 
 def budgets_of(flops: Any, what: str = "flops") -> np.ndarray:

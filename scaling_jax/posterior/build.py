@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.posterior.model import Design, Table
 from scaling_jax.posterior.priors import (
     bijection,
@@ -33,7 +33,7 @@ REACH = 3.0
 
 
 def build(
-    fits: Sequence[FitResult],
+    fits: Sequence[Fitted],
     pool: Sequence[str] = (),
     shared: Sequence[str] = (),
     priors: Mapping[str, Any] | None = None,
@@ -115,7 +115,7 @@ def build(
     return design, table, *_starts(fits, design, table_priors, unit, held), places
 
 
-def observation_scale(fit: FitResult, observation: str) -> bool:
+def observation_scale(fit: Fitted, observation: str) -> bool:
     """Whether residuals are differences of logs."""
     if observation not in OBSERVATIONS:
         raise ValueError(f"observation={observation!r}: use {', '.join(map(repr, OBSERVATIONS))}.")
@@ -136,7 +136,7 @@ def observation_scale(fit: FitResult, observation: str) -> bool:
     return on_log
 
 
-def _numbers(fits: Sequence[FitResult], name: str) -> np.ndarray:
+def _numbers(fits: Sequence[Fitted], name: str) -> np.ndarray:
     """(groups, *shape) fitted values."""
     return np.stack([np.asarray(fit.params[name], dtype=np.float64) for fit in fits])
 
@@ -195,7 +195,7 @@ def _table(
 
 
 def _starts(
-    fits: Sequence[FitResult], design: Design, priors: dict[str, Any], unit: float, held: dict[str, float]
+    fits: Sequence[Fitted], design: Design, priors: dict[str, Any], unit: float, held: dict[str, float]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start values: the fit's own where its data decide, the prior's centre where they do not, never beyond
     the prior's reach."""
@@ -227,7 +227,7 @@ def _starts(
     return common, {name: starts[name] for name in design.own}
 
 
-def _decided(fit: FitResult, parameter: Any) -> np.ndarray:
+def _decided(fit: Fitted, parameter: Any) -> np.ndarray:
     """Whether the fit's value may be believed enough to start there."""
     c = fit.certificate
     doubtful = {*c.unidentified, *c.extinct, *c.at_bound}
@@ -235,10 +235,10 @@ def _decided(fit: FitResult, parameter: Any) -> np.ndarray:
     return np.reshape(fine, parameter.shape)
 
 
-def _scatter(fit: FitResult, on_log: bool, unit: float) -> float:
+def _scatter(fit: Fitted, on_log: bool, unit: float) -> float:
     """A robust standard deviation of the residuals."""
     runs = fit.data()
-    prediction = fit.predict(runs.inputs)
+    prediction = fit.point(runs.inputs)
     with np.errstate(all="ignore"):
         r = np.log(prediction / runs.target) if on_log else prediction - runs.target
     spread = 1.4826 * np.nanmedian(np.abs(r)) if np.isfinite(r).any() else 0.0

@@ -9,54 +9,31 @@ from typing import Any
 
 import numpy as np
 
+from scaling_jax.core.optional import needs
+
 __all__ = ["chain_table", "verdict"]
 
 RHAT_GOOD = 1.01
 ESS_GOOD = 400
+TAILS = (0.05, 0.95)
 
 
 def chain_table(named: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """R-hat and bulk and tail effective sample size per quantity of (chains, draws)."""
-    from numpyro.diagnostics import effective_sample_size
-
+    """R-hat and bulk and tail effective sample size per quantity of (chains, draws); NaN for constants."""
+    stats = needs("arviz_stats.base", "bayes", "Diagnostics of chains need").array_stats
     out = {}
     for name, x in named.items():
-        halves = _split(np.asarray(x, dtype=np.float64))
-        if not np.ptp(halves) > 0:
+        chains = np.asarray(x, dtype=np.float64)
+        if not np.ptp(chains) > 0:
             out[name] = {"r_hat": np.nan, "ess_bulk": np.nan, "ess_tail": np.nan}
             continue
-        low, high = np.quantile(halves, [0.05, 0.95])
-        tails = [effective_sample_size(inside.astype(float)) for inside in (halves <= low, halves >= high)]
-        folded = np.abs(halves - np.median(halves))
+        axes = {"chain_axis": 0, "draw_axis": 1}
         out[name] = {
-            "r_hat": float(max(_r_hat(_ranked(halves)), _r_hat(_ranked(folded)))),
-            "ess_bulk": float(effective_sample_size(_ranked(halves))),
-            "ess_tail": float(min(tails)),
+            "r_hat": float(stats.rhat(chains, method="rank", **axes)),
+            "ess_bulk": float(stats.ess(chains, method="bulk", **axes)),
+            "ess_tail": float(stats.ess(chains, method="tail", prob=TAILS, **axes)),
         }
     return out
-
-
-def _split(x: np.ndarray) -> np.ndarray:
-    half = x.shape[1] // 2
-    return np.concatenate([x[:, :half], x[:, -half:]])
-
-
-def _r_hat(x: np.ndarray) -> Any:
-    from numpyro.diagnostics import gelman_rubin
-
-    return gelman_rubin(x)
-
-
-def _ranked(x: np.ndarray) -> np.ndarray:
-    """Normal scores of the ranks over all chains."""
-    import jax
-    from jax.scipy.special import ndtri
-
-    order = np.argsort(x, axis=None, kind="stable")
-    ranks = np.empty(x.size)
-    ranks[order] = np.arange(1, x.size + 1)
-    with jax.enable_x64(True):
-        return np.asarray(ndtri(((ranks - 0.375) / (x.size + 0.25)).reshape(x.shape)))
 
 
 def verdict(table: Any, n_divergent: int, n_draws: int) -> list[str]:

@@ -3,7 +3,7 @@ container for ArviZ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,20 +12,21 @@ import jax
 import numpy as np
 import pandas as pd
 
-from scaling_jax.engine.predict import predict
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
-from scaling_jax.uncertainty.draws import Draws, extrapolation, tail_of
+from scaling_jax.uncertainty.draws import FitEnsemble
+from scaling_jax.uncertainty.ensemble import tail_of
 
 __all__ = ["Posterior", "PosteriorGroups"]
 
 
-@dataclass(frozen=True)
-class Posterior(Draws):
-    """The posterior of one fit: plausible parameter vectors, with everything that `Draws` offers.
+@dataclass(frozen=True, eq=False)
+class Posterior(FitEnsemble):
+    """The posterior of one fit: plausible parameter vectors, and everything that follows from them.
 
-    Made by `fit.posterior()`. `conf_int`, `derive` and `predict` report medians and equal-tailed intervals.
+    Made by `fit.posterior()`. `conf_int`, `derive` and `predict` report medians and equal-tailed intervals; a
+    "prediction" band adds what the observation model says of a row of a new run.
 
     Args:
         sampled: the chains and the model.
@@ -53,7 +54,15 @@ class Posterior(Draws):
         for name, leader in design.tied:
             named[name] = named[leader]
         numbers = np.concatenate([named[p.name] for p in fit.law.parameters], axis=1)
-        return cls(fit, numbers, chains.energy.ravel(), f"posterior, {sampled.words}", 0.0, sampled, group)
+        return cls(
+            fit.law.labels,
+            np.median(numbers, axis=0),
+            numbers,
+            f"posterior, {sampled.words}",
+            fit,
+            sampled,
+            group,
+        )
 
     @cached_property
     def sites(self) -> dict[str, np.ndarray]:
@@ -83,60 +92,14 @@ class Posterior(Draws):
         found = _verdict(self.sampled, self.diagnostics)
         return [] if found[0].startswith((GOOD, APPROXIMATE)) else found
 
-    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
-        """Equal-tailed credible intervals of the parameters.
+    def _middle(self, draws: np.ndarray, estimate: float) -> float:
+        return float(np.nanmedian(draws))
 
-        Args:
-            level: probability between the two ends.
+    def _curve(self, curves: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.nanmedian(curves, axis=0)
 
-        Returns:
-            One row per parameter: estimate (posterior median), lower, upper, se (posterior standard
-                deviation).
-        """
-        return self.derive(lambda p: p, level)
-
-    def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
-        """Any function of the parameters, with its posterior median and interval; arguments as in
-        `Draws.derive`."""
-        tail = tail_of(level)
-        found = quantity(dict(zip(self.fit.law.labels, self.numbers.T, strict=True)))
-        named = dict(found) if isinstance(found, Mapping) else {"quantity": found}
-        rows = {}
-        for name, values in named.items():
-            lower, middle, upper = np.nanquantile(values, [tail, 0.5, 1 - tail])
-            rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
-        return pd.DataFrame(rows).T
-
-    def predict(
-        self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0
-    ) -> pd.DataFrame:
-        """Predictions with a band; arguments as in `Draws.predict`.
-
-        "confidence" is the band of the law's curve; "prediction" adds what the observation model says of a
-        row of a new run: the run's own offset, and scatter with its tails (rows with known standard errors:
-            their median).
-        """
-        if interval not in ("confidence", "prediction"):
-            raise ValueError(
-                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
-                "new run."
-            )
-        tail = tail_of(level)
-        inputs = self.fit.inputs_of(other)
-        curve = predict(self.fit.law, self.numbers, inputs)
-        draws = curve if interval == "confidence" else self.scattered(curve, np.random.default_rng(seed))
-        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-        return pd.DataFrame(
-            {
-                "prediction": np.nanmedian(curve, axis=0),
-                "lower": lower,
-                "upper": upper,
-                "extrapolation": extrapolation(self.fit, inputs),
-            }
-        )
-
-    def scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The curve (draws, rows) as new runs would show it: each row a run of its own."""
+    def _scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Each row a run of its own: its offset, and scatter with its tails; of known standard errors the median."""
         design, se = self.sampled.design, self.fit.data().target_se
         sigma = self._noise("sigma")[:, None]
         if se is not None:

@@ -4,44 +4,43 @@ diagnostics."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
 from scaling_jax.core.optional import needs
 from scaling_jax.core.progress import progress_bar
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.posterior.build import build
 from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.posterior.sampler import Settings, run_laplace, run_nuts
-
-if TYPE_CHECKING:
-    from scaling_jax.api.groups import FitGroups
-    from scaling_jax.api.result import FitResult
 
 __all__ = ["sample_fit", "sample_groups"]
 
 METHODS = {"nuts": run_nuts, "laplace": run_laplace}
 
 
-def sample_fit(fit: FitResult, **options: Any) -> Posterior:
+def sample_fit(fit: Fitted, **options: Any) -> Posterior:
     """The posterior of one fit; see `FitResult.posterior`."""
     if fit.reason:
         raise ValueError(f"There is no fit to start from: {fit.reason}")
     return Posterior.of(_sample([fit], **options), 0)
 
 
-def sample_groups(fits: FitGroups, pool: Sequence[str], **options: Any) -> PosteriorGroups:
+def sample_groups(
+    fits: Mapping[Any, Fitted], pool: Sequence[str], shared: Sequence[str] = (), **options: Any
+) -> PosteriorGroups:
     """The joint posterior of many groups; see `FitGroups.posterior`."""
     there = [fit for fit in fits.values() if not fit.reason]
     if not there:
         raise ValueError("None of the groups could be fitted, so there is nothing to start from.")
-    sampled = _sample(there, pool=pool, shared=fits.shared, **options)
+    sampled = _sample(there, pool=pool, shared=shared, **options)
     return PosteriorGroups(sampled, {key: fit.reason for key, fit in fits.items() if fit.reason})
 
 
 def _sample(
-    fits: Sequence[FitResult],
+    fits: Sequence[Fitted],
     *,
     pool: Sequence[str] = (),
     shared: Sequence[str] = (),

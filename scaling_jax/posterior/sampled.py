@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.posterior.build import OBSERVATIONS
 from scaling_jax.posterior.model import OFFSET, Design, Table, model
 from scaling_jax.posterior.sampler import Chains, Settings
@@ -22,7 +22,7 @@ class Sampled:
     """One run of the sampler: the model, its data, its chains, and where each row of each fit lies in the
     blocks."""
 
-    fits: tuple[FitResult, ...]
+    fits: tuple[Fitted, ...]
     design: Design
     table: Table
     chains: Chains

@@ -8,14 +8,11 @@ it; what only the author can know is marked.
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_jax.report.summary import objective_words, rows_words
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.report.summary import Told, objective_words, rows_words
 
 __all__ = ["TO_FILL_IN", "checklist"]
 
@@ -23,7 +20,7 @@ TO_FILL_IN = "[to fill in]"
 WIDTH = 96
 
 
-def checklist(fit: FitResult) -> str:
+def checklist(fit: Fitted, told: Told) -> str:
     """The checklist as text; see `FitResult.checklist`."""
     sections = [
         ("What is fitted", _form(fit)),
@@ -31,7 +28,7 @@ def checklist(fit: FitResult) -> str:
         ("Data", _data(fit)),
         ("Fitting", _fitting(fit)),
     ]
-    sections.append(("Uncertainty and validation", _validation(fit)))
+    sections.append(("Uncertainty and validation", _validation(told)))
     lines = [f"Reporting checklist for {fit.law.name} (after Li, Kudugunta and Zettlemoyer 2025)"]
     for title, items in sections:
         lines += ["", title]
@@ -41,7 +38,7 @@ def checklist(fit: FitResult) -> str:
     return "\n".join([*lines, "", f"{missing} entries only the author can fill in."])
 
 
-def _form(fit: FitResult) -> list[tuple[str, str]]:
+def _form(fit: Fitted) -> list[tuple[str, str]]:
     params = ", ".join(
         f"{label} = {number:.10g}" for label, number in zip(fit.law.labels, fit.numbers, strict=True)
     )
@@ -57,7 +54,7 @@ def _form(fit: FitResult) -> list[tuple[str, str]]:
     ]
 
 
-def _runs(fit: FitResult) -> list[tuple[str, str]]:
+def _runs(fit: Fitted) -> list[tuple[str, str]]:
     counted = ", ".join(f"{name}: {how}" for name, how in fit.count.items())
     ranges = "data not attached"
     if fit.runs is not None:
@@ -81,7 +78,7 @@ def _runs(fit: FitResult) -> list[tuple[str, str]]:
     ]
 
 
-def _data(fit: FitResult) -> list[tuple[str, str]]:
+def _data(fit: Fitted) -> list[tuple[str, str]]:
     kind = "one row per run, as far as the fit knows (no run=)"
     if fit.runs is not None and (run := fit.data().run) is not None:
         distinct = len(np.unique(run))
@@ -95,7 +92,7 @@ def _data(fit: FitResult) -> list[tuple[str, str]]:
     ]
 
 
-def _fitting(fit: FitResult) -> list[tuple[str, str]]:
+def _fitting(fit: Fitted) -> list[tuple[str, str]]:
     c = fit.certificate
     weights = "data not attached"
     if fit.runs is not None:
@@ -124,16 +121,15 @@ def _fitting(fit: FitResult) -> list[tuple[str, str]]:
     ]
 
 
-def _validation(fit: FitResult) -> list[tuple[str, str]]:
-    if fit.runs is None or fit.reason:
+def _validation(told: Told) -> list[tuple[str, str]]:
+    if told.ends is None:
         return [("Intervals, backtest, other choices", "data not attached, or no fit")]
-    table = fit.conf_int()
     intervals = ", ".join(
-        f"{label} {row['lower']:.5g} to {row['upper']:.5g}" for label, row in table.iterrows()
+        f"{label} {row['lower']:.5g} to {row['upper']:.5g}" for label, row in told.ends.iterrows()
     )
-    tests = dict(fit.examination)
+    tests = dict(told.findings)
     return [
-        ("Intervals, 90 %", f"{intervals} ({fit.draws.method}, {len(fit.draws.numbers)} refits)"),
+        ("Intervals", f"{intervals} ({told.method})"),
         ("Held-out test", tests.get("Backtest", f"too few runs for a backtest; {TO_FILL_IN}")),
         ("Repeated seeds", tests.get("Replicates", "none in the table")),
         ("Influential runs", tests.get("Influence", "not assessed")),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import html
 import textwrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    from scaling_jax.api.groups import FitGroups
-    from scaling_jax.api.result import FitResult
+from scaling_jax.fitting.certificate import Certificate
+from scaling_jax.fitting.fitted import Fitted
 
-__all__ = ["groups_text", "objective_words", "rows_words", "summary_html", "summary_text"]
+__all__ = ["Told", "groups_text", "objective_words", "rows_words", "summary_html", "summary_text"]
 
 WIDTH = 96
-LEVEL = 0.9
+INDENT = 13
+ERRORS = "from the curvature at the optimum (sandwich, by run where runs are known); nothing was refitted"
+MORE = "Intervals, backtest, influential runs, other choices: fit.examine()"
 VERDICTS = {
     "converged": "converged: this is an optimum, and the best of all starts",
     "underdetermined": "UNDERDETERMINED: the data do not determine these parameters",
@@ -24,53 +28,59 @@ VERDICTS = {
 }
 
 
-def objective_words(fit: FitResult) -> str:
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What is known of a fit's uncertainty, handed in for the report.
+
+    Args:
+        errors: standard errors by label that need no refit, or None.
+        ends: intervals by label (lower, upper), where refits were made.
+        method: how those intervals were made and what they are worth.
+        findings: names and sentences of the examination.
+        examined: whether the fit was examined.
+    """
+
+    errors: pd.Series | None = None
+    ends: pd.DataFrame | None = None
+    method: str = ""
+    findings: list[tuple[str, str]] = field(default_factory=list)
+    examined: bool = False
+
+
+def objective_words(fit: Fitted) -> str:
     """What was minimised."""
     fields = {k: v for k, v in fit.objective.to_dict().items() if k not in ("kind", "on")}
     inside = "".join(f", {k} {v:g}" for k, v in fields.items() if v)
-    scale = "log residuals" if fit.objective.on == "log" else "raw residuals"
-    return f"{fit.objective.kind}{inside}, on {scale}, summed"
+    return f"{fit.objective.kind}{inside}, on {fit.objective.on} residuals, summed"
 
 
-def _facts(fit: FitResult) -> list[tuple[str, str]]:
+def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
     c = fit.certificate
-    facts = [
-        (
-            "Law",
-            f"{fit.law.name}({', '.join(fit.law.inputs)})" + (f"  [{fit.law.cite}]" if fit.law.cite else ""),
-        )
-    ]
+    cited = f"  [{fit.law.cite}]" if fit.law.cite else ""
+    facts = [("Law", f"{fit.law.name}({', '.join(fit.law.inputs)}){cited}")]
     if fit.key is not None:
         facts.append(("Group", str(fit.key)))
-    columns = ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())
-    facts.append(("Columns", columns))
+    facts.append(("Columns", ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())))
     if fit.count:
         facts.append(("Counted", ", ".join(f"{k}: {v}" for k, v in fit.count.items())))
-    facts.append(("Rows", rows_words(fit.record)))
-    facts.append(("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"))
-    facts.append(("Verdict", VERDICTS[c.status]))
+    facts += [
+        ("Rows", rows_words(fit.record)),
+        ("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"),
+        ("Verdict", VERDICTS[c.status]),
+    ]
     if not fit.reason:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
-        facts.append(
-            (
-                "Starts",
-                f"{c.n_agree} of {c.n_finished} finished starts agree{screened}; {fit.solver}, "
-                f"{c.n_polished} polished",
-            )
-        )
+        agreed = f"{c.n_agree} of {c.n_finished} finished starts agree{screened}"
+        facts.append(("Starts", f"{agreed}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
-    if fit.examination:
-        measured = fit.conf_int(LEVEL).attrs["coverage"]
-        facts.append(
-            (
-                "Intervals",
-                f"{100 * LEVEL:g} %, {len(fit.draws.numbers):,} replicates: {fit.draws.method}; {measured}",
-            )
-        )
-    return facts + fit.examination
+    if told.ends is not None:
+        facts.append(("Intervals", told.method))
+    elif told.errors is not None:
+        facts.append(("Std. errors", ERRORS))
+    return facts + told.findings
 
 
-def _optimum_words(c: Any) -> str:
+def _optimum_words(c: Certificate) -> str:
     if c.relative_decrement < 1e-12:
         gain = "nothing left to gain"
     else:
@@ -98,93 +108,94 @@ def rows_words(record: dict[str, Any]) -> str:
     return words + (f" ({'; '.join(dropped)})" if dropped else "")
 
 
-HEADINGS = ("parameter", "estimate", "lower", "upper", "unit or domain", "note")
-
-
-def _parameter_rows(fit: FitResult) -> list[tuple[str, ...]]:
-    """Per number of the law: label, estimate, the ends of its interval (where the fit was examined), unit,
-    notes."""
-    ends = fit.conf_int(LEVEL) if fit.examination else None
+def _parameter_rows(fit: Fitted, told: Told) -> list[tuple[str, ...]]:
+    """The table of the law's numbers, headings first; of intervals and standard errors what is known."""
     tied = {name: group for group in fit.tied for name in group}
-    rows: list[tuple[str, ...]] = []
+    spread: tuple[str, ...] = ("lower", "upper") if told.ends is not None else ("std. error",)
+    if told.ends is None and told.errors is None:
+        spread = ()
+    rows = [("parameter", "estimate", *spread, "unit or domain", "note")]
     for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
         name = label.split("[")[0]
-        notes = []
-        if name in fit.shared:
-            notes.append("shared by all groups")
-        elif label in fit.fixed:
-            notes.append("fixed")
-        if name in tied:
-            notes.append("tied to " + ", ".join(n for n in tied[name] if n != name))
-        for word, labels in (
-            ("extinct", fit.certificate.extinct),
-            ("at its bound", fit.certificate.at_bound),
-        ):
-            if label in labels:
-                notes.append(word)
-        if label in fit.certificate.unidentified and label not in fit.certificate.extinct:
-            notes.append("not identified")
-        lower, upper = (
-            ("", "")
-            if ends is None or label in fit.fixed
-            else (f"{v:.4g}" for v in ends.loc[label, ["lower", "upper"]])
-        )
-        rows.append(
-            (label, f"{number:.7g}", lower, upper, fit.law.units.get(name, domain.name), "; ".join(notes))
-        )
+        known = [""] * len(spread)
+        if label not in fit.fixed and told.ends is not None:
+            known = [f"{v:.4g}" for v in told.ends.loc[label, ["lower", "upper"]]]
+        elif label not in fit.fixed and told.errors is not None:
+            known = [f"{told.errors[label]:.2g}"]
+        unit = fit.law.units.get(name, domain.name)
+        rows.append((label, f"{number:.7g}", *known, unit, "; ".join(_notes(fit, label, tied.get(name, ())))))
     return rows
 
 
-def summary_text(fit: FitResult) -> str:
+def _notes(fit: Fitted, label: str, tied: tuple[str, ...]) -> list[str]:
+    name, c, notes = label.split("[")[0], fit.certificate, []
+    if name in fit.shared:
+        notes.append("shared by all groups")
+    elif label in fit.fixed:
+        notes.append("fixed")
+    if tied:
+        notes.append("tied to " + ", ".join(n for n in tied if n != name))
+    notes += [
+        word for word, which in (("extinct", c.extinct), ("at its bound", c.at_bound)) if label in which
+    ]
+    if label in c.unidentified and label not in c.extinct:
+        notes.append("not identified")
+    return notes
+
+
+def summary_text(fit: Fitted, told: Told) -> str:
     """The report as monospaced text."""
     lines = ["=" * WIDTH]
-    for name, value in _facts(fit):
-        lines += textwrap.wrap(f"{name + ':':<11}{value}", WIDTH, subsequent_indent=" " * 11)
+    for name, value in _facts(fit, told):
+        lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
     if not fit.reason:
         lines.append("-" * WIDTH)
-        rows: list[tuple[str, ...]] = [HEADINGS, *_parameter_rows(fit)]
-        lines += [
-            f"{a:<12}{b:>13}{low:>11}{high:>11}   {c:<16}{d}".rstrip() for a, b, low, high, c, d in rows
-        ]
+        for label, number, *spread, unit, note in _parameter_rows(fit, told):
+            columns = "".join(f"{value:>11}" for value in spread)
+            lines.append(f"{label:<12}{number:>13}{columns}   {unit:<16}{note}".rstrip())
     lines.append("-" * WIDTH)
     for warning in fit.warnings:
         lines += textwrap.wrap(f"! {warning}", WIDTH, subsequent_indent="  ")
     if not fit.warnings:
         lines.append("No warnings.")
+    if _more(fit, told):
+        lines.append(MORE)
     return "\n".join([*lines, "=" * WIDTH])
 
 
-def summary_html(fit: FitResult) -> str:
+def summary_html(fit: Fitted, told: Told) -> str:
     """The report as a small HTML table."""
 
-    def row(cells: Any, tag: str = "td") -> str:
-        return (
-            "<tr>"
-            + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells)
-            + "</tr>"
-        )
+    def row(cells: Iterable[str], tag: str = "td") -> str:
+        inside = "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells)
+        return f"<tr>{inside}</tr>"
 
-    facts = "".join(row(f) for f in _facts(fit))
-    params = "" if fit.reason else row(HEADINGS, "th") + "".join(
-        row(r) for r in _parameter_rows(fit)
-    )  # fmt: skip
-    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in fit.warnings) or "<li>No warnings.</li>"
-    return f"<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>"
+    facts = "".join(map(row, _facts(fit, told)))
+    params = ""
+    if not fit.reason:
+        headings, *numbers = _parameter_rows(fit, told)
+        params = row(headings, "th") + "".join(map(row, numbers))
+    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in fit.warnings or ["No warnings."])
+    more = f"<p>{html.escape(MORE)}</p>" if _more(fit, told) else ""
+    return f"<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>{more}"
 
 
-def groups_text(groups: FitGroups) -> str:
-    """One line per group, then the verdicts counted and the reasons of what failed."""
-    counts: dict[str, int] = {}
-    for fit in groups.values():
-        counts[fit.status] = counts.get(fit.status, 0) + 1
-    counted = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+def _more(fit: Fitted, told: Told) -> bool:
+    """Whether an examination would add anything."""
+    return not told.examined and fit.converged and fit.runs is not None
+
+
+def groups_text(
+    groups: Mapping[Any, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
+) -> str:
+    """One line per group out of `table`, the verdicts counted, and the reasons of what failed."""
+    statuses = pd.Series([fit.status for fit in groups.values()]).value_counts().sort_index()
+    counted = ", ".join(f"{n} {status}" for status, n in statuses.items())
     failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
-    if groups.shared:
-        counted += (
-            f"; one value of {', '.join(groups.shared)} for all, {100 * groups.gain_left:.1g} % left "
-            "to gain jointly"
-        )
-    table = groups.table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}")
-    return "\n".join(
-        [f"{len(groups)} groups: {counted}", table, *(["Not fitted:", *failed] if failed else [])]
-    )
+    if shared:
+        counted += f"; one value of {', '.join(shared)} for all, {100 * gain_left:.1g} % left to gain jointly"
+    lines = [
+        f"{len(groups)} groups: {counted}",
+        table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}"),
+    ]
+    return "\n".join([*lines, *(["Not fitted:", *failed] if failed else [])])

@@ -6,6 +6,7 @@ Everything is checked here, in NumPy, before anything compiles. What is dropped 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,37 @@ import pandas as pd
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
-__all__ = ["as_frame", "input_columns", "read_runs"]
+__all__ = ["Reading", "as_columns", "as_frame", "input_columns", "names_columns", "read_runs", "same_columns"]
 
 MOST_ROWS_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a table is to be read: those words of `sj.fit` that concern its columns and rows.
+
+    Args:
+        inputs: law input -> column name, array or function of the table.
+        target, run, where, missing, weights, target_se: as in `sj.fit`.
+    """
+
+    inputs: Mapping[str, Any] | None = None
+    target: Any = None
+    run: Any = None
+    where: Any = None
+    missing: str = "raise"
+    weights: Any = None
+    target_se: Any = None
+
+    def read(self, law: Law, table: Any, *, by: Any = None, on_log: bool = True) -> Runs:
+        """The table's rows as arrays; see `read_runs`."""
+        words = {f.name: getattr(self, f.name) for f in fields(self)}
+        return read_runs(law, table, by=by, on_log=on_log, **words)
+
+    @property
+    def runs_alike(self) -> bool:
+        """Whether every run is to count the same."""
+        return isinstance(self.weights, str) and self.weights == "runs"
 
 
 def as_frame(table: Any) -> pd.DataFrame:
@@ -50,6 +79,14 @@ def as_frame(table: Any) -> pd.DataFrame:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
         raise DataError(f"Column names {twice} occur more than once: rename or drop the copies.")
     return frame
+
+
+def as_columns(table: Any) -> Any:
+    """The numbers of a mapping as columns of equal length; any other table as it is."""
+    if not isinstance(table, Mapping):
+        return table
+    size = max((np.size(v) for v in table.values()), default=1)
+    return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in table.items()}
 
 
 def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:

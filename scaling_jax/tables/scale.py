@@ -3,12 +3,10 @@ used next."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.core.law import Law
+from scaling_jax.tables.runs import Runs
 
 __all__ = ["TOKENS_FLOP", "beyond", "budget", "top_rows"]
 
@@ -18,21 +16,21 @@ TOKENS_FLOP = 6.0
 LEAST_LEFT = 0.6
 
 
-def budget(fit: FitResult) -> tuple[str, np.ndarray]:
+def budget(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
     """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first
     input."""
-    inputs = fit.data().inputs
+    inputs = runs.inputs
     if {"N", "D"} <= set(inputs):
         return "6ND", TOKENS_FLOP * inputs["N"] * inputs["D"]
-    name = next((n for n in ("C", "flops") if n in inputs), fit.law.inputs[0])
+    name = next((n for n in ("C", "flops") if n in inputs), law.inputs[0])
     return name, inputs[name]
 
 
-def top_rows(fit: FitResult) -> tuple[str, np.ndarray] | None:
+def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
     """The largest budgets, in words and as a mask: the top decade, or half decade, or budget, whichever
     leaves enough to fit."""
-    name, size = budget(fit)
-    used = fit.data().weight > 0
+    name, size = budget(runs, law)
+    used = runs.weight > 0
     if size[used].min() <= 0:
         size = size + size[size > 0].min() / 2
     for words, factor in (
@@ -42,16 +40,15 @@ def top_rows(fit: FitResult) -> tuple[str, np.ndarray] | None:
     ):
         top = used & (size >= size[used].max() / factor)
         left = used & ~top
-        if left.sum() >= LEAST_LEFT * used.sum() and _distinct(fit, left) > fit.evidence.free.sum():
+        if left.sum() >= LEAST_LEFT * used.sum() and _distinct(runs, left) > free:
             return words, top
     return None
 
 
-def beyond(fit: FitResult, factor: float = 10.0) -> dict[str, float]:
+def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
     """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
     the factor."""
-    runs = fit.data()
-    largest = int(np.argmax(budget(fit)[1]))
+    largest = int(np.argmax(budget(runs, law)[1]))
     at = {}
     for name, column in runs.inputs.items():
         spans = column.min() > 0 and column.max() >= 10 * column.min()
@@ -59,8 +56,7 @@ def beyond(fit: FitResult, factor: float = 10.0) -> dict[str, float]:
     return at
 
 
-def _distinct(fit: FitResult, rows: np.ndarray) -> int:
-    runs = fit.data()
+def _distinct(runs: Runs, rows: np.ndarray) -> int:
     if runs.run is not None:
         return len(np.unique(runs.run[rows]))
     return len(np.unique(np.column_stack([column[rows] for column in runs.inputs.values()]), axis=0))

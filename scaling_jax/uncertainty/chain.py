@@ -7,7 +7,6 @@ the chain as one thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,17 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.engine.predict import predict, predict_paired
-from scaling_jax.tables.read import as_frame
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.tables.read import as_columns, as_frame
 from scaling_jax.tables.runs import DataError
-from scaling_jax.uncertainty.bootstrap import refit
-from scaling_jax.uncertainty.draws import Draws, tail_of
-from scaling_jax.uncertainty.resample import counts
+from scaling_jax.uncertainty.bootstrap import REPLICATES, paired_draws
+from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.ensemble import interval as ends_of
+from scaling_jax.uncertainty.ensemble import tail_of
 
 __all__ = ["Chain", "chain"]
-
-PAIRED = "training runs resampled with replacement, paired over the stages"
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Chain:
         via: for each later stage, the input that takes the previous prediction.
     """
 
-    stages: tuple[FitResult, ...]
+    stages: tuple[Fitted, ...]
     via: tuple[str, ...]
 
     def predict(
@@ -68,20 +66,19 @@ class Chain:
             raise ValueError(
                 f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'."
             )
-        tail = tail_of(level)
-        draws = self._propagate(other, [d.numbers for d in self.draws])
-        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
+        tail_of(level)
+        lower, upper = ends_of(self._propagate(other, [d.numbers for d in self.draws]), level)
         return pd.DataFrame({"prediction": point, "lower": lower, "upper": upper})
 
     @cached_property
     def draws(self) -> list[Draws]:
         """1,000 paired bootstrap replicates per stage, seed 0."""
-        return _paired_draws(self.stages, 1000, seed=0)
+        return paired_draws(self.stages, REPLICATES, seed=0)
 
     def _propagate(self, other: Any, numbers: list[np.ndarray]) -> np.ndarray:
         """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the
         others."""
-        frame = as_frame(_as_columns(other))
+        frame = as_frame(as_columns(other))
         value = predict(self.stages[0].law, numbers[0], self.stages[0].inputs_of(frame))
         for stage, fed, vectors in zip(self.stages[1:], self.via, numbers[1:], strict=True):
             own = {
@@ -104,7 +101,7 @@ class Chain:
         return f"<Chain {' -> '.join(stage.law.name for stage in self.stages)}>"
 
 
-def chain(*stages: FitResult, via: str | list[str] = "loss") -> Chain:
+def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
     """Composes fits: the prediction of each is an input of the next.
 
     Args:
@@ -138,42 +135,3 @@ def chain(*stages: FitResult, via: str | list[str] = "loss") -> Chain:
                 f"via={link!r}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
             )
     return Chain(tuple(stages), tuple(links))
-
-
-def _as_columns(other: Any) -> Any:
-    """Numbers of a mapping as columns of equal length."""
-    if not isinstance(other, Mapping):
-        return other
-    size = max((np.size(v) for v in other.values()), default=1)
-    return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in other.items()}
-
-
-def _paired_draws(stages: tuple[FitResult, ...], n: int, seed: int) -> list[Draws]:
-    """Bootstrap replicates per stage; runs that several stages know by the same name are drawn for all of
-    them at once.
-
-    Runs are resampled within the sets known to the same stages, so that every stage keeps its number of runs.
-    """
-    labels = [_run_labels(stage, number) for number, stage in enumerate(stages)]
-    known_to: dict[Any, list[int]] = {}
-    for number, part in enumerate(labels):
-        for label in dict.fromkeys(part):
-            known_to.setdefault(label, []).append(number)
-    rng = np.random.default_rng(seed)
-    share: dict[Any, np.ndarray] = {}
-    for stages_knowing in sorted(set(map(tuple, known_to.values()))):
-        members = [label for label, numbers in known_to.items() if tuple(numbers) == stages_knowing]
-        drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
-        share.update(zip(members, drawn.T, strict=True))
-    return [
-        refit(stage, np.stack([share[label] for label in part], axis=1) * stage.data().weight, None, PAIRED)
-        for stage, part in zip(stages, labels, strict=True)
-    ]
-
-
-def _run_labels(stage: FitResult, number: int) -> list[Any]:
-    """The run each row belongs to; rows of unknown runs stand for themselves, and for no other stage's."""
-    runs = stage.data()
-    if runs.run is None:
-        return [(number, row) for row in range(len(runs))]
-    return [runs.run_labels[code] for code in runs.run]

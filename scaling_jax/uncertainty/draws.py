@@ -1,111 +1,41 @@
-"""How sure a fit is: refits under resampled weights, and what their spread says about parameters and
-predictions.
-
-A bootstrap replicate is one more vector of weights (or of targets) for the engine, so thousands of refits are
-one batch.
-Each starts from several basins and is polished to its own optimum: replicates that stay where they began are
-how published intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404.10102).
-"""
+"""Parameter vectors of a fit that are all plausible given its data, and the bands that follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.refits import Refits
+from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval, tail_of
+from scaling_jax.uncertainty.tails import normal_quantile
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+__all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residuals"]
 
-__all__ = ["Draws", "known_quantile", "tail_of"]
-
-# residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
-WIDENING = 3.6
+WIDENING = 3.6  # residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
 MEASURED = {
     "parameters": "where the law is true nominal 90 % intervals held 87 to 94 %",
-    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real "
-    "extrapolations",
-    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on "
-    "other suites than judged on",
+    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real extrapolations",
+    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on other suites "
+    "than judged on",
 }
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Parameter vectors that are all plausible given the data, and everything that follows from them.
+@dataclass(frozen=True, eq=False)
+class FitEnsemble(Ensemble):
+    """An ensemble of one fit's parameters, which predicts.
 
     Args:
         fit: the fit they belong to.
-        numbers: (draws, labels), natural units.
-        objective_values: (draws,), each replicate's own optimum.
-        method: how they were drawn, in words.
-        moved: share of draws whose optimum lies in another basin than the fit's own.
     """
 
-    fit: FitResult
-    numbers: np.ndarray
-    objective_values: np.ndarray
-    method: str
-    moved: float
-
-    @cached_property
-    def params(self) -> pd.DataFrame:
-        """One row per draw, one column per parameter, natural units."""
-        return pd.DataFrame(self.numbers, columns=list(self.fit.law.labels))
-
-    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
-        """Percentile intervals of the parameters.
-
-        Args:
-            level: probability between the two ends.
-
-        Returns:
-            One row per parameter: estimate, lower, upper, se (standard deviation of the draws);
-                `.attrs["coverage"]` says how often
-            such intervals held the truth.
-
-        Raises:
-            ValueError: if level is not between 0 and 1.
-        """
-        table = self.derive(lambda p: p, level)
-        table["estimate"] = self.fit.numbers
-        table.attrs["coverage"] = MEASURED["parameters"]
-        return table
-
-    def derive(self, quantity: Callable[[dict[str, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
-        """Any function of the parameters, with its interval.
-
-        Args:
-            quantity: takes a dict of parameter arrays (draws,) and returns an array (draws,) or a dict of
-                them.
-            level: probability between the two ends.
-
-        Returns:
-            One row per quantity: estimate (at the fit), lower, upper, se.
-        """
-        tail = tail_of(level)
-
-        def named(numbers: np.ndarray) -> dict[str, np.ndarray]:
-            found = quantity(dict(zip(self.fit.law.labels, np.atleast_2d(numbers).T, strict=True)))
-            return dict(found) if isinstance(found, Mapping) else {"quantity": found}
-
-        draws, point = named(self.numbers), named(self.fit.numbers)
-        rows = {
-            name: {
-                "estimate": float(np.squeeze(point[name])),
-                "lower": np.nanquantile(values, tail),
-                "upper": np.nanquantile(values, 1 - tail),
-                "se": np.nanstd(values),
-            }
-            for name, values in draws.items()
-        }
-        return pd.DataFrame(rows).T
+    fit: Fitted
 
     def predict(
         self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0
@@ -114,57 +44,171 @@ class Draws:
 
         Args:
             other: a table or mapping of inputs, as in `FitResult.predict`.
-            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will
-                show: its scatter included, and widened by 3.6 residual scales per decade beyond the data,
-                    because laws are wrong
-                there.
+            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show.
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
 
         Returns:
-            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the
-                inputs);
-            `.attrs["method"]` says in words how the band was made, `.attrs["coverage"]` how often such bands
-            held real runs.
+            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the inputs).
 
         Raises:
             ValueError: for another kind of interval or level.
         """
         if interval not in ("confidence", "prediction"):
             raise ValueError(
-                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
-                "new run."
+                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run."
             )
-        tail = tail_of(level)
         inputs = self.fit.inputs_of(other)
-        draws = predict(self.fit.law, self.numbers, inputs)
+        curves = predict(self.fit.law, self.numbers, inputs)
         beyond = extrapolation(self.fit, inputs)
+        seen = curves if interval == "confidence" else self._scattered(curves, np.random.default_rng(seed))
+        lower, upper = _band(seen, level)
+        table = pd.DataFrame({"prediction": self._curve(curves, inputs), "lower": lower, "upper": upper})
+        return self._told(table.assign(extrapolation=beyond), interval, level)
+
+    def _curve(self, curves: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """What stands between the ends of a band: here the fit's own curve."""
+        return predict(self.fit.law, self.fit.numbers, inputs)[0]
+
+    def _scattered(self, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Curves (draws, rows) as new runs would show them."""
+        raise NotImplementedError
+
+    def _told(self, table: pd.DataFrame, interval: str, level: float) -> pd.DataFrame:
+        """The table with what else belongs to the band."""
+        return table
+
+
+_band = interval  # the argument of `predict` has the same name
+
+
+@dataclass(frozen=True, eq=False)
+class Draws(FitEnsemble):
+    """Optima of resampled tables: plausible parameter vectors, and everything that follows from them.
+
+    Made by `fit.bootstrap()`. A "prediction" band includes a new run's scatter, and is widened by 3.6 residual scales
+    per decade beyond the data, because laws are wrong there; `.attrs["method"]` says in words how a band was made, and
+    `.attrs["coverage"]` how often such bands held real runs.
+
+    Args:
+        objective_values: (draws,), each replicate's own optimum.
+        moved: share of draws whose optimum lies in another basin than the fit's own.
+    """
+
+    objective_values: np.ndarray
+    moved: float
+
+    @classmethod
+    def of(cls, fit: Fitted, refits: Refits, method: str) -> Draws:
+        """The replicates of a fit."""
+        return cls(fit.law.labels, fit.numbers, refits.numbers, method, fit, refits.values, refits.moved)
+
+    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
+        """Percentile intervals of the parameters; `.attrs["coverage"]` says how often such intervals held the truth.
+
+        Args:
+            level: probability between the two ends.
+
+        Returns:
+            One row per parameter: estimate, lower, upper, se (standard deviation of the draws).
+
+        Raises:
+            ValueError: if level is not between 0 and 1.
+        """
+        table = super().conf_int(level)
+        table.attrs["coverage"] = MEASURED["parameters"]
+        return table
+
+    def _scattered(self, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Each curve with a residual of the fit, drawn whole."""
+        return self.fit.objective.moved(curves, -rng.choice(run_residuals(self.fit), curves.shape))
+
+    def _told(self, table: pd.DataFrame, interval: str, level: float) -> pd.DataFrame:
         words = self.method
-        widening = np.zeros(len(beyond))
         if interval == "prediction":
-            draws = _scattered(self.fit, draws, np.random.default_rng(seed))
-            widening = _widening(self.fit, beyond, level)
-            words += ", a run's own scatter added, widened with the distance beyond the data"
-        lower, upper = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-        on_log = self.fit.objective.on == "log"
-        table = pd.DataFrame({
-            "prediction": predict(self.fit.law, self.fit.numbers, inputs)[0],
-            "lower": lower * np.exp(-widening) if on_log else lower - widening,
-            "upper": upper * np.exp(widening) if on_log else upper + widening,
-            "extrapolation": beyond,
-        })  # fmt: skip
+            by = _widening(self.fit, table["extrapolation"].to_numpy(), level)
+            moved = self.fit.objective.moved
+            ends = {"lower": moved(table["lower"], -by), "upper": moved(table["upper"], by)}
+            table, words = (
+                table.assign(**ends),
+                f"{words}, a run's own scatter added, widened with the distance beyond the data",
+            )
         table.attrs["method"] = f"{len(self.numbers):,} replicates: {words}"
         table.attrs["coverage"] = MEASURED[interval]
         return table
 
     def __repr__(self) -> str:
-        return (
-            f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {100 * self.moved:.1f} % "
-            "in another basin>"
+        moved = f"{100 * self.moved:.1f} % in another basin"
+        return f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {moved}>"
+
+
+class DrawsGroups(Mapping[Hashable, Draws]):
+    """Replicates of many groups: a mapping from the group's key to its `Draws`.
+
+    Made by `fits.bootstrap()`.
+
+    Args:
+        members: the draws by key.
+        paired: whether replicate i of every group resampled the same training runs, so that differences between groups
+            may be taken draw by draw.
+    """
+
+    def __init__(self, members: Mapping[Hashable, Draws], paired: bool = False):
+        self._members = dict(members)
+        self.paired = paired
+
+    def __getitem__(self, key: Hashable) -> Draws:
+        return self._members[key]
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @cached_property
+    def joint(self) -> Ensemble:
+        """All groups as one ensemble, its numbers named (group, parameter)."""
+        names = [(key, label) for key, draws in self.items() for label in draws.names]
+        estimate = np.concatenate([draws.estimate for draws in self.values()])
+        numbers = np.concatenate([draws.numbers for draws in self.values()], axis=1)
+        return Ensemble(names, estimate, numbers, next(iter(self.values())).method)
+
+    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
+        """Percentile intervals of every group's parameters, one row per group and parameter."""
+        table = pd.concat(
+            {key: draws.conf_int(level) for key, draws in self.items()}, names=["group", "parameter"]
         )
+        table.attrs["coverage"] = MEASURED["parameters"]
+        return table
+
+    def derive(self, quantity: Quantity, level: float = 0.9) -> pd.DataFrame:
+        """Any function of all groups' parameters, such as the difference of two, with its interval.
+
+        Args:
+            quantity: takes a dict from group to a dict of parameter arrays (draws,), and returns an array (draws,) or a
+                dict of them.
+            level: probability between the two ends.
+
+        Returns:
+            One row per quantity: estimate, lower, upper, se.
+        """
+
+        def of_groups(named: dict[Any, np.ndarray]) -> Any:
+            return quantity({key: {label: named[key, label] for label in self[key].names} for key in self})
+
+        return self.joint.derive(of_groups, level)
+
+    def predict(self, other: Any, interval: str = "confidence", level: float = 0.9) -> pd.DataFrame:
+        """Every group's predictions for the same runs, one row per group and run; see `Draws.predict`."""
+        bands = {key: draws.predict(other, interval, level) for key, draws in self.items()}
+        return pd.concat(bands, names=["group", "run"])
+
+    def __repr__(self) -> str:
+        return f"<Draws of {len(self)} groups{', paired' if self.paired else ''}>"
 
 
-def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+def extrapolation(fit: Fitted, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Decades by which each run lies beyond the fitted range, the largest over inputs; 0 inside."""
     beyond = [np.zeros(len(next(iter(inputs.values()))))]
     for name, values in inputs.items():
@@ -172,48 +216,24 @@ def extrapolation(fit: FitResult, inputs: Mapping[str, np.ndarray]) -> np.ndarra
         known = known[known > 0]
         if len(known):
             with np.errstate(divide="ignore"):
-                beyond += [
-                    np.log10(values / known.max()),
-                    np.where(values > 0, np.log10(known.min() / values), 0.0),
-                ]
+                beyond.append(np.log10(values / known.max()))
+                beyond.append(np.where(values > 0, np.log10(known.min() / values), 0.0))
     return np.max(beyond, axis=0)
 
 
-def tail_of(level: float) -> float:
-    """The probability beyond each end of an interval of this level."""
-    if not 0 < level < 1:
-        raise ValueError(f"level={level}: give a probability between 0 and 1, such as 0.9.")
-    return (1 - level) / 2
-
-
-def _scattered(fit: FitResult, draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Adds a new run's scatter to each draw: a residual of the fit, drawn whole."""
-    pool = _run_residuals(fit)
-    noise = -rng.choice(pool, draws.shape)
-    return draws * np.exp(noise) if fit.objective.on == "log" else draws + noise
-
-
-def _run_residuals(fit: FitResult) -> np.ndarray:
-    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has
-    absorbed."""
+def run_residuals(fit: Fitted) -> np.ndarray:
+    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has absorbed."""
     runs = fit.data()
     residuals = fit.residuals if runs.target_se is None else fit.residuals * np.median(runs.target_se)
     if runs.run is not None:
         size = sum(np.log(np.maximum(column, np.finfo(float).tiny)) for column in runs.inputs.values())
         last = pd.Series(size).groupby(runs.run).idxmax()
         residuals = residuals[last.to_numpy()]
-    left = max(len(residuals) - int(fit.evidence.free.sum()), 1)
+    left = max(len(residuals) - fit.n_free, 1)
     return residuals * np.sqrt(len(residuals) / left)
 
 
-def _widening(fit: FitResult, beyond: np.ndarray, level: float) -> np.ndarray:
+def _widening(fit: Fitted, beyond: np.ndarray, level: float) -> np.ndarray:
     """How far the law itself errs beyond its data, on the objective's scale."""
-    share = NormalDist().inv_cdf(1 - tail_of(level)) / NormalDist().inv_cdf(0.95)
-    return WIDENING * share * beyond * np.sqrt(np.mean(_run_residuals(fit) ** 2))
-
-
-def known_quantile(values: np.ndarray, share: float) -> np.ndarray:
-    """Quantile over draws, those without an optimum left out; NaN where none has one."""
-    known = ~np.isnan(values).all(axis=0)
-    filled = np.where(known, values, 0.0)
-    return np.where(known, np.nanquantile(filled, share, axis=0), np.nan)
+    share = normal_quantile(1 - tail_of(level)) / normal_quantile(0.95)
+    return WIDENING * share * beyond * np.sqrt(np.mean(run_residuals(fit) ** 2))

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scaling_jax.api.result import FitResult
 from scaling_jax.core.objective import Objective
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.uncertainty.tails import erf
 
 __all__ = ["Information", "information", "log_likelihood", "mean_log_density", "standardised_log_likelihood"]
 
 HALVINGS = 60
-_erf = np.vectorize(math.erf, otypes=[float])
 
 
 class Information(NamedTuple):
@@ -62,7 +62,7 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
     def centre_and_tail(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Integrals of exp(-t rho) where it is quadratic and where it is linear, both sides of zero."""
         sharpness = np.stack([t * scale, t * scale * over])
-        centre = np.sqrt(math.pi / (2 * sharpness)) * _erf(delta * np.sqrt(sharpness / 2))
+        centre = np.sqrt(math.pi / (2 * sharpness)) * erf(delta * np.sqrt(sharpness / 2))
         tail = (
             np.zeros_like(centre)
             if np.isinf(delta)
@@ -116,7 +116,7 @@ def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
     )
 
 
-def log_likelihood(fit: FitResult, of: str = "target") -> float:
+def log_likelihood(fit: Fitted, of: str = "target") -> float:
     """The log-likelihood of a fit under its objective's own density, scale profiled.
 
     Weights count as repeated rows and are scaled to one per row on average, so that weights times a constant
@@ -154,7 +154,7 @@ def log_likelihood(fit: FitResult, of: str = "target") -> float:
     return float(total)
 
 
-def information(fit: FitResult) -> Information:
+def information(fit: Fitted) -> Information:
     r"""AICc and BIC of a fit, with what they are made of.
 
     $$\mathrm{AICc} = -2\ell + 2k + \frac{2k(k+1)}{n-k-1}, \qquad \mathrm{BIC} = -2\ell + k\log n$$

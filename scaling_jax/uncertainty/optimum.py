@@ -9,24 +9,20 @@ made of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.linear import solve_definite
 from scaling_jax.engine.lm import typical_size
 from scaling_jax.engine.problem import LaneData, exact_evaluation, natural, residuals
-from scaling_jax.fitting.batch import build_problem
-from scaling_jax.fitting.spec import respec
+from scaling_jax.fitting.batch import Task, build_problem
+from scaling_jax.fitting.fitted import Fitted
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
-
-__all__ = ["Optimum", "lane_of", "row_gradients"]
+__all__ = ["Optimum", "lane_of"]
 
 EPS = np.finfo(np.float64).eps
 MOST_STEPS = 100
@@ -70,7 +66,7 @@ class Optimum:
     [0.053, -0.2171]
     """
 
-    def __init__(self, fit: FitResult):
+    def __init__(self, fit: Fitted):
         if not fit.objective.smooth:
             raise ValueError(
                 "The optimum of an objective with a corner has no derivative: fit with sj.Huber or "
@@ -120,11 +116,10 @@ class Lane(NamedTuple):
     unit: np.ndarray
 
 
-def lane_of(fit: FitResult, padded: bool = True) -> Lane:
+def lane_of(fit: Fitted, padded: bool = True) -> Lane:
     """The engine's view of a fit, its rows padded to a common length or not."""
     runs = fit.data()
-    fixed = np.array([[fit.fixed.get(label, np.nan) for label in fit.law.labels]])
-    data = build_problem(respec(fit), runs, [np.arange(len(runs))], fixed)[0].lane_data(0)
+    data = build_problem(Task.of(fit.spec, runs, fit.held))[0].lane_data(0)
     if not padded:
         short = {name: getattr(data, name)[: len(runs)] for name in ("target", "weight", "scale")}
         data = data._replace(
@@ -132,20 +127,6 @@ def lane_of(fit: FitResult, padded: bool = True) -> Lane:
         )
     unit = typical_size(fit.evidence.z, np.array([d.log for d in fit.law.label_domains]))
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
-
-
-def row_gradients(fit: FitResult) -> np.ndarray:
-    """(rows, k) the gradient of every row's weighted term at the optimum, in search coordinates."""
-    lane = lane_of(fit)
-    with jax.enable_x64(True):
-        found = np.asarray(_gradients_program(fit.law, fit.objective.on == "log")(lane.z, lane.data))
-    weight = lane.data.weight[: len(fit.data()), None]
-    return np.where(weight > 0, weight * found[: len(weight)], 0.0)
-
-
-@lru_cache(maxsize=256)
-def _gradients_program(law: Any, on_log: bool) -> Any:
-    return quick_jit(jax.vmap(partial(_row_gradient, law, on_log), (None, OF_ROWS)))
 
 
 def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
@@ -163,10 +144,10 @@ def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
     return scale * jnp.where(r > 0, over, 1.0) * jnp.clip(r, -delta, delta) * slope
 
 
-def _solver(fit: FitResult, lane: Lane) -> Any:
+def _solver(fit: Fitted, lane: Lane) -> Any:
     """The parameters (labels,) as a function of what is given, with its derivative by implicit
     differentiation."""
-    law, on_log = fit.law, fit.objective.on == "log"
+    law, on_log = fit.law, fit.objective.on_log
     logs = np.array([d.log for d in law.label_domains])
 
     def data_of(given: Given) -> LaneData:

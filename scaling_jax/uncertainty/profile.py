@@ -9,18 +9,15 @@ that range.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from scaling_jax.fitting.variants import like, solve_variants
-from scaling_jax.uncertainty.draws import tail_of
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.refits import refit, vary
+from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.likelihood import mean_log_density
-
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
+from scaling_jax.uncertainty.tails import normal_quantile
 
 __all__ = ["Profile", "profile"]
 
@@ -87,18 +84,17 @@ class Profile:
         )
 
 
-def profile(fit: FitResult, name: str, level: float = 0.9, points: int = GRID) -> Profile:
+def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> Profile:
     """Profiles one parameter of a fit; see `FitResult.profile`."""
     tail_of(level)
     labels = list(fit.law.labels)
     free = [label for label in labels if label not in fit.fixed]
     if name not in free:
         raise ValueError(f"profile({name!r}): the free parameters of this fit are {', '.join(free)}.")
-    cutoff = NormalDist().inv_cdf(0.5 + level / 2) ** 2 / 2
+    cutoff = normal_quantile(0.5 + level / 2) ** 2 / 2
     at = labels.index(name)
     centre = float(fit.law.label_domains[at].to_search(fit.numbers[at]))
     limits = _limits(fit, at, centre)
-    scouts = np.array([])
     steps = _first_step(fit, at) * 2.0 ** np.arange(DOUBLINGS)
     scouts = np.unique(np.clip(np.concatenate([centre - steps, centre + steps, limits]), *limits))
     rough = _solved(fit, name, scouts)
@@ -134,7 +130,7 @@ def profile(fit: FitResult, name: str, level: float = 0.9, points: int = GRID) -
     )
 
 
-def _limits(fit: FitResult, at: int, centre: float) -> tuple[float, float]:
+def _limits(fit: Fitted, at: int, centre: float) -> tuple[float, float]:
     """How far to look: eight decades for what is searched as a logarithm, twenty times its size for the rest,
     within bounds."""
     domain = fit.law.label_domains[at]
@@ -143,14 +139,14 @@ def _limits(fit: FitResult, at: int, centre: float) -> tuple[float, float]:
     return max(centre - reach, low), min(centre + reach, high)
 
 
-def _first_step(fit: FitResult, at: int) -> float:
+def _first_step(fit: Fitted, at: int) -> float:
     """A fraction of the standard error that the curvature promises; a small step where it promises none."""
     spread = fit.certificate.spread.get(fit.law.labels[at], np.nan)
     size = 1.0 if fit.law.label_domains[at].log else max(abs(float(fit.numbers[at])), 1e-2)
     return float(np.clip(spread / 4, 1e-6 * size, 0.05 * size)) if np.isfinite(spread) else 0.02 * size
 
 
-def _solved(fit: FitResult, name: str, z: np.ndarray) -> pd.DataFrame:
+def _solved(fit: Fitted, name: str, z: np.ndarray) -> pd.DataFrame:
     """The best fit at every held value: search coordinate, value, objective, drop in log-likelihood,
     parameters."""
     labels = list(fit.law.labels)
@@ -168,15 +164,17 @@ def _solved(fit: FitResult, name: str, z: np.ndarray) -> pd.DataFrame:
         if label.partition("[")[1:] == name.partition("[")[1:]
     ]
     variants = [
-        like(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values
+        vary(fit, f"{name}={v:g}", fixed=dict(fit.fixed) | dict.fromkeys(also, float(v))) for v in values
     ]
-    numbers, objective = solve_variants(fit, variants)
+    found = refit(variants)
+    numbers = np.concatenate([one.numbers for one in found])
+    objective = np.concatenate([one.values for one in found])
     return pd.DataFrame(
         {"z": z, "value": values, "objective": objective, "drop": _drop(fit, objective)}
     ).join(pd.DataFrame(numbers, columns=labels))
 
 
-def _drop(fit: FitResult, objective: np.ndarray) -> np.ndarray:
+def _drop(fit: Fitted, objective: np.ndarray) -> np.ndarray:
     """By how much the log-likelihood falls from the fit to other values of its objective, the scale profiled
     at each."""
     weight = fit.data().weight

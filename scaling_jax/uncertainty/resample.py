@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
 
 if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
     from scaling_jax.tables.runs import Runs
 
-__all__ = ["cluster_of", "counts", "method_of", "resampled", "words_of"]
+__all__ = ["cluster_of", "counts", "method_of", "paired_weights", "resampled", "words_of"]
 
 METHODS = {
     "run": "training runs resampled with replacement",
@@ -34,7 +35,7 @@ def cluster_of(runs: Runs) -> tuple[np.ndarray, list]:
     return code, [runs.run_labels[c] for c in present]
 
 
-def method_of(fit: FitResult, n: int, method: str | None) -> str:
+def method_of(fit: Fitted, n: int, method: str | None) -> str:
     method = method or _recommended(fit)
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
@@ -45,7 +46,7 @@ def method_of(fit: FitResult, n: int, method: str | None) -> str:
     return method
 
 
-def words_of(fit: FitResult, method: str) -> str:
+def words_of(fit: Fitted, method: str) -> str:
     """What was done, in words; where runs are unknown every row is one."""
     return (
         METHODS[method]
@@ -54,7 +55,7 @@ def words_of(fit: FitResult, method: str) -> str:
     )
 
 
-def _recommended(fit: FitResult) -> str:
+def _recommended(fit: Fitted) -> str:
     """The method whose 90 % intervals held the truth in 87 to 94 % of simulated sweeps.
 
     An objective that charges most residuals by their size is like a median, which moves by jumps when rows
@@ -65,12 +66,12 @@ def _recommended(fit: FitResult) -> str:
     return "run" if fit.data().run is not None else "row"
 
 
-def _quadratic(fit: FitResult) -> bool:
+def _quadratic(fit: Fitted) -> bool:
     """Whether the objective charges most residuals by their square."""
     return bool(np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0]) >= 0.5)
 
 
-def _caution(fit: FitResult, method: str) -> str:
+def _caution(fit: Fitted, method: str) -> str:
     """Why intervals by this method will be too narrow for this fit, with what was measured
     (benchmarks/coverage_simulated.py)."""
     runs, quadratic = fit.data(), _quadratic(fit)
@@ -94,7 +95,7 @@ def _caution(fit: FitResult, method: str) -> str:
 
 
 def resampled(
-    fit: FitResult, n: int, method: str, scale: Any, rng: np.random.Generator
+    fit: Fitted, n: int, method: str, scale: Any, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
     runs = fit.data()
@@ -122,7 +123,7 @@ def counts(indices: np.ndarray, size: int) -> np.ndarray:
 
 
 def _hierarchical(
-    fit: FitResult, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
+    fit: Fitted, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Shares per run: scales drawn with replacement, then runs within each (Ivgi et al. 2022,
     arXiv:2202.06387)."""
@@ -143,11 +144,40 @@ def _hierarchical(
     return shares
 
 
-def _resampled_targets(fit: FitResult, n: int, rng: np.random.Generator) -> np.ndarray:
+def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndarray:
     """Targets on the objective's scale: fitted curve plus residuals drawn from all rows."""
     runs = fit.data()
     scale = np.ones(len(runs)) if runs.target_se is None else runs.target_se
     fitted = predict(fit.law, fit.numbers, runs.inputs)[0]
-    centre = np.log(fitted) if fit.objective.on == "log" else fitted
+    centre = fit.objective.scaled(fitted)
     centred = fit.residuals - np.average(fit.residuals, weights=runs.weight)
     return centre - centred[rng.integers(len(runs), size=(n, len(runs)))] * scale
+
+
+def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Weights (n, rows) for each fit; runs that several fits know by the same name are drawn for all of them at once.
+
+    Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
+    """
+    labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
+    known_to: dict[Any, list[int]] = {}
+    for number, part in enumerate(labels):
+        for label in dict.fromkeys(part):
+            known_to.setdefault(label, []).append(number)
+    share: dict[Any, np.ndarray] = {}
+    for knowing in sorted(set(map(tuple, known_to.values()))):
+        members = [label for label, numbers in known_to.items() if tuple(numbers) == knowing]
+        drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
+        share.update(zip(members, drawn.T, strict=True))
+    return [
+        np.stack([share[label] for label in part], axis=1) * fit.data().weight
+        for fit, part in zip(fits, labels, strict=True)
+    ]
+
+
+def _run_of_rows(fit: Fitted, number: int) -> list[Any]:
+    """The run each row belongs to; rows of unknown runs stand for themselves, and for no other fit's."""
+    runs = fit.data()
+    if runs.run is None:
+        return [(number, row) for row in range(len(runs))]
+    return [runs.run_labels[code] for code in runs.run]

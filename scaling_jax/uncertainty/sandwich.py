@@ -8,22 +8,29 @@ everything.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from scaling_jax.uncertainty.optimum import row_gradients
+from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.resample import cluster_of
+from scaling_jax.uncertainty.tails import f_tail
 
-if TYPE_CHECKING:
-    from scaling_jax.api.result import FitResult
-
-__all__ = ["LackOfFit", "covariance", "influence", "influence_words", "lack_of_fit", "lack_of_fit_words"]
+__all__ = [
+    "LackOfFit",
+    "covariance",
+    "influence",
+    "influence_words",
+    "lack_of_fit",
+    "lack_of_fit_words",
+    "standard_errors",
+]
 
 INSIDE = 0.5
+AT_ONCE = 8  # vectors per call: the program that the certificate has compiled
+STEP = 1e-5  # of central differences: their error and that of rounding are both near 1e-11
 NAMED = 3
 
 
@@ -37,7 +44,7 @@ class LackOfFit(NamedTuple):
     points: int
 
 
-def covariance(fit: FitResult) -> pd.DataFrame:
+def covariance(fit: Fitted) -> pd.DataFrame:
     """The sandwich covariance of the parameters; see `FitResult.cov`."""
     moves = _moves(fit)
     inside = np.mean(np.abs(fit.residuals) <= fit.objective.numbers[0])
@@ -52,7 +59,12 @@ def covariance(fit: FitResult) -> pd.DataFrame:
     return pd.DataFrame(moves.T @ moves, index=labels, columns=labels)
 
 
-def influence(fit: FitResult) -> pd.DataFrame:
+def standard_errors(fit: Fitted) -> pd.Series:
+    """Roots of the sandwich covariance's diagonal; see `FitResult.stderr`."""
+    return pd.Series(np.sqrt(np.sum(_moves(fit) ** 2, axis=0)), index=list(fit.law.labels), name="stderr")
+
+
+def influence(fit: Fitted) -> pd.DataFrame:
     """How each parameter would move without each run; see `FitResult.influence`."""
     moves, (_, names) = _moves(fit), cluster_of(fit.data())
     logs = np.array([d.log for d in fit.law.label_domains])
@@ -60,7 +72,7 @@ def influence(fit: FitResult) -> pd.DataFrame:
     return pd.DataFrame(change, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
 
 
-def influence_words(fit: FitResult) -> str:
+def influence_words(fit: Fitted) -> str:
     """One sentence that names the most influential runs, or an empty string where nothing can be said."""
     moves, (_, names) = _moves(fit), cluster_of(fit.data())
     spread = np.sqrt(np.sum(moves**2, axis=0))
@@ -80,7 +92,7 @@ def influence_words(fit: FitResult) -> str:
     )
 
 
-def lack_of_fit(fit: FitResult) -> LackOfFit | None:
+def lack_of_fit(fit: Fitted) -> LackOfFit | None:
     """The pure-error F test; see `FitResult.lack_of_fit`."""
     runs = fit.data()
     used = (runs.weight > 0) & np.isfinite(fit.residuals)
@@ -99,16 +111,7 @@ def lack_of_fit(fit: FitResult) -> LackOfFit | None:
     return LackOfFit(ratio, df_lack, df_pure, float(f_tail(ratio, df_lack, df_pure)), int(np.sum(count > 1)))
 
 
-def f_tail(ratio: np.ndarray | float, above: int, below: int) -> np.ndarray:
-    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
-    exceeds its root."""
-    with jax.enable_x64(True):
-        return np.asarray(
-            jax.scipy.special.betainc(below / 2.0, above / 2.0, jnp.asarray(below / (below + above * ratio)))
-        )
-
-
-def lack_of_fit_words(fit: FitResult) -> str:
+def lack_of_fit_words(fit: Fitted) -> str:
     """One sentence, or an empty string where no inputs repeat."""
     found = lack_of_fit(fit)
     if found is None:
@@ -120,18 +123,35 @@ def lack_of_fit_words(fit: FitResult) -> str:
     )
 
 
-def _moves(fit: FitResult) -> np.ndarray:
+def _moves(fit: Fitted) -> np.ndarray:
     """(runs, labels) H^-1 s: how far leaving a run out moves each parameter to first order, natural units."""
     evidence, (code, names) = fit.evidence, cluster_of(fit.data())
     scores = np.zeros((len(names), len(evidence.z)))
-    np.add.at(scores, code, row_gradients(fit))
-    held = ((evidence.z <= evidence.lower) & (evidence.gradient >= 0)) | (
-        (evidence.z >= evidence.upper) & (evidence.gradient <= 0)
-    )
-    moving = np.flatnonzero(evidence.free & ~held)
+    np.add.at(scores, code, _row_gradients(fit))
+    moving = np.flatnonzero(evidence.moving)
     step = np.zeros_like(scores)
     step[:, moving] = np.linalg.lstsq(
         evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14
     )[0].T
     logs = np.array([d.log for d in fit.law.label_domains])
     return step @ evidence.tie.T * np.where(logs, fit.numbers, 1.0)
+
+
+def _row_gradients(fit: Fitted) -> np.ndarray:
+    """(rows, k) the gradient of every row's weighted term at the optimum, in search coordinates.
+
+    Residuals are differenced with the program that predicts, so that nothing compiles for it.
+    """
+    runs, (delta, over, scale) = fit.data(), fit.objective.numbers
+    logs = np.array([d.log for d in fit.law.label_domains])
+    size = STEP * np.where(logs, 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
+    up, down = (np.where(logs, fit.numbers * np.exp(s * size), fit.numbers + s * size) for s in (1, -1))
+    points = np.concatenate([np.where(np.eye(len(size), dtype=bool), end, fit.numbers) for end in (up, down)])
+    predicted = [
+        predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
+    ]
+    residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
+    slopes = (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
+    charge = scale * np.where(fit.residuals > 0, over, 1.0) * np.clip(fit.residuals, -delta, delta)
+    moved = np.where((fit.evidence.tie != 0).any(axis=1), slopes, 0.0) @ fit.evidence.tie
+    return np.where(runs.weight[:, None] > 0, (runs.weight * charge)[:, None] * moved, 0.0)

@@ -1,0 +1,106 @@
+"""What a fit is asked before anybody acts on it: intervals, influence, repeated seeds, a backtest, other choices.
+
+It is computed when asked for and kept on the record; what a summary shows unasked is only what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scaling_jax.diagnosis.backtest import Backtest, judged, replicates_without, without_the_largest
+from scaling_jax.diagnosis.sensitivity import Sensitivity, choices, compared
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.refits import Variant, refit, refits_ahead
+from scaling_jax.report.summary import Told
+from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, replicates
+from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.sandwich import influence_words, lack_of_fit_words, standard_errors
+
+__all__ = ["Examination", "examine", "told"]
+
+ROWS_PER_PARAMETER = 3  # fewer say nothing of a forecast
+LEVEL = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What was found of a fit.
+
+    Args:
+        draws: the bootstrap, or None where the fit is not to be used.
+        backtest: the largest budgets predicted without them, or None where too few runs would be left.
+        sensitivity: other defensible choices, or None.
+        findings: names and sentences, in the order a reader wants them.
+    """
+
+    draws: Draws | None = None
+    backtest: Backtest | None = None
+    sensitivity: Sensitivity | None = None
+    findings: list[tuple[str, str]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {words}" for name, words in self.findings) or "Nothing to examine."
+
+
+def examine(fit: Fitted, tell: Callable[[str, str], None] = lambda name, words: None) -> Examination:
+    """The examination of a fit, computed once; see `FitResult.examine`.
+
+    Args:
+        fit: the fit.
+        tell: called with the name and sentence of each finding as soon as it is known.
+    """
+    if "examination" not in fit.kept:
+        fit.kept["examination"] = _examined(fit, tell)
+    return fit.kept["examination"]
+
+
+def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
+    if fit.reason or fit.runs is None or fit.shared or not fit.converged:
+        return Examination()
+    findings: list[tuple[str, str]] = []
+
+    def note(name: str, words: str) -> None:
+        if words:
+            findings.append((name, words))
+            tell(name, words)
+
+    note("Influence", influence_words(fit))
+    note("Replicates", lack_of_fit_words(fit))
+    if int((fit.data().weight > 0).sum()) < ROWS_PER_PARAMETER * fit.n_free:
+        return Examination(draws_of(fit), findings=findings)
+    refits_ahead(fit, REPLICATES)
+    others, top = choices(fit, alike=True), without_the_largest(fit)
+    refits = refit([*others, top] if top else others)
+    rest = refits.pop().fitted[0] if top else None
+    draws, tested = _resampled(fit, top, rest)
+    note("Backtest", str(tested or ""))
+    found = compared(fit, others, refits)
+    note("Choices", str(found))
+    return Examination(draws, tested, found, findings)
+
+
+def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[Draws, Backtest | None]:
+    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the backtest."""
+    if top is None or rest is None or not np.isfinite(rest.objective_value):
+        return draws_of(fit), None
+    variants = [replicates(fit), replicates_without(fit, rest)]
+    own, without = refit(variants, careful=False)
+    fit.kept["draws"] = Draws.of(fit, own, variants[0].words)
+    return fit.kept["draws"], judged(rest, top.words, Draws.of(rest.used(), without, variants[1].words))
+
+
+def told(fit: Fitted) -> Told:
+    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it."""
+    found: Examination | None = fit.kept.get("examination")
+    draws: Draws | None = fit.kept.get("draws")
+    if fit.reason or fit.runs is None:
+        return Told()
+    errors = standard_errors(fit) if fit.status != "failed" else None
+    if draws is None:
+        return Told(errors=errors, findings=found.findings if found else [], examined=found is not None)
+    ends = draws.conf_int(LEVEL)
+    words = f"{100 * LEVEL:g} %, {len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
+    return Told(errors, ends, words, found.findings if found else [], found is not None)

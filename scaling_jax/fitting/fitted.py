@@ -1,0 +1,221 @@
+"""What a fit is: the record that everything else reads, with its point prediction, residuals and certificate.
+
+It holds data and answers what follows from them at once. Every further question (how sure, what to train,
+what to draw) is a function of it elsewhere, and a method of `FitResult`, which stands above them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Objective
+from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
+from scaling_jax.fitting.spec import Spec
+from scaling_jax.tables.read import as_columns, as_frame, input_columns, same_columns
+from scaling_jax.tables.runs import DataError, Part, Runs
+
+__all__ = ["Fitted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """One fitted law, with the certificate of its optimum.
+
+    Args:
+        spec: what was fitted and how: law, objective, solver, starts, device, as the user asked.
+        numbers: (labels,) the parameters as one flat vector, natural units.
+        objective_value: the weighted sum over rows at the optimum, in the objective's own units.
+        evidence: what the engine left behind.
+        runs: the rows that were fitted (a `Part` where fits share a table); None after `from_json` until
+            `with_data`.
+        sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
+        fixed: label -> value of the numbers that were not free in this fit.
+        shared: parameters that took one value for all groups (listed in fixed too).
+        key: the group's key in `fit_groups`.
+        reason: why there is no fit, for a group that could not be fitted.
+        stored_certificate: the certificate, where it is not computed from the data.
+        foreseen: what the fit says of its own rows, where it was computed for many fits at once.
+    """
+
+    spec: Spec
+    numbers: np.ndarray
+    objective_value: float
+    evidence: Evidence
+    runs: Runs | Part | None
+    sources: dict[str, str]
+    record: dict[str, Any]
+    fingerprint: str
+    fixed: dict[str, float] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    key: Any = None
+    reason: str = ""
+    stored_certificate: Certificate | None = None
+    foreseen: AtRows | None = None
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was computed of this fit and is worth keeping, by name: its bootstrap, its examination."""
+        return {}
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+        return self.spec.law
+
+    @property
+    def objective(self) -> Objective:
+        """What was minimised."""
+        return self.spec.objective
+
+    @property
+    def solver(self) -> str:
+        """Name of the solver."""
+        return self.spec.solver.name
+
+    @property
+    def tied(self) -> list[tuple[str, ...]]:
+        """Groups of parameters that share one value."""
+        return self.spec.tied
+
+    @property
+    def count(self) -> dict[str, str]:
+        """How sizes and compute were counted, as the user said."""
+        return self.spec.count
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Parameters in natural units: floats, or arrays for vector parameters."""
+        named = self.law.unflatten(self.numbers)
+        return {
+            name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in named.items()
+        }
+
+    @property
+    def held(self) -> np.ndarray:
+        """(labels,) the values of the numbers that were not free, NaN for the others."""
+        return np.array([self.fixed.get(label, np.nan) for label in self.law.labels])
+
+    @property
+    def n_free(self) -> int:
+        """How many numbers were fitted."""
+        return int(self.evidence.free.sum())
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Numbers and sentences about the optimum; see `scaling_jax.fitting.certificate.Certificate`."""
+        if self.stored_certificate is not None:
+            return self.stored_certificate
+        if self.reason or self.runs is None:
+            return Certificate.failed(self.reason or "The data are not attached.")
+        return certificate_of(
+            self.spec, self.numbers, self.evidence, self.data(), self.residuals, self.at_rows, self.fixed
+        )
+
+    @property
+    def status(self) -> str:
+        """`converged`, `underdetermined`, `not_converged` or `failed`."""
+        return self.certificate.status
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate calls this point an optimum that the data determine."""
+        return self.status == "converged"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know, most serious first; empty when there is nothing."""
+        return self.certificate.warnings
+
+    @property
+    def n_starts(self) -> int:
+        """How many starts were tried."""
+        return self.certificate.n_starts
+
+    @property
+    def n_polished(self) -> int:
+        """How many lanes were polished with the exact Hessian."""
+        return self.certificate.n_polished
+
+    @property
+    def n_agree(self) -> int:
+        """How many finished starts reached this optimum."""
+        return self.certificate.n_agree
+
+    @property
+    def n_basins(self) -> int:
+        """How many distinct optima the finished starts reached."""
+        return self.certificate.n_basins
+
+    @cached_property
+    def residuals(self) -> np.ndarray:
+        """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target,
+        over target_se."""
+        runs = self.data()
+        return self.objective.residual(self.at_rows.prediction, runs.target, runs.target_se)
+
+    @cached_property
+    def at_rows(self) -> AtRows:
+        """What the fit says of its own rows."""
+        return self.foreseen or at_rows(self.law, self.numbers, self.data().inputs)
+
+    def used(self) -> Self:
+        """The same fit with its rows of positive weight alone."""
+        if self.runs is None or (kept := self.data().weight > 0).all():
+            return self
+        part = self.runs if isinstance(self.runs, Part) else Part(self.runs, np.arange(len(self.runs)))
+        rows = Part(part.whole, part.rows[kept], None if part.weight is None else part.weight[kept])
+        return replace(self, runs=rows, foreseen=None)
+
+    def point(self, other: Any) -> np.ndarray:
+        """(rows,) the law's predictions for other runs, in the unit of the target."""
+        return predict(self.law, self.numbers, self.inputs_of(other))[0]
+
+    def with_data(self, runs: Runs) -> Self:
+        """The same result with its data attached again (a `Runs` from `sj.read_runs`).
+
+        Raises:
+            DataError: if the data are not those that were fitted.
+        """
+        if runs.fingerprint != self.fingerprint:
+            raise DataError(
+                f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
+                f"{self.fingerprint}): read the same table with the same inputs, where and weights."
+            )
+        return replace(self, runs=runs)
+
+    def data(self) -> Runs:
+        """The rows that were fitted.
+
+        Raises:
+            DataError: for a result read from JSON, which holds no data.
+        """
+        if self.runs is None:
+            raise DataError(
+                "This result was read from JSON, which holds no data: attach them with .with_data(runs)."
+            )
+        return self.runs.read() if isinstance(self.runs, Part) else self.runs
+
+    def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
+        """The law's inputs out of another table, checked, as `predict` reads them."""
+        if isinstance(other, Mapping):
+            other = {k: v for k, v in other.items() if v is not None}
+        frame = as_frame(as_columns(other))
+        columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
+        out = {}
+        for name, column in columns.items():
+            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+            domain = self.law.input_domains[name]
+            if not domain.contains(values).all():
+                raise DataError(
+                    f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'."
+                )
+            out[name] = values
+        return out

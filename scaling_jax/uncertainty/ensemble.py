@@ -1,0 +1,100 @@
+"""An estimate and draws that are all plausible: intervals of the numbers themselves and of whatever follows from them.
+
+Bootstraps, posteriors, chains of fits and the replicates of Approaches 1 and 2 are ensembles; what is said of one is
+computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["Ensemble", "interval", "tail_of"]
+
+Quantity = Callable[[dict[Any, Any]], Any]
+
+
+def tail_of(level: float) -> float:
+    """The probability beyond each end of an interval of this level."""
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: give a probability between 0 and 1, such as 0.9.")
+    return (1 - level) / 2
+
+
+def interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end over draws (draws, ...), those without a value left out; NaN where none has one."""
+    tail = tail_of(level)
+    known = ~np.isnan(draws).all(axis=0)
+    lower, upper = np.nanquantile(np.where(known, draws, 0.0), [tail, 1 - tail], axis=0)
+    return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Vectors of named numbers that are all plausible, and an estimate beside them.
+
+    Args:
+        names: what each number is called.
+        estimate: (names,).
+        numbers: (draws, names).
+        method: how they were drawn, in words.
+    """
+
+    names: Sequence[Hashable]
+    estimate: np.ndarray
+    numbers: np.ndarray
+    method: str
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """One row per draw, one column per number, natural units."""
+        return pd.DataFrame(self.numbers, columns=pd.Index(self.names, tupleize_cols=True))
+
+    def conf_int(self, level: float = 0.9) -> pd.DataFrame:
+        """Percentile intervals of the numbers.
+
+        Args:
+            level: probability between the two ends.
+
+        Returns:
+            One row per number: estimate, lower, upper, se (standard deviation of the draws).
+
+        Raises:
+            ValueError: if level is not between 0 and 1.
+        """
+        return self.derive(lambda named: named, level)
+
+    def derive(self, quantity: Quantity, level: float = 0.9) -> pd.DataFrame:
+        """Any function of the numbers, with its interval.
+
+        Args:
+            quantity: takes a dict of arrays (draws,) by name and returns an array (draws,) or a dict of them.
+            level: probability between the two ends.
+
+        Returns:
+            One row per quantity: estimate, lower, upper, se.
+        """
+        point, draws = (_named(quantity, self._as_named(at)) for at in (self.estimate[None], self.numbers))
+        rows = {}
+        for name, values in draws.items():
+            lower, upper = interval(np.asarray(values), level)
+            middle = self._middle(np.asarray(values), float(np.squeeze(point[name])))
+            rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
+        return pd.DataFrame(rows).T.astype(float)
+
+    def _as_named(self, numbers: np.ndarray) -> dict[Any, np.ndarray]:
+        return dict(zip(self.names, numbers.T, strict=True))
+
+    def _middle(self, draws: np.ndarray, estimate: float) -> float:
+        """What stands between the ends: here the quantity at the estimate."""
+        return estimate
+
+
+def _named(quantity: Quantity, numbers: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+    found = quantity(numbers)
+    return dict(found) if isinstance(found, Mapping) else {"quantity": found}

@@ -1,0 +1,34 @@
+"""Tails of the normal and of Fisher's F.
+
+scipy.special takes longer to import than a fit to print, so it is loaded when a tail is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["erf", "f_tail", "normal_quantile"]
+
+
+def normal_quantile(share: float) -> float:
+    """The point below which this share of the standard normal lies."""
+    from scipy.special import ndtri
+
+    return float(ndtri(share))
+
+
+def f_tail(ratio: Any, above: int, below: int) -> np.ndarray:
+    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t| exceeds its
+    root."""
+    from scipy.special import fdtrc
+
+    return np.asarray(fdtrc(above, below, ratio))
+
+
+def erf(x: Any) -> np.ndarray:
+    """The error function."""
+    from scipy.special import erf as special_erf
+
+    return np.asarray(special_erf(x))
