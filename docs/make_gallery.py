@@ -176,10 +176,14 @@ def fit_to_our_sweep(name: str, runs: pd.DataFrame, path: Path) -> str:
         f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params"
         for key in law.inputs
     )
-    return (
-        "## On our own sweep\n\nByte-level transformers of 5 thousand to half a million parameters, "
-        f'`tiny_sweep` ({shown}; `where="{FITTED[name]}"`).\n\n```text\n{fit.summary()}\n```\n\n![fit]({path.name})\n'
-    )
+    parts = [
+        "## On our own sweep",
+        "Byte-level transformers of 5 thousand to half a million parameters, "
+        f'`tiny_sweep` ({shown}; `where="{FITTED[name]}"`).',
+        f"```text\n{fit.summary()}\n```",
+        f"![fit]({path.name})\n",
+    ]
+    return "\n\n".join(parts)
 
 
 def trouble(law: sj.Law, name: str) -> str:
