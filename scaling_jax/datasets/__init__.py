@@ -97,7 +97,7 @@ def load(
     (245, 'none stated; attribute Besiroglu et al. 2024 and Hoffmann et al. 2022')
     """
     if name not in _CATALOG:
-        raise ValueError(f"load got the unknown data set {name!r}: choose one of {', '.join(_CATALOG)}.")
+        raise ValueError(f"Got the unknown data set {name!r}: choose one of {', '.join(_CATALOG)}.")
     return _CATALOG[name].load(Files(cache_dir), table)
 
 

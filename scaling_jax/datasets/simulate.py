@@ -127,7 +127,7 @@ def _check_settings(sizes: Mapping[str, float], kind: str) -> None:
         if not (np.isfinite(value) and value >= 0):
             raise ValueError(f"{name}={value!r} has to be a number >= 0.")
     if kind not in ("multiplicative", "additive"):
-        raise ValueError(f"simulate got kind={kind!r}: choose 'multiplicative' or 'additive'.")
+        raise ValueError(f"Got kind={kind!r}: choose 'multiplicative' or 'additive'.")
 
 
 def _check_share(name: str, value: float, most: float) -> None:

@@ -71,9 +71,7 @@ def read_wandb(
     2    big   100       3.5   crashed   8000000
     """
     if duplicates not in ("last", "first", "mean", "raise"):
-        raise ValueError(
-            f"read_wandb got duplicates={duplicates!r}: choose 'last', 'first', 'mean' or 'raise'."
-        )
+        raise ValueError(f"Got duplicates={duplicates!r}: choose 'last', 'first', 'mean' or 'raise'.")
     wide = _read(history_csv, "history_csv")
     runs = None if runs_csv is None else _read_runs(runs_csv)
     axis = str(wide.columns[0])
