@@ -17,12 +17,15 @@ import pandas as pd
 try:
     import typer
     from rich.console import Console
+    from rich.live import Live
     from rich.table import Table
 except ImportError:
     sys.exit("The command line needs two more packages: pip install 'scaling-jax[cli]'.")
 
 import scaling_jax as sj
 from scaling_jax.core.optional import needs
+from scaling_jax.diagnosis.examination import told
+from scaling_jax.report.summary import summary_text
 
 app = typer.Typer(
     add_completion=False,
@@ -90,6 +93,9 @@ def fit(
         str | None, typer.Option(help="A data set by name (see 'scaling-jax datasets').")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the fit to this file.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out intervals, backtest and other choices.")
+    ] = False,
 ) -> None:
     """Fit a law to a table of runs and print its summary."""
     with _mistakes_in_one_sentence():
@@ -127,9 +133,27 @@ def fit(
         result = (
             sj.fit(chosen, frame, **options) if by is None else sj.fit_groups(chosen, frame, by=by, **options)
         )
+        if isinstance(result, sj.FitResult) and not quick:
+            _examine(result)
         typer.echo(result.summary())
         if json is not None and isinstance(result, sj.FitResult):
             json.write_text(result.to_json())
+
+
+def _examine(result: sj.FitResult) -> None:
+    """Examines a fit; on a terminal its summary is there at once and grows as more is known."""
+    screen = Console()
+    if not screen.is_terminal:
+        result.examine()
+        return
+    findings: list[tuple[str, str]] = []
+    with Live(result.summary(), console=screen, transient=True) as shown:
+
+        def tell(name: str, words: str) -> None:
+            findings.append((name, words))
+            shown.update(summary_text(result, told(result, findings)))
+
+        result.examine(tell)
 
 
 @app.command()

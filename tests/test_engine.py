@@ -13,7 +13,7 @@ from scaling_jax.engine import lanes, solve
 from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.problem import bucket, evaluate, exact_evaluation
 from scaling_jax.engine.starts import product_grid, spread
-from scaling_jax.fitting.batch import build_problem
+from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.spec import make_spec
 from scaling_jax.tables.read import read_runs
 
@@ -36,8 +36,7 @@ OBJECTIVES = [
 def problem(objective=OBJECTIVES[0], **options):
     spec = make_spec(sj.laws.chinchilla, objective, **options)
     runs = read_runs(sj.laws.chinchilla, TABLE, on_log=objective.on == "log")
-    fixed = np.full((1, 5), np.nan)
-    return build_problem(spec, runs, [np.arange(50)], fixed)[0]
+    return build_problem(Task.of(spec, runs))[0]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: f"{o.kind}-{o.on}")

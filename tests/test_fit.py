@@ -218,7 +218,7 @@ def test_a_perfect_fit_of_few_rows_divides_by_nothing() -> None:
 
 
 def test_the_summary_shows_the_intervals_of_conf_int(best: sj.FitResult) -> None:
-    text, ends = best.summary(), best.conf_int()
+    ends, text = best.conf_int(), best.summary()
     for label in best.law.labels:
         line = next(line for line in text.splitlines() if line.startswith(f"{label} "))
         assert line.split()[2:4] == [f"{ends.loc[label, end]:.4g}" for end in ("lower", "upper")]

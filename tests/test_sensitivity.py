@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.fitting.variants import like, solve_variants
+from scaling_jax.fitting.refits import refit, vary
 
 COLUMNS = {"inputs": {"N": "n_params", "D": "tokens"}}
 
@@ -112,7 +112,8 @@ def test_how_checkpoints_are_weighted_is_a_choice() -> None:
 
 
 def test_corners_are_solved_too(line: sj.FitResult) -> None:
-    numbers, values = solve_variants(line, [like(line, "absolute", objective=sj.AbsoluteError())])
+    found = refit([vary(line, objective=sj.AbsoluteError())])[0]
+    numbers, values = found.numbers, found.values
     ordinary = sj.fit(
         line.law, {"x": line.data().inputs["x"], "loss": line.data().target}, objective=sj.AbsoluteError()
     )
@@ -189,6 +190,7 @@ def test_the_backtest_says_when_the_interval_missed() -> None:
 
 
 def test_the_summary_says_it_and_json_needs_no_refit(line: sj.FitResult) -> None:
+    line.examine()
     text = " ".join(line.summary().split())
     for words in (
         "Influence: row",

@@ -182,7 +182,8 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
         lies above the optimum that `fit` finds on the same table.
 
     >>> import scaling_jax as sj
-    >>> judged = sj.certify(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}, {"A": 4.0, "alpha": 0.2})
+    >>> table = {"x": [1, 10, 100], "loss": [4, 2, 1]}
+    >>> judged = sj.certify(sj.laws.power_law, table, {"A": 4.0, "alpha": 0.2})
     >>> judged.status
     'not_converged'
     """

@@ -117,20 +117,22 @@ class FitGroups(Mapping):
 
         Args:
             n, seed, method, scale: as in `FitResult.bootstrap`.
-            paired: resample training runs that several groups know by the same name (`run=`) together, so that groups may be
-                compared draw by draw.
+            paired: resample training runs that several groups know by the same name (`run=`) together, so
+                that groups may be compared draw by draw.
 
         Returns:
-            A `DrawsGroups`: a mapping from group to `Draws`, with `.conf_int(level)`, `.derive(function)` over all groups,
-            `.predict(other, interval=, level=)`.
+            A `DrawsGroups`: a mapping from group to `Draws`, with `.conf_int(level)`, `.derive(function)`
+            over all groups, `.predict(other, interval=, level=)`.
 
         Raises:
             ValueError: for an unknown method, or paired draws by a method that is not "run".
 
         >>> import scaling_jax as sj
-        >>> table = {"x": [1, 10, 100, 1000] * 2, "loss": [4, 2.1, 1, 0.5, 9, 3, 1, 0.3], "family": list("aaaabbbb")}
+        >>> x, loss = [1, 10, 100, 1000] * 2, [4, 2.1, 1, 0.5, 9, 3, 1, 0.3]
+        >>> table = {"x": x, "loss": loss, "family": list("aaaabbbb")}
         >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
-        >>> bool(fits.bootstrap(50).derive(lambda g: g["b"]["alpha"] - g["a"]["alpha"]).loc["quantity", "lower"] > 0)
+        >>> faster = fits.bootstrap(50).derive(lambda g: g["b"]["alpha"] - g["a"]["alpha"])
+        >>> bool(faster.loc["quantity", "lower"] > 0)
         True
         """
         from scaling_jax.uncertainty.bootstrap import bootstrap_groups

@@ -1,11 +1,12 @@
 """What `sj.fit` returns: the record of a fit, and every question one may ask of it.
 
-Each method is one call down to the function that answers it; nothing is kept here that `Fitted` does not hold.
+Each method is one call down to the function that answers it; nothing is kept here that `Fitted` does not
+hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -163,7 +164,8 @@ class FitResult(Fitted):
 
     @property
     def draws(self) -> Draws:
-        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method, seed 0, kept."""
+        """The bootstrap behind `conf_int` and `predict(interval=)`: 1,000 replicates by the default method,
+        seed 0, kept."""
         from scaling_jax.uncertainty.bootstrap import draws_of
 
         return draws_of(self)
@@ -211,8 +213,7 @@ class FitResult(Fitted):
 
         $$\Delta_r \theta \approx H^{-1} \sum_{i \in r} w_i \nabla \rho_i,$$
         H the exact Hessian: nothing is refitted. `jackknife` gives the refits; on the 245 runs of the
-            Chinchilla replication the
-        two rank the runs alike (Spearman .99 for every parameter).
+        Chinchilla replication the two rank the runs alike (Spearman .99 for every parameter).
 
         Returns:
             One row per run left out, one column per parameter, in natural units.
@@ -235,7 +236,8 @@ class FitResult(Fitted):
         `Optimum`.
 
         >>> import jax, scaling_jax as sj
-        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4.0, 2, 1]}, objective=sj.SquaredError())
+        >>> table = {"x": [1, 10, 100], "loss": [4.0, 2, 1]}
+        >>> fit = sj.fit(sj.laws.power_law, table, objective=sj.SquaredError())
         >>> slope = jax.grad(lambda w: fit.optimum(weights=w)["A"])(fit.data().weight)
         >>> bool(abs(slope).max() < 0.1)
         True
@@ -356,10 +358,9 @@ class FitResult(Fitted):
 
         $$z = \frac{\ln y - \ln L_\theta(x)}{\sigma(x)}, \qquad p = P(|t_{n-k}| > |z|)$$
         on the objective's scale (raw where it is raw). sigma is half the width of the 68 % prediction
-        interval on the side of
-        the deviation: the parameters' uncertainty, a run's own scatter and the distance beyond the data are
-            in it. n counts the
-        fitted runs (rows, where runs are unknown), k the free parameters.
+        interval on the side of the deviation: the parameters' uncertainty, a run's own scatter and the
+        distance beyond the data are in it. n counts the fitted runs (rows, where runs are unknown), k the
+        free parameters.
 
         Args:
             new_runs: a table with the law's inputs, found as in `predict`, and the target; rows with missing
@@ -368,9 +369,8 @@ class FitResult(Fitted):
 
         Returns:
             One row per new run: measured, prediction, deviation (above 0: worse than the trend, for a loss),
-                z, p (two-sided),
-            extrapolation (decades beyond the fitted range). Checkpoints of one run deviate together: they are
-            one piece of evidence.
+            z, p (two-sided), extrapolation (decades beyond the fitted range). Checkpoints of one run deviate
+            together: they are one piece of evidence.
 
         Raises:
             DataError: for a missing column or a value outside its domain.
@@ -434,8 +434,8 @@ class FitResult(Fitted):
     def stderr(self) -> pd.Series:
         r"""Standard errors of the parameters without a refit, from the sandwich covariance; zero where fixed.
 
-        They rest on the curvature at the optimum and hold where the law is nearly linear within them; `conf_int`
-        refits, and is the one to quote. See `cov` for the formula and its source.
+        They rest on the curvature at the optimum and hold where the law is nearly linear within them;
+        `conf_int` refits, and is the one to quote. See `cov` for the formula and its source.
 
         >>> import numpy as np, scaling_jax as sj
         >>> x = np.array([1.0, 2, 4, 8, 16, 32])
@@ -448,23 +448,28 @@ class FitResult(Fitted):
 
         return standard_errors(self)
 
-    def examine(self) -> Examination:
+    def examine(self, tell: Callable[[str, str], None] | None = None) -> Examination:
         """Bootstrap, influence, repeated seeds, backtest and other choices, computed once and kept.
 
         `summary()` shows what they found from then on; looking at a fit computes nothing.
 
+        Args:
+            tell: called with the name and sentence of each finding as soon as it is known.
+
         Returns:
-            `Examination`: `.draws`, `.backtest`, `.sensitivity`, `.findings`; printed, one line each. Empty for fits that
-            are not to be used (not converged, underdetermined) or that share parameters with others.
+            `Examination`: `.draws`, `.backtest`, `.sensitivity`, `.findings`; printed, one line each. Empty
+            for fits that are not to be used (not converged, underdetermined) or that share parameters with
+            others.
 
         >>> import scaling_jax as sj
-        >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000, 1e4, 1e5], "loss": [8.1, 4, 2, 1, 0.5, 0.24]})
+        >>> table = {"x": [1, 10, 100, 1000, 1e4, 1e5], "loss": [8.1, 4, 2, 1, 0.5, 0.24]}
+        >>> fit = sj.fit(sj.laws.power_law, table)
         >>> fit.examine().findings[0][0]
         'Influence'
         """
         from scaling_jax.diagnosis.examination import examine
 
-        return examine(self)
+        return examine(self, tell)
 
     @property
     def examination(self) -> list[tuple[str, str]]:

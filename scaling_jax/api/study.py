@@ -58,9 +58,8 @@ def study(
 
     Returns:
         One row per group, in order of appearance: the group, the parameters, objective, rows, the certificate
-            (status, n_agree,
-        n_finished, n_basins, runner_up, relative_decrement, curvature_ok, condition; unidentified, extinct
-        and at_bound by name), warnings, and a reason where there is no fit.
+        (status, n_agree, n_finished, n_basins, runner_up, relative_decrement, curvature_ok, condition;
+        unidentified, extinct and at_bound by name), warnings, and a reason where there is no fit.
 
     Raises:
         ValueError: if the folder holds a study of another law, table, or other options.

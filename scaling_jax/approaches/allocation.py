@@ -78,7 +78,7 @@ class Allocation:
         fewer than three.
 
         E is barely identified over the few decades of compute anybody has: read `frontier.summary()` before
-            extrapolating a loss.
+        extrapolating a loss.
         """
         rows = self.inside.iloc[self.frontier_rows]
         if rows["flops"].nunique() < FRONTIER_NEEDS:

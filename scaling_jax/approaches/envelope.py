@@ -127,9 +127,10 @@ def envelope(
 
     >>> import numpy as np, pandas as pd, scaling_jax as sj
     >>> law = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
-    >>> N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 40), np.geomspace(1e8, 1e12, 60)))
+    >>> N, D = np.meshgrid(np.geomspace(1e7, 1e10, 40), np.geomspace(1e8, 1e12, 60))
+    >>> N, D = N.ravel(), D.ravel()
     >>> curves = pd.DataFrame({"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, **law), "run": N})
-    >>> sj.envelope(curves, run="run").exponents()["estimate"].round(2).to_dict()  # 0.28 / (0.34 + 0.28) and the rest
+    >>> sj.envelope(curves, run="run").exponents()["estimate"].round(2).to_dict()
     {'N': 0.45, 'D': 0.55}
     """
     if method not in METHODS:

@@ -209,7 +209,8 @@ def isoflop(
     >>> import numpy as np, pandas as pd, scaling_jax as sj
     >>> law = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
     >>> C, N = (grid.ravel() for grid in np.meshgrid([1e19, 1e20, 1e21], np.geomspace(1e8, 1e10, 21)))
-    >>> runs = pd.DataFrame({"C": C, "N": N, "D": C / (6 * N), "loss": sj.laws.chinchilla(N, C / (6 * N), **law)})
+    >>> D = C / (6 * N)
+    >>> runs = pd.DataFrame({"C": C, "N": N, "D": D, "loss": sj.laws.chinchilla(N, D, **law)})
     >>> found = sj.isoflop(runs, budget="C", method="akima")
     >>> found.exponents()["estimate"].round(2).to_dict()  # 0.28 / (0.34 + 0.28) and the rest
     {'N': 0.45, 'D': 0.55}

@@ -1,11 +1,12 @@
-"""What a fit is asked before anybody acts on it: intervals, influence, repeated seeds, a backtest, other choices.
+"""What a fit is asked before anybody acts on it: intervals, influence, repeated seeds, a backtest, other
+choices.
 
 It is computed when asked for and kept on the record; what a summary shows unasked is only what is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,7 +46,7 @@ class Examination:
         return "\n".join(f"{name}: {words}" for name, words in self.findings) or "Nothing to examine."
 
 
-def examine(fit: Fitted, tell: Callable[[str, str], None] = lambda name, words: None) -> Examination:
+def examine(fit: Fitted, tell: Callable[[str, str], None] | None = None) -> Examination:
     """The examination of a fit, computed once; see `FitResult.examine`.
 
     Args:
@@ -57,7 +58,7 @@ def examine(fit: Fitted, tell: Callable[[str, str], None] = lambda name, words: 
     return fit.kept["examination"]
 
 
-def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
+def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examination:
     if fit.reason or fit.runs is None or fit.shared or not fit.converged:
         return Examination()
     findings: list[tuple[str, str]] = []
@@ -65,7 +66,8 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
     def note(name: str, words: str) -> None:
         if words:
             findings.append((name, words))
-            tell(name, words)
+            if tell is not None:
+                tell(name, words)
 
     note("Influence", influence_words(fit))
     note("Replicates", lack_of_fit_words(fit))
@@ -83,7 +85,8 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None]) -> Examination:
 
 
 def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[Draws, Backtest | None]:
-    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the backtest."""
+    """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the
+    backtest."""
     if top is None or rest is None or not np.isfinite(rest.objective_value):
         return draws_of(fit), None
     variants = [replicates(fit), replicates_without(fit, rest)]
@@ -92,15 +95,19 @@ def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[D
     return fit.kept["draws"], judged(rest, top.words, Draws.of(rest.used(), without, variants[1].words))
 
 
-def told(fit: Fitted) -> Told:
-    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it."""
-    found: Examination | None = fit.kept.get("examination")
-    draws: Draws | None = fit.kept.get("draws")
+def told(fit: Fitted, findings: Sequence[tuple[str, str]] = ()) -> Told:
+    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it.
+
+    `findings` are those of an examination that is still going on.
+    """
     if fit.reason or fit.runs is None:
         return Told()
-    errors = standard_errors(fit) if fit.status != "failed" else None
+    errors = standard_errors(fit) if np.isfinite(fit.numbers).all() else None
+    found: Examination | None = fit.kept.get("examination")
+    known = found.findings if found else list(findings)
+    draws: Draws | None = fit.kept.get("draws")
     if draws is None:
-        return Told(errors=errors, findings=found.findings if found else [], examined=found is not None)
+        return Told(errors, findings=known, examined=found is not None)
     ends = draws.conf_int(LEVEL)
-    words = f"{100 * LEVEL:g} %, {len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
-    return Told(errors, ends, words, found.findings if found else [], found is not None)
+    words = f"{len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
+    return Told(errors, ends, LEVEL, words, known, found is not None)

@@ -140,7 +140,8 @@ def choices(
 ) -> list[Variant]:
     """The other analyses that somebody careful might have made of the same table.
 
-    `alike`: only those whose residuals are on the fit's own scale, with or without a corner as its own: one program.
+    `alike`: only those whose residuals are on the fit's own scale, with or without a corner as its own: one
+    program.
     """
     rows, free = (fit.data().weight > 0).sum(), fit.n_free
     found = [

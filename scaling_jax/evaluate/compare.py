@@ -61,11 +61,10 @@ def compare_laws(
 
     Returns:
         One row per law, best first: extrapolation (`log_rmse` of the rows held out, mean over groups), are
-            (likewise), wins (share
-        of groups it predicts best, ties split), in_sample (`log_rmse` of the fitted rows), aicc, bic and
-        log_likelihood (sums over groups, of the target itself, so that objectives on logs and raw values
-        compare; NaN where rows are too few), k (parameters per group, the scale included), fits, and how many
-        of them did not converge.
+        (likewise), wins (share of groups it predicts best, ties split), in_sample (`log_rmse` of the fitted
+        rows), aicc, bic and log_likelihood (sums over groups, of the target itself, so that objectives on
+        logs and raw values compare; NaN where rows are too few), k (parameters per group, the scale
+        included), fits, and how many of them did not converge.
 
     Raises:
         DataError: bad input, or a holdout that leaves nothing to fit or to predict.

@@ -67,8 +67,7 @@ def score(
 
     Returns:
         One row per split: its info, n_train, n_test, the measures, in_sample (`log_rmse` of the fitted rows),
-            status
-        ("no rows" where there was nothing to fit), and the parameters.
+        status ("no rows" where there was nothing to fit), and the parameters.
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1.0, 10.0, 100.0, 1000.0], "loss": [8.0, 4.0, 2.0, 1.0]}
@@ -133,7 +132,8 @@ class SplitFits:
 
 
 def solve_splits(law: Law, runs: Any, splits: Sequence[Split], options: Mapping[str, Any]) -> SplitFits:
-    """Fits the training rows of every split in one batch; splits with the same rows and fixed values share one fit."""
+    """Fits the training rows of every split in one batch; splits with the same rows and fixed values share
+    one fit."""
     if "where" in options:
         raise TypeError(
             "where= and splits both choose rows: leave where= out, or filter the table before splitting it."

@@ -35,7 +35,8 @@ class Task:
         members: per fit the positions of its rows.
         fixed: (fits, labels) values of the numbers that do not move, NaN for the others.
         keys: what each fit is called.
-        weights: in place of the table's own, one vector per fit, or (fits, rows) for fits that differ in nothing else.
+        weights: in place of the table's own, one vector per fit, or (fits, rows) for fits that differ in
+            nothing else.
     """
 
     spec: Spec

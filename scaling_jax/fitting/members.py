@@ -1,4 +1,5 @@
-"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and records in the order given."""
+"""Sets of rows solved as batches: every fit from its starts, the stuck ones again, and records in the order
+given."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ def solve_members(
 ) -> list[Fitted]:
     """Solves every fit of a task; records in its order.
 
-    `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own, the
-    few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the law
-    that asks too much of the tables, and more starts help none.
+    `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own,
+    the few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the
+    law that asks too much of the tables, and more starts help none.
     """
     results = _solved(task, polish_steps, starts)
     stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]

@@ -1,9 +1,9 @@
 """A fit made again with something changed: other weights, targets, objectives, fixed values, ties or columns.
 
-A bootstrap, a profile and a dozen ways to analyse one table are the same thing: rows of weights under a known fit.
-Each is one more lane's data to the engine, so all of them are one batch, which keeps the solver, the starts and the
-device that the user chose. `careful` refits begin at every optimum that is known and at fresh starts, in double
-precision; the others, thousands of replicates, as `fitting.replicates` says.
+A bootstrap, a profile and a dozen ways to analyse one table are the same thing: rows of weights under a known
+fit. Each is one more lane's data to the engine, so all of them are one batch, which keeps the solver, the
+starts and the device that the user chose. `careful` refits begin at every optimum that is known and at fresh
+starts, in double precision; the others, thousands of replicates, as `fitting.replicates` says.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
 
     Args:
         variants: what to solve, all of one law.
-        careful: begin at every known optimum and at fresh starts; else as replicates of fits that are known well.
+        careful: begin at every known optimum and at fresh starts; else as replicates of fits that are known
+            well.
     """
     lengths = np.array([len(v.fit.data()) for v in variants])
     edges = padded_lengths(lengths)
@@ -145,8 +146,8 @@ def refits_ahead(fit: Fitted, n: int) -> None:
 class _Batch:
     """Variants of one law, one scale of residuals and one padded length.
 
-    whole: one fit per variant, under its first weights; free, fixed, leader: (variants, k) which coordinates move, the
-    values of those that do not, and which number each equals.
+    whole: one fit per variant, under its first weights; free, fixed, leader: (variants, k) which coordinates
+    move, the values of those that do not, and which number each equals.
     """
 
     variants: list[Variant]
@@ -176,7 +177,8 @@ class _Batch:
         return cls(variants, whole, (tie != 0).any(axis=1), fixed, leader)
 
     def ways(self, part: slice, analyses: bool) -> Problem:
-        """Every way of some variants as a fit of its own; `analyses`: objectives and columns differ as well."""
+        """Every way of some variants as a fit of its own; `analyses`: objectives and columns differ as
+        well."""
         variants, width = self.variants[part], self.whole.n_rows
         counts = [len(v.weight) for v in variants]
         owner = np.repeat(np.arange(len(self.variants))[part], counts)
@@ -254,7 +256,8 @@ def _careful_starts(batch: _Batch) -> tuple[Problem, np.ndarray]:
 
 
 def _fresh(batch: _Batch, n: int, nodes: int) -> np.ndarray:
-    """Starts that owe nothing to the fit, (variants, n, labels): the user's where points were given, else the law's own."""
+    """Starts that owe nothing to the fit, (variants, n, labels): the user's where points were given, else the
+    law's own."""
     starts = batch.variants[0].fit.spec.starts
     if isinstance(starts, np.ndarray):
         chosen = starts[np.linspace(0, len(starts) - 1, n).round().astype(int)]
@@ -384,8 +387,8 @@ def _summed_up(variant: Variant, numbers: np.ndarray, value: np.ndarray, home: n
 
 
 def _replicate_starts(batch: _Batch) -> np.ndarray:
-    """Where replicates begin, (variants, STARTS, k): the optimum, both ends of its longest valley, then another basin
-    or a fresh seed."""
+    """Where replicates begin, (variants, STARTS, k): the optimum, both ends of its longest valley, then
+    another basin or a fresh seed."""
     seeds = _fresh(batch, STARTS, NODES if len(batch.variants) <= FEW else 96)
     seeds = search_points(batch.whole.law, seeds, batch.free)
     out = []

@@ -1,8 +1,8 @@
 """Thousands of replicates of fits that are known well, each brought to its own optimum.
 
-A replicate is a vector of weights (or of targets) under an existing fit, so its lanes begin at optima that are nearly
-its own. A quick search in single precision brings each into its basin, the best is polished with the exact Hessian in
-double precision, and so is any lane that ended elsewhere and might yet go lower.
+A replicate is a vector of weights (or of targets) under an existing fit, so its lanes begin at optima that
+are nearly its own. A quick search in single precision brings each into its basin, the best is polished with
+the exact Hessian in double precision, and so is any lane that ended elsewhere and might yet go lower.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ ROUGH = LM(max_steps=60, tol=1e-3, damping=1e-6, dtype="float32")
 # double precision: for corners, and for replicates that the quick search left unfinished
 CAREFUL = LM(max_steps=120, tol=1e-5, damping=1e-6)
 MIGHT_GO_LOWER = 10 * ROUGH.tol
-SAME_BASIN = 10.0  # quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
+# quadratic forecast over measured gap; within one valley the ratio has median 1 and 99th percentile 8
+SAME_BASIN = 10.0
 STEPS_BETWEEN_PACKINGS = 4
 LAST_LANES = 64
 
@@ -54,8 +55,8 @@ def search_replicates(
 
 
 def search_solver(spec: Spec, n_lanes: int) -> Any:
-    """The user's solver; of the default, a few lanes run well in the program that the fit itself has compiled, and for
-    many single precision is worth its own."""
+    """The user's solver; of the default, a few lanes run well in the program that the fit itself has
+    compiled, and for many single precision is worth its own."""
     return spec.solver if spec.solver != LM() or n_lanes <= FEW_LANES else ROUGH
 
 
@@ -94,8 +95,8 @@ def _smooth(problem: Problem, starts: np.ndarray, solver: Any, device: Any) -> F
 def _searched(
     problem: Problem, starts: np.ndarray, solver: Any, device: Any, fits: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Every start brought into its basin, z (fits, starts, k) and value (fits, starts); lanes are packed afresh every
-    few steps."""
+    """Every start brought into its basin, z (fits, starts, k) and value (fits, starts); lanes are packed
+    afresh every few steps."""
     n_fits, n_starts, k = starts.shape
     owner = np.repeat(np.arange(n_fits) if fits is None else fits, n_starts)
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), owner)

@@ -30,8 +30,8 @@ def compute_optimal(
 ) -> pd.DataFrame:
     r"""The size, tokens and loss of the best run of each training budget.
 
-    $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}},
-      \quad G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
+    $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad
+      \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}}, \quad G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
 
     Args:
         source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
@@ -44,10 +44,9 @@ def compute_optimal(
 
     Returns:
         One row per budget: flops, N (parameters), D (tokens), loss, tokens_per_param, extrapolation (decades
-            of compute
-        beyond the fitted runs; NaN where those are not known), and with draws `_lower` and `_upper` of the
-        first four. NaN where the law has no optimum (an exponent not positive). `attrs["notes"]` says how
-        compute and size were counted.
+        of compute beyond the fitted runs; NaN where those are not known), and with draws `_lower` and
+        `_upper` of the first four. NaN where the law has no optimum (an exponent not positive).
+        `attrs["notes"]` says how compute and size were counted.
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs N and D.
@@ -155,8 +154,8 @@ def inference_optimal(
 
     Returns:
         One row per budget: flops, N (parameters), D (training tokens), loss, tokens_per_param, training_share
-            (of the budget),
-        and with draws `_lower` and `_upper` of all but flops. NaN where the law has no optimum.
+        (of the budget), and with draws `_lower` and `_upper` of all but flops. NaN where the law has no
+        optimum.
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs N and D.

@@ -31,8 +31,7 @@ def critical_size(first: Any, second: Any, X: Any) -> pd.DataFrame:
 
     Returns:
         One row per X: X, D_f (the smallest crossing, NaN where there is none), loss there, crossings (how
-            many were found; beyond
-        the first the better method changes again).
+        many were found; beyond the first the better method changes again).
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs X and D_f.

@@ -99,7 +99,8 @@ class Posterior(FitEnsemble):
         return np.nanmedian(curves, axis=0)
 
     def _scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Each row a run of its own: its offset, and scatter with its tails; of known standard errors the median."""
+        """Each row a run of its own: its offset, and scatter with its tails; of known standard errors the
+        median."""
         design, se = self.sampled.design, self.fit.data().target_se
         sigma = self._noise("sigma")[:, None]
         if se is not None:
@@ -134,9 +135,8 @@ class Posterior(FitEnsemble):
 
         Returns:
             One row per parameter: weaker, stronger (shift of the mean in posterior standard deviations), and
-                worth (share of
-            the draws that the weights leave effective; below about 0.1 the shift is only a sign that priors
-            matter).
+            worth (share of the draws that the weights leave effective; below about 0.1 the shift is only a
+            sign that priors matter).
 
         Source: Kallioinen, Paananen, Bürkner and Vehtari 2024 (arXiv:2107.14054).
         """

@@ -129,7 +129,7 @@ def _validation(told: Told) -> list[tuple[str, str]]:
     )
     tests = dict(told.findings)
     return [
-        ("Intervals", f"{intervals} ({told.method})"),
+        (f"Intervals, {100 * told.level:g} %", f"{intervals} ({told.method})"),
         ("Held-out test", tests.get("Backtest", f"too few runs for a backtest; {TO_FILL_IN}")),
         ("Repeated seeds", tests.get("Replicates", "none in the table")),
         ("Influential runs", tests.get("Influence", "not assessed")),

@@ -35,13 +35,14 @@ class Told:
     Args:
         errors: standard errors by label that need no refit, or None.
         ends: intervals by label (lower, upper), where refits were made.
-        method: how those intervals were made and what they are worth.
+        level, method: their level, and how they were made and what they are worth.
         findings: names and sentences of the examination.
         examined: whether the fit was examined.
     """
 
     errors: pd.Series | None = None
     ends: pd.DataFrame | None = None
+    level: float = 0.9
     method: str = ""
     findings: list[tuple[str, str]] = field(default_factory=list)
     examined: bool = False
@@ -74,7 +75,7 @@ def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
         facts.append(("Starts", f"{agreed}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
     if told.ends is not None:
-        facts.append(("Intervals", told.method))
+        facts.append(("Intervals", f"{100 * told.level:g} %, {told.method}"))
     elif told.errors is not None:
         facts.append(("Std. errors", ERRORS))
     return facts + told.findings

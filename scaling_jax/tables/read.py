@@ -7,17 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
-__all__ = ["Reading", "as_columns", "as_frame", "input_columns", "names_columns", "read_runs", "same_columns"]
+__all__ = [
+    "Column",
+    "Reading",
+    "TableLike",
+    "as_columns",
+    "as_frame",
+    "input_columns",
+    "names_columns",
+    "read_runs",
+    "same_columns",
+]
 
 MOST_ROWS_NAMED = 5
+
+
+class PolarsFrame(Protocol):
+    """What is asked of a polars frame."""
+
+    schema: Any
+
+    def to_dict(self, *, as_series: bool = True) -> Any: ...
+
+
+TableLike = pd.DataFrame | Mapping[str, Any] | PolarsFrame
+"""A table: a pandas or polars frame, or a mapping of column names to equally long arrays (or numbers)."""
+Column = str | ArrayLike | Callable[[pd.DataFrame], Any]
+"""Where values come from: a column's name, an array, or a function of the table."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Refits under resampled tables: bootstrap, jackknife, and many groups in one batch.
 
-A bootstrap replicate is one more vector of weights (or of targets) for the engine, so thousands of refits are one batch.
-Each starts from several basins and is polished to its own optimum: replicates that stay where they began are how
-published intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404.10102).
+A bootstrap replicate is one more vector of weights (or of targets) for the engine, so thousands of refits are
+one batch.
+Each starts from several basins and is polished to its own optimum: replicates that stay where they began are
+how published intervals came out a hundred times too narrow (Besiroglu et al. 2024, arXiv:2404.10102).
 """
 
 from __future__ import annotations

@@ -18,12 +18,14 @@ from scaling_jax.uncertainty.tails import normal_quantile
 
 __all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residuals"]
 
-WIDENING = 3.6  # residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
+# residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
+WIDENING = 3.6
 MEASURED = {
     "parameters": "where the law is true nominal 90 % intervals held 87 to 94 %",
-    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real extrapolations",
-    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on other suites "
-    "than judged on",
+    "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real "
+    "extrapolations",
+    "prediction": "beyond the data nominal 90 % bands held 88 % of 440 real extrapolations, calibrated on "
+    "other suites than judged on",
 }
 
 
@@ -44,19 +46,22 @@ class FitEnsemble(Ensemble):
 
         Args:
             other: a table or mapping of inputs, as in `FitResult.predict`.
-            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will show.
+            interval: "confidence" for the mean curve as the law has it; "prediction" for what a new run will
+                show.
             level: probability between the two ends.
             seed: of the scatter drawn for "prediction".
 
         Returns:
-            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the inputs).
+            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the
+            inputs).
 
         Raises:
             ValueError: for another kind of interval or level.
         """
         if interval not in ("confidence", "prediction"):
             raise ValueError(
-                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a new run."
+                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
+                "new run."
             )
         inputs = self.fit.inputs_of(other)
         curves = predict(self.fit.law, self.numbers, inputs)
@@ -86,9 +91,9 @@ _band = interval  # the argument of `predict` has the same name
 class Draws(FitEnsemble):
     """Optima of resampled tables: plausible parameter vectors, and everything that follows from them.
 
-    Made by `fit.bootstrap()`. A "prediction" band includes a new run's scatter, and is widened by 3.6 residual scales
-    per decade beyond the data, because laws are wrong there; `.attrs["method"]` says in words how a band was made, and
-    `.attrs["coverage"]` how often such bands held real runs.
+    Made by `fit.bootstrap()`. A "prediction" band includes a new run's scatter, and is widened by 3.6
+    residual scales per decade beyond the data, because laws are wrong there; `.attrs["method"]` says in words
+    how a band was made, and `.attrs["coverage"]` how often such bands held real runs.
 
     Args:
         objective_values: (draws,), each replicate's own optimum.
@@ -104,7 +109,8 @@ class Draws(FitEnsemble):
         return cls(fit.law.labels, fit.numbers, refits.numbers, method, fit, refits.values, refits.moved)
 
     def conf_int(self, level: float = 0.9) -> pd.DataFrame:
-        """Percentile intervals of the parameters; `.attrs["coverage"]` says how often such intervals held the truth.
+        """Percentile intervals of the parameters; `.attrs["coverage"]` says how often such intervals held the
+        truth.
 
         Args:
             level: probability between the two ends.
@@ -149,8 +155,8 @@ class DrawsGroups(Mapping[Hashable, Draws]):
 
     Args:
         members: the draws by key.
-        paired: whether replicate i of every group resampled the same training runs, so that differences between groups
-            may be taken draw by draw.
+        paired: whether replicate i of every group resampled the same training runs, so that differences
+            between groups may be taken draw by draw.
     """
 
     def __init__(self, members: Mapping[Hashable, Draws], paired: bool = False):
@@ -186,8 +192,8 @@ class DrawsGroups(Mapping[Hashable, Draws]):
         """Any function of all groups' parameters, such as the difference of two, with its interval.
 
         Args:
-            quantity: takes a dict from group to a dict of parameter arrays (draws,), and returns an array (draws,) or a
-                dict of them.
+            quantity: takes a dict from group to a dict of parameter arrays (draws,), and returns an array
+                (draws,) or a dict of them.
             level: probability between the two ends.
 
         Returns:
@@ -222,7 +228,8 @@ def extrapolation(fit: Fitted, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def run_residuals(fit: Fitted) -> np.ndarray:
-    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has absorbed."""
+    """The residual at the end of each run (of each row where runs are unknown), enlarged by what fitting has
+    absorbed."""
     runs = fit.data()
     residuals = fit.residuals if runs.target_se is None else fit.residuals * np.median(runs.target_se)
     if runs.run is not None:

@@ -1,7 +1,8 @@
-"""An estimate and draws that are all plausible: intervals of the numbers themselves and of whatever follows from them.
+"""An estimate and draws that are all plausible: intervals of the numbers themselves and of whatever follows
+from them.
 
-Bootstraps, posteriors, chains of fits and the replicates of Approaches 1 and 2 are ensembles; what is said of one is
-computed here.
+Bootstraps, posteriors, chains of fits and the replicates of Approaches 1 and 2 are ensembles; what is said of
+one is computed here.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
     r"""The highest log-likelihood of residuals under Huber's density with its threshold in units of the
     scale.
 
-    $$\max_\sigma \sum_i \left[-\mathrm{Hub}_\delta(r_i/\sigma) - \log\sigma\right] - n \log\left(\sqrt{2\pi}\,(1 - 2\,\mathrm{sf}(\delta))
-    + \tfrac{2}{\delta} e^{-\delta^2/2}\right)$$
+    $$\max_\sigma \sum_i \left[-\mathrm{Hub}_\delta(r_i/\sigma) - \log\sigma\right]
+      - n \log\left(\sqrt{2\pi}\,(1 - 2\,\mathrm{sf}(\delta)) + \tfrac{2}{\delta} e^{-\delta^2/2}\right)$$
 
     With a small delta this is all but a Laplace density. It ranks parameters as Besiroglu et al. 2024
     (arXiv:2404.10102) do; unlike `log_likelihood` it is not highest at the optimum of the Huber objective,

@@ -155,7 +155,8 @@ def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndar
 
 
 def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Weights (n, rows) for each fit; runs that several fits know by the same name are drawn for all of them at once.
+    """Weights (n, rows) for each fit; runs that several fits know by the same name are drawn for all of them
+    at once.
 
     Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
     """

@@ -20,8 +20,8 @@ def normal_quantile(share: float) -> float:
 
 
 def f_tail(ratio: Any, above: int, below: int) -> np.ndarray:
-    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t| exceeds its
-    root."""
+    """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
+    exceeds its root."""
     from scipy.special import fdtrc
 
     return np.asarray(fdtrc(above, below, ratio))
