@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
-from scaling_jax.fitting.spec import MEASURE, Spec, asked, fixed_numbers, make_spec
-from scaling_jax.tables.read import Reading, as_frame, names_columns
+from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec
+from scaling_jax.tables.read import Column, Keys, Reading, TableLike, as_frame, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
@@ -28,20 +28,20 @@ class UnderdeterminedError(ValueError):
 
 def fit(
     law: Law,
-    runs: Any,
+    runs: TableLike,
     *,
-    inputs: Mapping[str, Any] | None = None,
-    target: Any = None,
-    run: Any = None,
-    where: Any = None,
+    inputs: Mapping[str, Column] | None = None,
+    target: Column | None = None,
+    run: Column | None = None,
+    where: Column | None = None,
     missing: str = "raise",
     objective: Objective | None = None,
-    weights: Any = None,
-    target_se: Any = None,
+    weights: Column | None = None,
+    target_se: Column | None = None,
     count: Mapping[str, str] | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
-    starts: Any = None,
+    starts: Starts = None,
     solver: Any = "lm",
     screen: bool = True,
     device: Any = None,
@@ -106,10 +106,10 @@ def fit(
 
 def fit_groups(
     law: Law,
-    runs: Any,
+    runs: TableLike,
     *,
-    by: Any,
-    fixed: Mapping[str, Any] | None = None,
+    by: Keys,
+    fixed: Mapping[str, Fixed] | None = None,
     shared: Sequence[str] | None = None,
     **options: Any,
 ) -> FitGroups:
@@ -156,7 +156,9 @@ def fit_groups(
     return groups
 
 
-def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tuple[Spec, Runs, np.ndarray]:
+def read_groups(
+    law: Law, runs: TableLike, by: Keys, options: Mapping[str, Any]
+) -> tuple[Spec, Runs, np.ndarray]:
     """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of
     many groups."""
     reading, spec = asked(law, options)
@@ -167,7 +169,7 @@ def read_groups(law: Law, runs: Any, by: Any, options: Mapping[str, Any]) -> tup
     return spec, table, fixed_numbers(spec, table.group_labels)
 
 
-def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) -> FitResult:
+def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: Any) -> FitResult:
     """Judges parameters that somebody else fitted: the certificate at that point, beside the best optimum
     found here.
 
@@ -206,7 +208,7 @@ def certify(law: Law, runs: Any, params: Mapping[str, float], **options: Any) ->
     return replace(judged, stored_certificate=certificate)
 
 
-def _column_per_group(runs: Any, by: Any, column: str, name: str) -> dict[Any, float]:
+def _column_per_group(runs: TableLike, by: Keys, column: str, name: str) -> dict[Hashable, float]:
     """fixed={name: column}: the column's value in each group, which must be one."""
     table = as_frame(runs)
     if column not in table.columns:

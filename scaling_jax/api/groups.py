@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from scaling_jax.api.result import FitResult
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
+from scaling_jax.tables.read import TableLike
 
 if TYPE_CHECKING:
     from scaling_jax.posterior import PosteriorGroups
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FitGroups"]
 
 
-class FitGroups(Mapping):
+class FitGroups(Mapping[Hashable, FitResult]):
     """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
 
     Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
@@ -30,7 +31,7 @@ class FitGroups(Mapping):
         gain_left: share of the joint objective that a Newton step in the shared values would still gain.
     """
 
-    def __init__(self, fits: dict[Any, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
+    def __init__(self, fits: dict[Hashable, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
         self._fits = fits
         self.shared = shared
         self.gain_left = gain_left
@@ -40,10 +41,10 @@ class FitGroups(Mapping):
         """The records of groups, each with its questions."""
         return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
 
-    def __getitem__(self, key: Any) -> FitResult:
+    def __getitem__(self, key: Hashable) -> FitResult:
         return self._fits[key]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(self._fits)
 
     def __len__(self) -> int:
@@ -100,7 +101,7 @@ class FitGroups(Mapping):
 
         return sample_groups(self, pool, self.shared, **options)
 
-    def predict(self, other: Any) -> pd.DataFrame:
+    def predict(self, other: TableLike) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""
         return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
 

@@ -17,6 +17,7 @@ from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
 
 __all__ = ["FORMAT", "read_json", "write_json"]
 
+Json = dict[str, Any]
 FORMAT = 1
 AS_THEY_ARE = (
     "numbers",
@@ -47,7 +48,7 @@ def write_json(fit: Fitted) -> str:
     return json.dumps(record | {name: getattr(fit, name) for name in AS_THEY_ARE}, default=_plain)
 
 
-def read_json(text: str, law: Law | None) -> dict[str, Any]:
+def read_json(text: str, law: Law | None) -> Json:
     """The fields of the fit that `write_json` wrote; see `FitResult.from_json`."""
     record = json.loads(text)
     if record.get("format") != FORMAT:
@@ -69,27 +70,27 @@ def read_json(text: str, law: Law | None) -> dict[str, Any]:
     }
 
 
-def _spec(law: Law, record: dict[str, Any]) -> Spec:
+def _spec(law: Law, record: Json) -> Spec:
     solver = record["solver"] if record["solver"] in SOLVERS else "lm"
     objective, tied = objective_from_dict(record["objective"]), [tuple(group) for group in record["tied"]]
     return make_spec(law, objective, tied=tied, solver=solver, count=record["count"])
 
 
-def _evidence(stored: dict[str, Any]) -> Evidence:
-    arrays: dict[str, Any] = {
+def _evidence(stored: Json) -> Evidence:
+    arrays: Json = {
         name: np.asarray(v, dtype=float) if isinstance(v, list) else v for name, v in stored.items()
     }
     return Evidence(**arrays | {"free": np.asarray(stored["free"], dtype=bool)})
 
 
-def _law_name(law: Law) -> dict[str, Any]:
+def _law_name(law: Law) -> Json:
     if law.recipe is not None:
         module, function, args = law.recipe
         return {"recipe": [module, function, list(args)]}
     return {"module": law.__module__, "name": law.name}
 
 
-def _find_law(record: dict[str, Any]) -> Law:
+def _find_law(record: Json) -> Law:
     module, function, args = record.get("recipe") or (record["module"], record["name"], None)
     try:
         # a file from elsewhere must not choose what is imported and called
@@ -103,7 +104,7 @@ def _find_law(record: dict[str, Any]) -> Law:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):

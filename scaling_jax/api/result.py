@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.api.record import read_json, write_json
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import Told, summary_html, summary_text
+from scaling_jax.tables.read import TableLike
 
 if TYPE_CHECKING:
     from scaling_jax.diagnosis.backtest import Backtest
@@ -45,13 +47,13 @@ class FitResult(Fitted):
         return cls(**{f.name: getattr(fitted, f.name) for f in fields(Fitted)})
 
     @overload
-    def predict(self, other: Any, interval: None = None, level: float = 0.9) -> np.ndarray: ...
+    def predict(self, other: TableLike, interval: None = None, level: float = 0.9) -> np.ndarray: ...
 
     @overload
-    def predict(self, other: Any, interval: str, level: float = 0.9) -> pd.DataFrame: ...
+    def predict(self, other: TableLike, interval: str, level: float = 0.9) -> pd.DataFrame: ...
 
     def predict(
-        self, other: Any, interval: str | None = None, level: float = 0.9
+        self, other: TableLike, interval: str | None = None, level: float = 0.9
     ) -> np.ndarray | pd.DataFrame:
         """The law's predictions for other runs.
 
@@ -85,7 +87,7 @@ class FitResult(Fitted):
         *,
         seed: int = 0,
         method: str | None = None,
-        indices: Any = None,
+        indices: ArrayLike | None = None,
         scale: str | None = None,
     ) -> Draws:
         """Refits the law to `n` resampled tables in one batch, each polished to its own optimum from several
@@ -283,7 +285,7 @@ class FitResult(Fitted):
         self,
         at: Mapping[str, float] | None = None,
         flops: float | None = None,
-        columns: Mapping[str, Mapping[str, Any]] | None = None,
+        columns: Mapping[str, Mapping[str, ArrayLike]] | None = None,
         highest: Sequence[int] | None = None,
         level: float | None = 0.9,
     ) -> Sensitivity:
@@ -353,7 +355,7 @@ class FitResult(Fitted):
         target = self.data().target
         return r_squared(self.at_rows.prediction, target)
 
-    def check(self, new_runs: Any, target: str | None = None) -> pd.DataFrame:
+    def check(self, new_runs: TableLike, target: str | None = None) -> pd.DataFrame:
         r"""Whether new runs, or checkpoints of one still training, keep to the fitted trend.
 
         $$z = \frac{\ln y - \ln L_\theta(x)}{\sigma(x)}, \qquad p = P(|t_{n-k}| > |z|)$$

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import Spec
-from scaling_jax.tables.read import names_columns
+from scaling_jax.tables.read import Keys, TableLike, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.tables.store import in_chunks
 
@@ -42,7 +43,7 @@ NAMED = ("unidentified", "extinct", "at_bound")
 
 
 def study(
-    law: Law, runs: Any, *, by: Any, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any
+    law: Law, runs: TableLike, *, by: Keys, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any
 ) -> pd.DataFrame:
     """Fits a law to every group of a table as `fit_groups` does, in chunks that are kept on disk; run again,
     it goes on where it was.
@@ -114,7 +115,7 @@ def _laws(
     return pd.concat([groups.iloc[chunk].reset_index(drop=True), found], axis=1)
 
 
-def _law_row(fit: Fitted) -> dict[str, Any]:
+def _law_row(fit: Fitted) -> dict[str, object]:
     c = fit.certificate
     return {
         **dict(zip(fit.law.labels, fit.numbers.tolist(), strict=True)),
@@ -125,14 +126,12 @@ def _law_row(fit: Fitted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _group_columns(by: Any, labels: list[Any]) -> pd.DataFrame:
+def _group_columns(by: Keys, labels: list[Hashable]) -> pd.DataFrame:
     """One row per group; the columns that told them apart, or one called `group`."""
-    several = not isinstance(by, str) and names_columns(by)
-    columns = (
-        pd.DataFrame(labels, columns=list(by))
-        if several
-        else pd.DataFrame({by if isinstance(by, str) else "group": labels})
-    )
+    if not isinstance(by, str) and names_columns(by):
+        columns = pd.DataFrame(labels, columns=list(by))
+    else:
+        columns = pd.DataFrame({by if isinstance(by, str) else "group": labels})
     for name, column in columns.items():
         if pd.api.types.infer_dtype(column).startswith("mixed"):
             raise DataError(

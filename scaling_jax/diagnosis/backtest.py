@@ -33,7 +33,7 @@ class Backtest:
 
     dropped: str
     table: pd.DataFrame
-    params: dict[str, float]
+    params: dict[str, float | np.ndarray]
     level: float
 
     @property

@@ -4,13 +4,12 @@ healthy run."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.read import as_frame, read_runs, same_columns
+from scaling_jax.tables.read import TableLike, as_frame, read_runs, same_columns
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.resample import cluster_of
 from scaling_jax.uncertainty.tails import f_tail
@@ -20,7 +19,7 @@ __all__ = ["check"]
 ONE_SIGMA = math.erf(1 / math.sqrt(2))
 
 
-def check(fit: Fitted, new_runs: Any, target: str | None = None) -> pd.DataFrame:
+def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.DataFrame:
     """Standardised deviations of new runs and their tail probabilities; see `FitResult.check`."""
     frame, fitted = as_frame(new_runs), fit.sources.get("target")
     target = target or (fitted if fitted in frame.columns else None)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 __all__ = ["MEASURES", "are", "huber_error", "log_rmse", "macro", "measure", "r_squared", "signed_error"]
 
 
-def are(prediction: Any, actual: Any) -> float:
+def are(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Absolute relative error, $$\mathrm{mean}\,|y - \hat y| / |y|$$ (Choshen et al. 2024, section 4).
 
     >>> round(are([1.1, 2.2], [1.0, 2.0]), 6)
@@ -21,7 +21,7 @@ def are(prediction: Any, actual: Any) -> float:
     return float(np.mean(np.abs(prediction - actual) / np.abs(actual)))
 
 
-def signed_error(prediction: Any, actual: Any) -> float:
+def signed_error(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Relative error with its sign, positive where the law predicts too much: $$\mathrm{mean}\,(\hat y - y)
     / |y|$$
 
@@ -32,7 +32,7 @@ def signed_error(prediction: Any, actual: Any) -> float:
     return float(np.mean((prediction - actual) / np.abs(actual)))
 
 
-def huber_error(prediction: Any, actual: Any, delta: float = 0.01) -> float:
+def huber_error(prediction: ArrayLike, actual: ArrayLike, delta: float = 0.01) -> float:
     r"""Mean Huber loss of the raw error, $$\mathrm{mean}\,\rho_\delta(y - \hat y)$$, in the unit of the
     target.
 
@@ -44,7 +44,7 @@ def huber_error(prediction: Any, actual: Any, delta: float = 0.01) -> float:
     return float(np.mean(inner * (miss - 0.5 * inner)))
 
 
-def log_rmse(prediction: Any, actual: Any) -> float:
+def log_rmse(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Root mean square of log errors, $$\sqrt{\mathrm{mean}\,(\ln\hat y - \ln y)^2}$$ (Alabdulmohsin et al.
     2022, section 4).
 
@@ -57,7 +57,7 @@ def log_rmse(prediction: Any, actual: Any) -> float:
         )
 
 
-def r_squared(prediction: Any, actual: Any) -> float:
+def r_squared(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Goodness of fit on the natural scale, $$R^2 = 1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2$$
 
     A law fitted on logarithms is judged where its user lives. Ivgi et al. find that extrapolations deserve
@@ -72,7 +72,7 @@ def r_squared(prediction: Any, actual: Any) -> float:
     return float(1 - np.sum((actual - prediction) ** 2) / np.sum((actual - actual.mean()) ** 2))
 
 
-MEASURES: dict[str, Callable[[Any, Any], float]] = {
+MEASURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "are": are,
     "signed": signed_error,
     "huber": huber_error,
@@ -81,7 +81,10 @@ MEASURES: dict[str, Callable[[Any, Any], float]] = {
 
 
 def measure(
-    prediction: Any, actual: Any, target: Any = None, measures: Sequence[str] = tuple(MEASURES)
+    prediction: ArrayLike,
+    actual: ArrayLike,
+    target: ArrayLike | None = None,
+    measures: Sequence[str] = tuple(MEASURES),
 ) -> pd.DataFrame:
     """Every error measure for every target.
 
@@ -105,7 +108,11 @@ def measure(
     return pd.DataFrame(rows, index=index, columns=list(measures))
 
 
-def macro(errors: pd.DataFrame, family: Any, over: Any = None) -> pd.DataFrame:
+def macro(
+    errors: pd.DataFrame,
+    family: str | Sequence[object] | np.ndarray | pd.Series,
+    over: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Macro-averages: the mean within each family, then over families, so that a family of many cells counts
     once.
 
@@ -126,5 +133,5 @@ def macro(errors: pd.DataFrame, family: Any, over: Any = None) -> pd.DataFrame:
     numeric = errors.select_dtypes("number").drop(
         columns=[s.name for s in (family, *apart) if s.name in errors], errors="ignore"
     )
-    within = numeric.groupby([*apart, family.rename("family")], sort=True).mean()
-    return within.groupby(level=list(range(len(apart)))).mean() if apart else within.mean().to_frame().T
+    means = numeric.groupby([*apart, family.rename("family")], sort=True).mean()
+    return means.groupby(level=list(range(len(apart)))).mean() if apart else means.mean().to_frame().T

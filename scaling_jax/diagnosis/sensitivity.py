@@ -6,12 +6,12 @@ defensible choices land far outside it, the interval is not what limits the answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredError
 from scaling_jax.engine.behaviour import linear_parameters
@@ -20,7 +20,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.tables.runs import DataError, run_weights
-from scaling_jax.tables.scale import beyond, budget
+from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.bootstrap import draws_of
 
 __all__ = ["Sensitivity", "choices", "sensitivity"]
@@ -30,7 +30,7 @@ LEAST_LEFT = 1 / 3
 AS_FITTED = "as fitted"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sensitivity:
     """One table under many defensible choices.
 
@@ -87,7 +87,7 @@ def sensitivity(
     fit: Fitted,
     at: Mapping[str, float] | None = None,
     flops: float | None = None,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, Mapping[str, ArrayLike]] | None = None,
     highest: Sequence[int] | None = None,
     level: float | None = 0.9,
 ) -> Sensitivity:
@@ -134,7 +134,7 @@ def _interval(
 
 def choices(
     fit: Fitted,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, Mapping[str, ArrayLike]] | None = None,
     highest: Sequence[int] | None = None,
     alike: bool = False,
 ) -> list[Variant]:
@@ -201,7 +201,7 @@ def _ties(fit: Fitted) -> list[Variant]:
     if fit.tied:
         return [vary(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
     linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}
-    alike: dict[Any, list[str]] = {}
+    alike: dict[Hashable, list[str]] = {}
     for p in fit.law.parameters:
         if (
             not p.shape
@@ -218,7 +218,7 @@ def _ties(fit: Fitted) -> list[Variant]:
     ]
 
 
-def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, Any]]) -> list[Variant]:
+def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, ArrayLike]]) -> list[Variant]:
     runs, out = fit.data(), []
     for name, others in columns.items():
         if name not in runs.inputs:
@@ -259,7 +259,7 @@ def _without_highest(fit: Fitted, highest: Sequence[int] | None) -> list[Variant
 
 def _without_ends(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    scales = [budget(fit.data(), fit.law)]
+    scales = [scale_of(fit.data(), fit.law)]
     if {"N", "D"} <= set(runs.inputs):
         scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
     out = []
@@ -281,7 +281,7 @@ def _checkpoints(fit: Fitted) -> list[Variant]:
     runs = fit.data()
     if runs.run is None or len(np.unique(runs.run)) == len(runs):
         return []
-    size = budget(fit.data(), fit.law)[1]
+    size = scale_of(fit.data(), fit.law)[1]
     largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
     return [
         vary(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),

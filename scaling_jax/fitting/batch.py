@@ -7,9 +7,8 @@ offset), never a recompile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class Task:
     runs: Runs
     members: list[np.ndarray]
     fixed: np.ndarray
-    keys: list[Any]
+    keys: list[Hashable]
     weights: list[np.ndarray] | np.ndarray | None = None
 
     @classmethod
@@ -150,9 +149,9 @@ def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
     return Problem(law, objective.on_log, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
 
 
-def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: Any) -> np.ndarray:
+def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: type) -> np.ndarray:
     parts = list(parts)
-    out = np.full((len(parts), width), fill, dtype=dtype)
+    out: np.ndarray = np.full((len(parts), width), fill, dtype=dtype)
     for row, part in zip(out, parts, strict=True):
         row[: len(part)] = part
     return out

@@ -6,8 +6,9 @@ fitted, and turns them into numbers and plain sentences.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,7 @@ __all__ = [
     "target_scale",
 ]
 
+T = TypeVar("T", float, np.ndarray)
 EPS = np.finfo(np.float64).eps
 STATIONARY = 1e-8
 EXTINCT_SHARE = 1e-6
@@ -115,7 +117,7 @@ class Certificate:
     unidentified: list[str] = field(default_factory=list)
     extinct: list[str] = field(default_factory=list)
     at_bound: list[str] = field(default_factory=list)
-    outliers: list[Any] = field(default_factory=list)
+    outliers: list[Hashable] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
@@ -178,7 +180,7 @@ def _by_label(law: Law, of_terms: np.ndarray) -> np.ndarray:
     return out
 
 
-def agreement(best: Any, scale: Any) -> Any:
+def agreement(best: T, scale: T) -> T:
     """The largest objective that counts as the same optimum: best (1 + 1e-6) + 64 eps f(scale of the
     target)."""
     return best * (1 + 1e-6) + 64 * EPS * scale
@@ -322,7 +324,7 @@ def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
 
 def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
     """How many rows differ, counted no further than needed."""
-    seen: set[Any] = set()
+    seen: set[tuple[float, ...]] = set()
     for row in zip(*columns, strict=True):
         seen.add(row)
         if len(seen) >= enough:

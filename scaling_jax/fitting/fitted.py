@@ -6,7 +6,7 @@ what to draw) is a function of it elsewhere, and a method of `FitResult`, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -19,7 +19,7 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
 from scaling_jax.fitting.spec import Spec
-from scaling_jax.tables.read import as_columns, as_frame, input_columns, same_columns
+from scaling_jax.tables.read import TableLike, as_columns, as_frame, input_columns, same_columns
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted"]
@@ -55,7 +55,7 @@ class Fitted:
     fingerprint: str
     fixed: dict[str, float] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
-    key: Any = None
+    key: Hashable = None
     reason: str = ""
     stored_certificate: Certificate | None = None
     foreseen: AtRows | None = None
@@ -91,7 +91,7 @@ class Fitted:
         return self.spec.count
 
     @cached_property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> dict[str, float | np.ndarray]:
         """Parameters in natural units: floats, or arrays for vector parameters."""
         named = self.law.unflatten(self.numbers)
         return {
@@ -174,7 +174,7 @@ class Fitted:
         rows = Part(part.whole, part.rows[kept], None if part.weight is None else part.weight[kept])
         return replace(self, runs=rows, foreseen=None)
 
-    def point(self, other: Any) -> np.ndarray:
+    def point(self, other: TableLike) -> np.ndarray:
         """(rows,) the law's predictions for other runs, in the unit of the target."""
         return predict(self.law, self.numbers, self.inputs_of(other))[0]
 
@@ -203,7 +203,7 @@ class Fitted:
             )
         return self.runs.read() if isinstance(self.runs, Part) else self.runs
 
-    def inputs_of(self, other: Any) -> dict[str, np.ndarray]:
+    def inputs_of(self, other: TableLike) -> dict[str, np.ndarray]:
         """The law's inputs out of another table, checked, as `predict` reads them."""
         if isinstance(other, Mapping):
             other = {k: v for k, v in other.items() if v is not None}

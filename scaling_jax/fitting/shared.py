@@ -25,7 +25,7 @@ REACH = 1.0
 GAIN_LEFT = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Point:
     """All groups solved at one value of the shared coordinates, with the reduced problem's derivatives
     there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any
@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 from jax.sharding import Mesh
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law, check_law
 from scaling_jax.core.objective import Huber, Objective
@@ -22,6 +23,10 @@ from scaling_jax.tables.read import Reading
 
 __all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "make_spec", "tied_index"]
 
+Fixed = ArrayLike | Mapping[Hashable, ArrayLike]
+"""A value that is not fitted, or one per group."""
+Starts = int | str | ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame | None
+"""Where lanes begin, as `sj.fit` takes it."""
 SOLVERS = {"lm": LM, "lbfgs": LBFGS}
 MEASURE = LM(max_steps=1)
 
@@ -42,7 +47,7 @@ class Spec:
 
     law: Law
     objective: Objective
-    fixed: dict[str, Any]
+    fixed: dict[str, Fixed]
     tied: list[tuple[str, ...]]
     starts: int | np.ndarray | None
     solver: Any
@@ -157,7 +162,7 @@ def _checked_mesh(mesh: Any, device: Any) -> Mesh:
     return mesh
 
 
-def fixed_numbers(spec: Spec, keys: list[Any]) -> np.ndarray:
+def fixed_numbers(spec: Spec, keys: list[Hashable]) -> np.ndarray:
     """Values of fixed numbers per group, (groups, labels), NaN where free."""
     law = spec.law
     out = np.full((len(keys), len(law.labels)), np.nan)

@@ -1,5 +1,8 @@
-"""The laws, one file per line of published work; every one is an ordinary `@law` function, or a factory of
-them."""
+"""The laws, one file per line of published work: each is an ordinary `@law` function, or a factory of them.
+
+Relations and planners that follow from a law stand beside it, or in `kaplan_relations`; they are functions of
+its constants and nothing to fit.
+"""
 
 from scaling_jax.laws.bracket import bracket
 from scaling_jax.laws.broken import bnsl

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +93,7 @@ def _optimum_words(c: Certificate) -> str:
     return f"{gain}; {other}; condition number {c.condition:.1e}"
 
 
-def rows_words(record: dict[str, Any]) -> str:
+def rows_words(record: Mapping[str, object]) -> str:
     """How many rows were fitted, and why the others were not."""
     words = f"{record.get('rows_used', 0)} fitted"
     if record.get("rows_in_table") not in (None, record.get("rows_used")):
@@ -187,7 +186,7 @@ def _more(fit: Fitted, told: Told) -> bool:
 
 
 def groups_text(
-    groups: Mapping[Any, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
+    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
 ) -> str:
     """One line per group out of `table`, the verdicts counted, and the reasons of what failed."""
     statuses = pd.Series([fit.status for fit in groups.values()]).value_counts().sort_index()

@@ -7,13 +7,13 @@ models pass through the maps that were learnt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_jax.tables.read import as_frame
+from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["Components", "components"]
@@ -22,7 +22,7 @@ SWEEPS = 1000
 TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Components:
     """What was learnt from the training models; made by `sj.components`.
 
@@ -46,7 +46,7 @@ class Components:
     factor: np.ndarray
     clip: tuple[float, float] | None
 
-    def fill(self, table: Any) -> pd.DataFrame:
+    def fill(self, table: TableLike) -> pd.DataFrame:
         """The table's scores with gaps filled by the rank-one map of the training models."""
         scores = _scores(table, self.columns)
         z = (scores.to_numpy(dtype=float) - self.location) / self.spread
@@ -56,7 +56,7 @@ class Components:
         filled = np.where(known, scores, filled if self.clip is None else np.clip(filled, *self.clip))
         return pd.DataFrame(filled, index=scores.index, columns=list(self.columns))
 
-    def transform(self, table: Any) -> pd.DataFrame:
+    def transform(self, table: TableLike) -> pd.DataFrame:
         """Component scores PC1, PC2, ... of any models, in the order of the table."""
         values = (self.fill(table).to_numpy() - self.centre) @ self.directions.T
         return pd.DataFrame(
@@ -69,7 +69,11 @@ class Components:
 
 
 def components(
-    table: Any, columns: Any = None, *, n: int = 3, clip: tuple[float, float] | None = (0.0, 1.0)
+    table: TableLike,
+    columns: Sequence[str] | None = None,
+    *,
+    n: int = 3,
+    clip: tuple[float, float] | None = (0.0, 1.0),
 ) -> Components:
     r"""Principal components of benchmark scores, learnt from the models in the table.
 
@@ -138,7 +142,7 @@ def _rank_one(z: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return z, mean, v[0]
 
 
-def _scores(table: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+def _scores(table: TableLike, columns: tuple[str, ...]) -> pd.DataFrame:
     frame = as_frame(table)
     if absent := [c for c in columns if c not in frame.columns]:
         raise DataError(

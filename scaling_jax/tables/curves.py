@@ -3,12 +3,13 @@ compute."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 
@@ -25,7 +26,7 @@ class Curves:
         rows: per run (3, checkpoints): log compute, ascending, log tokens and log loss.
     """
 
-    labels: list[Any]
+    labels: list[Hashable]
     N: np.ndarray
     rows: list[np.ndarray]
 
@@ -40,7 +41,7 @@ class Curves:
         return tokens, loss
 
 
-def columns_of(runs: Any, names: dict[str, str], optional: dict[str, str | None]) -> pd.DataFrame:
+def columns_of(runs: TableLike, names: dict[str, str], optional: dict[str, str | None]) -> pd.DataFrame:
     """The named columns under their roles, numbers positive and finite, or one sentence about what is wrong
     with them.
 
@@ -70,7 +71,7 @@ def columns_of(runs: Any, names: dict[str, str], optional: dict[str, str | None]
 
 
 def read_curves(
-    runs: Any, *, run: str, N: str, D: str, loss: str, flops: str | None, smooth: float = 0.0
+    runs: TableLike, *, run: str, N: str, D: str, loss: str, flops: str | None, smooth: float = 0.0
 ) -> Curves:
     """A table of checkpoints as curves.
 

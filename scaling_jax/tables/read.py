@@ -5,19 +5,47 @@ Everything is checked here, in NumPy, before anything compiles. What is dropped 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
-__all__ = ["Reading", "as_columns", "as_frame", "input_columns", "names_columns", "read_runs", "same_columns"]
+__all__ = [
+    "Column",
+    "Reading",
+    "TableLike",
+    "as_columns",
+    "as_frame",
+    "input_columns",
+    "names_columns",
+    "read_runs",
+    "same_columns",
+]
 
 MOST_ROWS_NAMED = 5
+
+
+class PolarsFrame(Protocol):
+    """What is asked of a polars frame."""
+
+    @property
+    def schema(self) -> object: ...
+
+    def to_dict(self, *, as_series: bool = True) -> Any: ...
+
+
+TableLike: TypeAlias = pd.DataFrame | Mapping[str, Any] | PolarsFrame
+"""A table: a pandas or polars frame, or a mapping of column names to equally long arrays (or numbers)."""
+Column: TypeAlias = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
+"""Where values come from: a column\'s name, an array, or a function of the table."""
+Keys: TypeAlias = Column | Sequence[str]
+"""What tells groups apart: a column, or the names of several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +57,15 @@ class Reading:
         target, run, where, missing, weights, target_se: as in `sj.fit`.
     """
 
-    inputs: Mapping[str, Any] | None = None
-    target: Any = None
-    run: Any = None
-    where: Any = None
+    inputs: Mapping[str, Column] | None = None
+    target: Column | None = None
+    run: Column | None = None
+    where: Column | None = None
     missing: str = "raise"
-    weights: Any = None
-    target_se: Any = None
+    weights: Column | None = None
+    target_se: Column | None = None
 
-    def read(self, law: Law, table: Any, *, by: Any = None, on_log: bool = True) -> Runs:
+    def read(self, law: Law, table: TableLike, *, by: Keys | None = None, on_log: bool = True) -> Runs:
         """The table's rows as arrays; see `read_runs`."""
         words = {f.name: getattr(self, f.name) for f in fields(self)}
         return read_runs(law, table, by=by, on_log=on_log, **words)
@@ -48,7 +76,7 @@ class Reading:
         return isinstance(self.weights, str) and self.weights == "runs"
 
 
-def as_frame(table: Any) -> pd.DataFrame:
+def as_frame(table: TableLike) -> pd.DataFrame:
     """A pandas frame from pandas, polars, or a mapping of equally long arrays.
 
     Raises:
@@ -81,7 +109,7 @@ def as_frame(table: Any) -> pd.DataFrame:
     return frame
 
 
-def as_columns(table: Any) -> Any:
+def as_columns(table: TableLike) -> TableLike:
     """The numbers of a mapping as columns of equal length; any other table as it is."""
     if not isinstance(table, Mapping):
         return table
@@ -101,16 +129,16 @@ def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:
 
 def read_runs(
     law: Law,
-    table: Any,
+    table: TableLike,
     *,
-    inputs: Mapping[str, Any] | None = None,
-    target: Any = None,
-    run: Any = None,
-    by: Any = None,
-    where: Any = None,
+    inputs: Mapping[str, Column] | None = None,
+    target: Column | None = None,
+    run: Column | None = None,
+    by: Keys | None = None,
+    where: Column | None = None,
     missing: str = "raise",
-    weights: Any = None,
-    target_se: Any = None,
+    weights: Column | None = None,
+    target_se: Column | None = None,
     on_log: bool = True,
 ) -> Runs:
     """Reads the columns a fit needs out of a table; arguments are those of `sj.fit`.
@@ -194,7 +222,7 @@ def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> d
     }
 
 
-def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | None) -> dict[str, Column]:
     """Law input -> column, array or function; same-named columns need no entry."""
     given = dict(inputs or {})
     if unknown := set(given) - set(law.inputs):
@@ -211,7 +239,7 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Any] | Non
     return {name: given.get(name, name) for name in law.inputs}
 
 
-def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.Series:
+def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> pd.Series:
     """A column by name (for runs and groups also several), an array of the table's length, or a function of
     the table."""
     if isinstance(source, str):
@@ -242,7 +270,7 @@ def _resolve(frame: pd.DataFrame, source: Any, what: str, argument: str) -> pd.S
     return pd.Series(values, index=frame.index)
 
 
-def names_columns(source: Any) -> bool:
+def names_columns(source: object) -> TypeGuard[Sequence[str]]:
     """Whether this is a short list of names, columns that together tell groups or runs apart."""
     return (
         isinstance(source, list | tuple)
@@ -251,7 +279,7 @@ def names_columns(source: Any) -> bool:
     )
 
 
-def _selected(frame: pd.DataFrame, where: Any) -> tuple[np.ndarray, dict[str, Any]]:
+def _selected(frame: pd.DataFrame, where: Column | None) -> tuple[np.ndarray, dict[str, object]]:
     if where is None:
         return np.ones(len(frame), dtype=bool), {"where": None, "dropped_where": 0}
     try:
@@ -313,7 +341,7 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
     return numbers
 
 
-def _big_number(value: Any) -> Any:
+def _big_number(value: object) -> object:
     """Python integers too large for int64 are exact as floats; everything else passes."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -377,14 +405,14 @@ def _looks_like_checkpoints(runs: Runs) -> bool:
     return bool(one_grows.mean() > 0.8)
 
 
-def _codes(labels: pd.Series | None) -> tuple[np.ndarray | None, list[Any]]:
+def _codes(labels: pd.Series | None) -> tuple[np.ndarray | None, list[Hashable]]:
     if labels is None:
         return None, []
     codes, names = pd.factorize(labels, sort=False)
     return np.asarray(codes), [n.item() if hasattr(n, "item") else n for n in names]
 
 
-def _rows(rows: Sequence[Any] | np.ndarray, which: np.ndarray) -> str:
+def _rows(rows: Sequence[object] | np.ndarray, which: np.ndarray) -> str:
     named = [str(r) for r in np.asarray(rows)[which][:MOST_ROWS_NAMED]]
     more = int(which.sum()) - len(named)
     return f"row{'s' if which.sum() > 1 else ''} {', '.join(named)}" + (f" and {more} more" if more else "")
@@ -398,7 +426,7 @@ def _title(name: str, described: Mapping[str, str]) -> str:
     return f"Column '{source}' ({role})" if source != name or name == "target" else f"Column '{name}'"
 
 
-def _described(source: Any) -> str:
+def _described(source: object) -> str:
     if isinstance(source, str):
         return source
     if callable(source):
@@ -411,8 +439,5 @@ def _columns(frame: pd.DataFrame) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _pairs(mapping: Mapping[str, Any]) -> str:
+def _pairs(mapping: Mapping[str, object]) -> str:
     return ", ".join(f"{k}: {v}" for k, v in mapping.items())
-
-
-Selector = str | Callable[[pd.DataFrame], Any] | np.ndarray | None

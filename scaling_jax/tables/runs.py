@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ class DataError(ValueError):
     """A table that cannot be fitted as it is; the message names column, rows and remedy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Runs:
     """The rows of a fit as arrays, and what happened on the way in.
 
@@ -39,9 +40,9 @@ class Runs:
     weight: np.ndarray
     target_se: np.ndarray | None
     run: np.ndarray | None
-    run_labels: list[Any]
+    run_labels: list[Hashable]
     group: np.ndarray
-    group_labels: list[Any]
+    group_labels: list[Hashable]
     rows: np.ndarray
     sources: dict[str, str]
     record: dict[str, Any]
@@ -91,7 +92,7 @@ class Runs:
         return digest.hexdigest()[:16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Some rows of a table, copied out only when asked for, so that thousands of fits can share one table.
 

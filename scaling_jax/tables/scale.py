@@ -8,7 +8,7 @@ import numpy as np
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import Runs
 
-__all__ = ["TOKENS_FLOP", "beyond", "budget", "top_rows"]
+__all__ = ["TOKENS_FLOP", "beyond", "scale_of", "top_rows"]
 
 TOKENS_FLOP = 6.0
 """FLOP per parameter and training token, forward and backward."""
@@ -16,7 +16,7 @@ TOKENS_FLOP = 6.0
 LEAST_LEFT = 0.6
 
 
-def budget(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
+def scale_of(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
     """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first
     input."""
     inputs = runs.inputs
@@ -29,7 +29,7 @@ def budget(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
 def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
     """The largest budgets, in words and as a mask: the top decade, or half decade, or budget, whichever
     leaves enough to fit."""
-    name, size = budget(runs, law)
+    name, size = scale_of(runs, law)
     used = runs.weight > 0
     if size[used].min() <= 0:
         size = size + size[size > 0].min() / 2
@@ -48,7 +48,7 @@ def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
 def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
     """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
     the factor."""
-    largest = int(np.argmax(budget(runs, law)[1]))
+    largest = int(np.argmax(scale_of(runs, law)[1]))
     at = {}
     for name, column in runs.inputs.items():
         spans = column.min() > 0 and column.max() >= 10 * column.min()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 
@@ -19,14 +19,15 @@ from scaling_jax.core.progress import progress_bar
 
 __all__ = ["in_chunks"]
 
+T = TypeVar("T")
 PLAN = "_plan.json"  # readers of Parquet folders skip names that begin with an underscore
 
 
 def in_chunks(
     folder: str | os.PathLike[str],
     plan: dict[str, Hashable],
-    chunks: Sequence[Any],
-    make: Callable[[Any], pd.DataFrame],
+    chunks: Sequence[T],
+    make: Callable[[T], pd.DataFrame],
 ) -> pd.DataFrame:
     """The tables that `make` gives for every chunk, one under the other; those that the folder holds already
     are read, not made.
@@ -74,7 +75,7 @@ def _claim(folder: Path, plan: dict[str, Hashable]) -> None:
         )
 
 
-def _put(file: Path, write: Callable[[Path], Any]) -> None:
+def _put(file: Path, write: Callable[[Path], object]) -> None:
     """The file appears whole or not at all, also where several processes write the same."""
     draft = file.with_name(f"_{os.getpid()}-{file.name}")
     write(draft)

@@ -8,11 +8,11 @@ how published intervals came out a hundred times too narrow (Besiroglu et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Variant, refit, vary
@@ -45,8 +45,8 @@ def bootstrap(
     n: int = REPLICATES,
     seed: int = 0,
     method: str | None = None,
-    indices: Any = None,
-    scale: Any = None,
+    indices: ArrayLike | None = None,
+    scale: str | None = None,
 ) -> Draws:
     """Refits a law to `n` resampled tables in one batch; see `FitResult.bootstrap`."""
     runs = fit.data()
@@ -58,7 +58,11 @@ def bootstrap(
 
 
 def replicates(
-    fit: Fitted, n: int = REPLICATES, seed: Any = 0, method: str | None = None, scale: Any = None
+    fit: Fitted,
+    n: int = REPLICATES,
+    seed: int | Sequence[int] = 0,
+    method: str | None = None,
+    scale: str | None = None,
 ) -> Variant:
     """A fit under the weights, or targets, of `n` resampled tables, still to be solved."""
     method = method_of(fit, n, method)
@@ -74,7 +78,7 @@ def draws_of(fit: Fitted) -> Draws:
 
 
 def bootstrap_groups(
-    fits: Mapping[Any, Fitted], n: int, seed: int, method: str | None, scale: Any, paired: bool
+    fits: Mapping[Hashable, Fitted], n: int, seed: int, method: str | None, scale: str | None, paired: bool
 ) -> DrawsGroups:
     """All replicates of all groups in one batch; see `FitGroups.bootstrap`."""
     fitted = {key: fit for key, fit in fits.items() if not fit.reason}

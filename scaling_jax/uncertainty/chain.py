@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.engine.predict import predict, predict_paired
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.read import as_columns, as_frame
+from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import REPLICATES, paired_draws
 from scaling_jax.uncertainty.draws import Draws
@@ -26,7 +25,7 @@ from scaling_jax.uncertainty.ensemble import tail_of
 __all__ = ["Chain", "chain"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """Fits in a row, each feeding one input of the next.
 
@@ -41,7 +40,7 @@ class Chain:
     via: tuple[str, ...]
 
     def predict(
-        self, other: Any, interval: str | None = None, level: float = 0.9
+        self, other: TableLike, interval: str | None = None, level: float = 0.9
     ) -> np.ndarray | pd.DataFrame:
         """The last stage's predictions for other runs.
 
@@ -75,7 +74,7 @@ class Chain:
         """1,000 paired bootstrap replicates per stage, seed 0."""
         return paired_draws(self.stages, REPLICATES, seed=0)
 
-    def _propagate(self, other: Any, numbers: list[np.ndarray]) -> np.ndarray:
+    def _propagate(self, other: TableLike, numbers: list[np.ndarray]) -> np.ndarray:
         """(draws, rows) predictions of the last stage, draw i of every stage going with draw i of the
         others."""
         frame = as_frame(as_columns(other))

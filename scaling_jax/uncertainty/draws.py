@@ -13,6 +13,7 @@ import pandas as pd
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits
+from scaling_jax.tables.read import TableLike
 from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval, tail_of
 from scaling_jax.uncertainty.tails import normal_quantile
 
@@ -40,7 +41,7 @@ class FitEnsemble(Ensemble):
     fit: Fitted
 
     def predict(
-        self, other: Any, interval: str = "confidence", level: float = 0.9, seed: int = 0
+        self, other: TableLike, interval: str = "confidence", level: float = 0.9, seed: int = 0
     ) -> pd.DataFrame:
         """Predictions with a band.
 
@@ -205,7 +206,7 @@ class DrawsGroups(Mapping[Hashable, Draws]):
 
         return self.joint.derive(of_groups, level)
 
-    def predict(self, other: Any, interval: str = "confidence", level: float = 0.9) -> pd.DataFrame:
+    def predict(self, other: TableLike, interval: str = "confidence", level: float = 0.9) -> pd.DataFrame:
         """Every group's predictions for the same runs, one row per group and run; see `Draws.predict`."""
         bands = {key: draws.predict(other, interval, level) for key, draws in self.items()}
         return pd.concat(bands, names=["group", "run"])

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 __all__ = ["Ensemble", "interval", "tail_of"]
 
-Quantity = Callable[[dict[Any, Any]], Any]
+Numbers = dict[Hashable, np.ndarray]
+"""Arrays (draws,) by name."""
+Quantity = Callable[[dict[Any, Any]], ArrayLike | Mapping[str, ArrayLike]]
 
 
 def tail_of(level: float) -> float:
@@ -88,7 +91,7 @@ class Ensemble:
             rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
         return pd.DataFrame(rows).T.astype(float)
 
-    def _as_named(self, numbers: np.ndarray) -> dict[Any, np.ndarray]:
+    def _as_named(self, numbers: np.ndarray) -> Numbers:
         return dict(zip(self.names, numbers.T, strict=True))
 
     def _middle(self, draws: np.ndarray, estimate: float) -> float:
@@ -96,6 +99,7 @@ class Ensemble:
         return estimate
 
 
-def _named(quantity: Quantity, numbers: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+def _named(quantity: Quantity, numbers: Numbers) -> Numbers:
     found = quantity(numbers)
-    return dict(found) if isinstance(found, Mapping) else {"quantity": found}
+    named = found if isinstance(found, Mapping) else {"quantity": found}
+    return {name: np.asarray(values) for name, values in named.items()}

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.objective import Objective
 from scaling_jax.fitting.fitted import Fitted
@@ -34,7 +35,7 @@ class Information(NamedTuple):
     bic: float
 
 
-def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
+def mean_log_density(objective: Objective, charge: ArrayLike) -> np.ndarray:
     r"""The highest mean log-density per row that any scale gives residuals of a mean charge.
 
     $$\max_t \left(-t\,\bar\rho - \log\int e^{-t\rho(r)}\,dr\right)$$
@@ -80,7 +81,7 @@ def mean_log_density(objective: Objective, charge: Any) -> np.ndarray:
     return np.where(perfect, np.inf, -u - np.log(sum(centre_and_tail(u / charge))))
 
 
-def standardised_log_likelihood(residuals: Any, delta: float = 1e-3) -> float:
+def standardised_log_likelihood(residuals: ArrayLike, delta: float = 1e-3) -> float:
     r"""The highest log-likelihood of residuals under Huber's density with its threshold in units of the
     scale.
 
@@ -177,7 +178,7 @@ def information(fit: Fitted) -> Information:
     return Information(found, n, k, aicc, -2 * found + k * math.log(n))
 
 
-def _bisect(falling: Callable[[np.ndarray], Any], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _bisect(falling: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Where a falling function crosses zero, elementwise."""
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)

@@ -8,14 +8,16 @@ made of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from scaling_jax.core.law import Law
 from scaling_jax.engine.linear import solve_definite
 from scaling_jax.engine.lm import typical_size
 from scaling_jax.engine.problem import LaneData, exact_evaluation, natural, residuals
@@ -29,7 +31,9 @@ MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
 OF_ROWS = LaneData._make([0] * 4 + [None] * 6)  # axes for vmap: the leaves that have rows come first
+Carry = tuple[jax.Array, ...]
 Given = dict[str, dict[str, Any]]
+Reached = tuple[jax.Array, jax.Array, jax.Array]
 
 
 class Optimum:
@@ -50,11 +54,10 @@ class Optimum:
 
     The solution is sought by damped Newton steps from the fit's own optimum, in the basin where the fit lies:
     large changes of the data want a new `sj.fit`. First derivatives only. The arithmetic is float64 even
-    where the caller's program traces
-    float32: what enters and leaves then has float32's seven digits, and the derivatives are those of the
-    exact optimum (a law
-    that sorts or selects by index may refuse to compile so: trace under `jax.enable_x64(True)`). Derivatives
-    of parameters held by a bound are zero. Where a residual crosses the Huber threshold the derivative jumps.
+    where the caller's program traces float32: what enters and leaves then has float32's seven digits, and the
+    derivatives are those of the exact optimum (a law that sorts or selects by index may refuse to compile so:
+    trace under `jax.enable_x64(True)`). Derivatives of parameters held by a bound are zero. Where a residual
+    crosses the Huber threshold the derivative jumps.
 
     Raises:
         ValueError: for an objective with a corner, an unknown input, or a parameter that the fit left free.
@@ -79,11 +82,11 @@ class Optimum:
 
     def __call__(
         self,
-        target: Any = None,
-        inputs: Mapping[str, Any] | None = None,
-        weights: Any = None,
-        fixed: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+        target: ArrayLike | None = None,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        weights: ArrayLike | None = None,
+        fixed: Mapping[str, ArrayLike] | None = None,
+    ) -> dict[str, ArrayLike]:
         law = self._fit.law
         for what, named, known in (("inputs", inputs, law.inputs), ("fixed", fixed, tuple(self._fit.fixed))):
             if unknown := sorted(set(named or {}) - set(known)):
@@ -129,11 +132,11 @@ def lane_of(fit: Fitted, padded: bool = True) -> Lane:
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 
 
-def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
+def _row_gradient(law: Law, on_log: bool, z: jax.Array, row: LaneData) -> jax.Array:
     """Gradient (k,) of one row's term of weight one; its derivatives by anything are exact, those of the law
     included."""
 
-    def residual(z: Any) -> Any:
+    def residual(z: jax.Array) -> jax.Array:
         one = row._replace(
             inputs={n: v[None] for n, v in row.inputs.items()}, target=row.target[None], scale=row.scale[None]
         )
@@ -144,7 +147,7 @@ def _row_gradient(law: Any, on_log: bool, z: Any, row: LaneData) -> Any:
     return scale * jnp.where(r > 0, over, 1.0) * jnp.clip(r, -delta, delta) * slope
 
 
-def _solver(fit: Fitted, lane: Lane) -> Any:
+def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
     """The parameters (labels,) as a function of what is given, with its derivative by implicit
     differentiation."""
     law, on_log = fit.law, fit.objective.on_log
@@ -168,30 +171,30 @@ def _solver(fit: Fitted, lane: Lane) -> Any:
         )
 
     @jax.custom_jvp
-    def search(given: Given) -> Any:
+    def search(given: Given) -> Reached:
         return _search(law, on_log, lane, data_of(given))
 
     @search.defjvp
-    def _(primals: Any, tangents: Any) -> Any:
+    def _(primals: tuple[Given], tangents: tuple[Given]) -> tuple[Reached, Reached]:
         raise NotImplementedError("fit.optimum has first derivatives only.")
 
-    def numbers_at(z: Any, given: Given) -> Any:
+    def numbers_at(z: jax.Array, given: Given) -> jax.Array:
         named = natural(law, jnp.asarray(lane.data.tie) @ z + data_of(given).offset)
         return jnp.concatenate([jnp.ravel(named[name]) for name in law.params])
 
-    def gradient_at(z: Any, given: Given) -> Any:
+    def gradient_at(z: jax.Array, given: Given) -> jax.Array:
         data = data_of(given)
         rows = jax.vmap(partial(_row_gradient, law, on_log), (None, OF_ROWS))(z, data)
         return data.weight @ rows
 
     @jax.custom_jvp
-    def solve(given: Given) -> Any:
+    def solve(given: Given) -> jax.Array:
         with jax.enable_x64(True):
             doubled = _doubled(given)
             return _like(given, numbers_at(search(doubled)[0], doubled))
 
     @solve.defjvp
-    def _(primals: Any, tangents: Any) -> Any:
+    def _(primals: tuple[Given], tangents: tuple[Given]) -> tuple[jax.Array, jax.Array]:
         (given,), (change,) = primals, tangents
         with jax.enable_x64(True):
             doubled = _doubled(given)
@@ -221,20 +224,22 @@ def _doubled(given: Given) -> Given:
     return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, np.float64), given)
 
 
-def _like(given: Given, values: Any) -> Any:
+def _like(given: Given, values: jax.Array) -> jax.Array:
     """The values in the widest precision of what the caller gave."""
     return jax.lax.convert_element_type(
         values, jnp.result_type(*jax.tree.leaves(given), np.float32) if jax.tree.leaves(given) else np.float64
     )
 
 
-def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, Any, Any]:
+def _search(law: Law, on_log: bool, lane: Lane, data: LaneData) -> Reached:
     """The optimum near the fit's own, with gradient and Hessian there: damped Newton steps, one evaluation
     each."""
     k = len(lane.z)
     identity = np.eye(k)
 
-    def step_of(z: Any, gradient: Any, hessian: Any, damping: Any) -> tuple[Any, Any]:
+    def step_of(
+        z: jax.Array, gradient: jax.Array, hessian: jax.Array, damping: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         size = jnp.where(_moving(z, gradient, lane), lane.unit, 0.0)
         scaled = hessian * size[:, None] * size[None, :]
         largest = jnp.max(jnp.abs(scaled))
@@ -245,10 +250,10 @@ def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, An
         step = size * damped[:, 0]
         return jnp.where(definite, step, jnp.nan), jnp.where(definite, gradient @ step, jnp.inf)
 
-    def unfinished(carry: Any) -> Any:
+    def unfinished(carry: Carry) -> jax.Array:
         return (carry[0] < MOST_STEPS) & carry[-1]
 
-    def advance(carry: Any) -> Any:
+    def advance(carry: Carry) -> Carry:
         count, z, value, gradient, hessian, damping, _ = carry
         first = jnp.isinf(value)
         step, gain = step_of(z, gradient, hessian, damping)
@@ -290,13 +295,13 @@ def _search(law: Any, on_log: bool, lane: Lane, data: LaneData) -> tuple[Any, An
     return z, gradient, hessian
 
 
-def _moving(z: Any, gradient: Any, lane: Lane) -> Any:
+def _moving(z: jax.Array, gradient: jax.Array, lane: Lane) -> jax.Array:
     """Coordinates that respond: free, and not held by a bound."""
     lower, upper = lane.data.lower, lane.data.upper
     return lane.free & ~(((z <= lower) & (gradient >= 0)) | ((z >= upper) & (gradient <= 0)))
 
 
-def _inverse(hessian: Any, moving: Any, unit: Any) -> Any:
+def _inverse(hessian: jax.Array, moving: jax.Array, unit: np.ndarray) -> jax.Array:
     """The inverse Hessian on the moving coordinates, zero elsewhere."""
     size = jnp.where(moving, unit, 0.0)
     scaled = hessian * size[:, None] * size[None, :] + np.eye(len(unit)) * jnp.where(moving, 0.0, 1.0)

@@ -27,7 +27,7 @@ LOG_REACH = np.log(1e8)
 REAL_REACH = 20.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """A profiled parameter.
 

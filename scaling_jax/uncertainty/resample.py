@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _caution(fit: Fitted, method: str) -> str:
 
 
 def resampled(
-    fit: Fitted, n: int, method: str, scale: Any, rng: np.random.Generator
+    fit: Fitted, n: int, method: str, scale: str | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
     runs = fit.data()
@@ -123,7 +123,7 @@ def counts(indices: np.ndarray, size: int) -> np.ndarray:
 
 
 def _hierarchical(
-    fit: Fitted, cluster: np.ndarray, scale: Any, n: int, rng: np.random.Generator
+    fit: Fitted, cluster: np.ndarray, scale: str | None, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Shares per run: scales drawn with replacement, then runs within each (Ivgi et al. 2022,
     arXiv:2202.06387)."""
@@ -161,11 +161,11 @@ def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> 
     Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
     """
     labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
-    known_to: dict[Any, list[int]] = {}
+    known_to: dict[Hashable, list[int]] = {}
     for number, part in enumerate(labels):
         for label in dict.fromkeys(part):
             known_to.setdefault(label, []).append(number)
-    share: dict[Any, np.ndarray] = {}
+    share: dict[Hashable, np.ndarray] = {}
     for knowing in sorted(set(map(tuple, known_to.values()))):
         members = [label for label, numbers in known_to.items() if tuple(numbers) == knowing]
         drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
@@ -176,7 +176,7 @@ def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> 
     ]
 
 
-def _run_of_rows(fit: Fitted, number: int) -> list[Any]:
+def _run_of_rows(fit: Fitted, number: int) -> list[Hashable]:
     """The run each row belongs to; rows of unknown runs stand for themselves, and for no other fit's."""
     runs = fit.data()
     if runs.run is None:

@@ -5,9 +5,8 @@ scipy.special takes longer to import than a fit to print, so it is loaded when a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["erf", "f_tail", "normal_quantile"]
 
@@ -19,7 +18,7 @@ def normal_quantile(share: float) -> float:
     return float(ndtri(share))
 
 
-def f_tail(ratio: Any, above: int, below: int) -> np.ndarray:
+def f_tail(ratio: ArrayLike, above: int, below: int) -> np.ndarray:
     """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
     exceeds its root."""
     from scipy.special import fdtrc
@@ -27,7 +26,7 @@ def f_tail(ratio: Any, above: int, below: int) -> np.ndarray:
     return np.asarray(fdtrc(above, below, ratio))
 
 
-def erf(x: Any) -> np.ndarray:
+def erf(x: ArrayLike) -> np.ndarray:
     """The error function."""
     from scipy.special import erf as special_erf
 
