@@ -103,7 +103,7 @@ def refused(nothing_compiles):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables(name: str, refused) -> None:
+def test_a_table_that_cannot_be_fitted_is_one_sentence(name: str, refused) -> None:
     table, sentence = TABLES[name]
     refused(sentence, table)
 
@@ -246,7 +246,7 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_arguments(name: str, refused) -> None:
+def test_an_argument_that_makes_no_sense_is_one_sentence(name: str, refused) -> None:
     options, sentence = ARGUMENTS[name]
     refused(sentence, TABLE, **options)
 
@@ -284,7 +284,7 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_groups(name: str, refused) -> None:
+def test_groups_that_cannot_be_fitted_are_one_sentence(name: str, refused) -> None:
     options, sentence = GROUPS[name]
     refused(sentence, TABLE, fit=sj.fit_groups, **options)
 
@@ -321,7 +321,7 @@ BROKEN_LAWS = {
 
 
 @pytest.mark.parametrize("name", BROKEN_LAWS)
-def test_broken_laws(name: str, refused) -> None:
+def test_a_broken_law_is_one_sentence(name: str, refused) -> None:
     law, sentence = BROKEN_LAWS[name]
     refused(sentence, TABLE, law=law)
 

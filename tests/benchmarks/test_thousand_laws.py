@@ -147,6 +147,7 @@ def test_each_familys_error_at_full_training(table: pd.DataFrame, hist: list) ->
     assert (100 * laws["are_last30"]).round(2).to_dict() == pytest.approx(FAMILIES, abs=0.0051)
 
 
+@pytest.mark.slow
 def test_no_objective_of_the_main_grid_is_above_the_studys(
     table: pd.DataFrame, folder: Path, hist: list
 ) -> None:

@@ -14,7 +14,7 @@ RESIDUAL = st.floats(-10, 10)
 
 
 @given(r=RESIDUAL, delta=st.floats(1e-6, 5))
-def test_huber(r: float, delta: float) -> None:
+def test_huber_is_quadratic_inside_and_linear_outside(r: float, delta: float) -> None:
     expected = r**2 / 2 if abs(r) <= delta else delta * (abs(r) - delta / 2)
     assert float(sj.Huber(delta).rho(r)) == pytest.approx(expected, rel=1e-12, abs=1e-300)
 

@@ -29,7 +29,7 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
 
 
 @needs_data
-def test_chinchilla_replication():
+def test_the_table_is_the_original_and_its_outliers_are_the_first_rows():
     frame = loaded("chinchilla_replication")
     assert_same(frame, tidy("chinchilla/epoch_replication.csv"))
     means = np.log(frame[["n_params", "tokens", "loss"]]).mean().tolist()

@@ -109,7 +109,7 @@ def test_every_table_is_documented_and_typed(name, table):
         ("hitchhikers", "loss", 0.01, 70.0),
     ],
 )
-def test_units(name, column, low, high):
+def test_numbers_are_in_the_units_they_claim(name, column, low, high):
     values = loaded(name)[column].dropna()
     assert values.between(low, high).all(), (values.min(), values.max())
 

@@ -28,7 +28,7 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
 
 
 @needs_data
-def test_finetuning():
+def test_the_table_is_the_original_and_every_curve_has_15_sizes():
     frame = loaded("finetuning")
     assert_same(frame, tidy("rectified/finetune_losses.csv"))
     assert frame.groupby(["dataset", "model"]).size().eq(15).all() and frame["model"].nunique() == 30

@@ -48,7 +48,7 @@ SOURCE_ROWS = {
 
 @needs_data
 @pytest.mark.parametrize("source", SOURCE_ROWS)
-def test_hitchhikers_source_by_source(source):
+def test_every_source_is_the_original(source):
     ours = loaded("hitchhikers").query("source == @source").reset_index(drop=True)
     theirs = tidy_checkpoints().query("source == @source").reset_index(drop=True)
     assert len(ours) == SOURCE_ROWS[source]
@@ -69,7 +69,7 @@ def tidy_checkpoints() -> pd.DataFrame:
 
 
 @needs_data
-def test_hitchhikers_says_what_is_missing():
+def test_what_is_missing_is_said():
     frame = loaded("hitchhikers")
     assert set(frame["source"]) == set(SOURCE_ROWS) and len(frame) == sum(SOURCE_ROWS.values())
     missing = " ".join(frame.attrs["missing"])

@@ -28,7 +28,7 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
 
 
 @needs_data
-def test_learning_curves():
+def test_the_92_curves_are_the_original_ones():
     frame = loaded("learning_curves")
     assert_same(frame, tidy("revisiting/learning_curves.csv"))
     assert frame.groupby(["domain", "task", "model"]).ngroups == 92

@@ -29,7 +29,7 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
 
 
 @needs_data
-def test_observational_base_table():
+def test_the_base_table_is_the_original_in_our_units():
     frame, theirs = loaded("observational"), tidy("obs_scaling/base_llm_benchmark_eval.csv")
     assert frame["model"].tolist() == theirs["Model"].tolist()
     assert frame["family"].tolist() == theirs["Model Family"].tolist()
@@ -63,7 +63,7 @@ def test_observational_base_table():
         ("agents", "instruct_llm_agent_eval"),
     ],
 )
-def test_observational_other_tables(table, file):
+def test_other_tables_keep_the_original_scores(table, file):
     frame, theirs = loaded("observational", table), tidy(f"obs_scaling/{file}.csv")
     assert frame["model"].tolist() == theirs["Model"].tolist()
     scores = [c for c in theirs.columns if c in frame.columns and pd.api.types.is_numeric_dtype(theirs[c])]

@@ -29,7 +29,7 @@ def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = N
 
 
 @needs_data
-def test_overtraining():
+def test_every_table_is_the_original_and_subsets_have_the_papers_sizes():
     theirs = tidy("gadre/models.csv")
     assert_same(loaded("overtraining").drop(columns="flops_6nd"), theirs.drop(columns="flops_6nd"), digits=10)
     assert_same(loaded("overtraining")[["flops_6nd"]], theirs[["flops_6nd"]].astype(float))

@@ -80,6 +80,7 @@ def alike(ends: list, reference: list) -> None:
     assert ends[2] == reference[2]
 
 
+@pytest.mark.slow
 def test_eight_virtual_devices_and_a_count_that_divides_nothing() -> None:
     found = ended(started(8))
     assert found["devices"] == 8
@@ -87,6 +88,7 @@ def test_eight_virtual_devices_and_a_count_that_divides_nothing() -> None:
     alike(found["8"], found["local"])
 
 
+@pytest.mark.slow
 def test_two_processes_each_return_the_whole_result() -> None:
     with socket.socket() as free:
         free.bind(("localhost", 0))

@@ -32,7 +32,9 @@ def test_the_optimum_on_245_runs(replication: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("delta", "objective"), [(1e-2, 4.69622488e-3), (1e-1, 5.73094350e-3), (1e-4, 1.11778748e-4)]
 )
-def test_other_thresholds(runs240: pd.DataFrame, delta: float, objective: float) -> None:
+def test_other_thresholds_have_their_own_optima(
+    runs240: pd.DataFrame, delta: float, objective: float
+) -> None:
     fit = sj.fit(sj.laws.chinchilla, runs240, objective=sj.Huber(delta))
     assert fit.objective_value <= objective * (1 + 1e-6)
     assert fit.objective_value == pytest.approx(objective, rel=1e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 
+@pytest.mark.slow
 def test_the_coordinates_are_exact(families):
     """The potential is NumPyro's own minus the log-determinant of the map, to rounding."""
     pytest.importorskip("numpyro")

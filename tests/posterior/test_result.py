@@ -56,6 +56,7 @@ def test_compute_optimal_takes_a_posterior(posterior):
     assert (plan["N"] < plan["N_upper"]).all()
 
 
+@pytest.mark.slow
 def test_pooling_lends_strength_to_a_group_with_two_sizes(families):
     pytest.importorskip("numpyro")
     pooled = families.posterior(pool=["alpha", "beta"], method="laplace", observation="lognormal", draws=500)

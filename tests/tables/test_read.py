@@ -88,7 +88,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_any_table(name: str, best: sj.FitResult) -> None:
+def test_any_kind_of_table_is_read(name: str, best: sj.FitResult) -> None:
     found = fit(TABLES[name])
     # rounding N and D to whole numbers moves the data by up to 5e-8
     assert found.objective_value == pytest.approx(

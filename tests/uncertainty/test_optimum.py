@@ -32,6 +32,7 @@ def refit(fit: sj.FitResult, **changed: object) -> np.ndarray:
     ).numbers
 
 
+@pytest.mark.slow
 def test_derivatives_equal_differences_of_refits(floored: sj.FitResult) -> None:
     """Central differences of a step of 1e-4, relative, are good to 1e-8; the refits they take, to 1e-5."""
     runs, h = floored.data(), 1e-4
