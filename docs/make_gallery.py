@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -19,32 +21,6 @@ import matplotlib.pyplot as plt
 
 import scaling_jax as sj
 
-LINES = {
-    "One input": [
-        "power_law", "power_law_floor", "compute_frontier", "compute_only", "kaplan_compute",
-        "kaplan_min_compute",
-    ],
-    "Kaplan et al. and Su et al.": [
-        "kaplan", "kaplan_size", "kaplan_data", "kaplan_steps", "kaplan_critical_batch", "trajectory",
-    ],
-    "Size and data": [
-        "chinchilla", "chinchilla_tied", "chinchilla_gamma", "multiplicative", "nonembedding", "bracket",
-        "dynamical",
-    ],
-    "Shape, and any set of resources": ["width_depth", "width_depth_size", "power_sum", "power_product"],
-    "Repeated data and precision": [
-        "data_constrained", "data_constrained_geometric", "precision", "precision_ptq", "precision_unified",
-    ],
-    "Over-training and downstream": [
-        "overtraining", "error_from_loss", "ladder_loss", "ladder_accuracy", "chance_sigmoid",
-        "capability_sigmoid",
-    ],
-    "Fine-tuning and transfer": [
-        "rectified", "finetuning_line", "hernandez_transfer", "hernandez_loss", "zhang_multiplicative",
-        "zhang_additive", "mikami", "barnett",
-    ],
-    "Learning curves": ["shifted_power_law", "ceiling_power_law", "bnsl"],
-}  # fmt: skip
 MADE = {
     "power_sum": sj.laws.power_sum("N", "D"),
     "power_product": sj.laws.power_product("N", "D"),
@@ -212,26 +188,26 @@ def page(name: str, folder: Path, runs: pd.DataFrame) -> None:
     (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n")
 
 
-def check_complete() -> None:
-    listed = {name for names in LINES.values() for name in names}
-    laws = {name for name in sj.laws.__all__ if isinstance(getattr(sj.laws, name), sj.Law)} | set(MADE)
-    if listed != laws:
-        raise ValueError(
-            f"The gallery's LINES lack {sorted(laws - listed)} and have {sorted(listed - laws)} too many: "
-            "add each law to its line."
-        )
+def lines_of_work() -> dict[str, list[str]]:
+    """The laws of every file of `sj.laws`, by the first sentence of the file."""
+    found = {}
+    for info in pkgutil.iter_modules(sj.laws.__path__):
+        file = importlib.import_module(f"{sj.laws.__name__}.{info.name}")
+        offered = getattr(file, "__all__", ()) if info.name[0] != "_" else ()
+        if names := [n for n in offered if n in MADE or isinstance(getattr(file, n), sj.Law)]:
+            found[str(file.__doc__).partition("\n")[0].rstrip(".")] = names
+    return found
 
 
 def make(folder: Path) -> None:
     """Writes all pages, their pictures and the index."""
-    check_complete()
     folder.mkdir(parents=True, exist_ok=True)
     runs = sj.datasets.load("tiny_sweep")
     index = [
         "# Gallery of laws",
         "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md).",
     ]
-    for line, names in LINES.items():
+    for line, names in lines_of_work().items():
         index.append(f"## {line}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```")
         for name in names:
             page(name, folder, runs)
