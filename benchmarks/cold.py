@@ -12,8 +12,8 @@ from statistics import median
 
 import pandas as pd
 
-from benchmarks.recovery import CASES
 from benchmarks.report import machine, save
+from tests.cases.catalogue import CASES
 
 IMPORTS = """
 import time; t = time.perf_counter()
@@ -24,12 +24,13 @@ PRINTED = """
 import time; t = time.perf_counter()
 import scaling_jax as sj
 runs = sj.datasets.load("tiny_sweep")
-text = str(sj.fit(sj.laws.chinchilla, runs, inputs={"N": "n_params", "D": "tokens"}, run="run", where="arm == 'main' and final"))
+columns, final = {"N": "n_params", "D": "tokens"}, "arm == 'main' and final"
+text = str(sj.fit(sj.laws.chinchilla, runs, inputs=columns, run="run", where=final))
 print(time.perf_counter() - t)
 """
 FIRST = """
 import sys, time
-from benchmarks.recovery import CASES, TARGET, tables
+from tests.cases.catalogue import CASES, TARGET, tables
 import scaling_jax as sj
 case = CASES[sys.argv[1]]
 table = tables(case, 1)
@@ -54,10 +55,10 @@ def main() -> None:
     imported, printed = (median(seconds(program) for _ in range(3)) for program in (IMPORTS, PRINTED))
     first = pd.Series({name: seconds(FIRST, name) for name in names}).sort_values(ascending=False)
     lines = [
-        f"import scaling_jax beyond jax and pandas: {imported:.2f} s; from import to a printed fit: "
-        f"{printed:.2f} s",
-        f"first fit of {len(first)} laws, each in a new process: median {first.median():.2f} s, "
-        f"{int((first <= 2).sum())} within 2 s",
+        f"import scaling_jax beyond jax and pandas: {imported:.2f} s; "
+        f"from import to a printed fit: {printed:.2f} s",
+        f"first fit of {len(first)} laws, each in a new process: "
+        f"median {first.median():.2f} s, {int((first <= 2).sum())} within 2 s",
         first.round(2).to_string(),
         str(machine()),
     ]

@@ -1,0 +1,59 @@
+"""Fits made again with something changed keep what was fixed and tied, and compile nothing new."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling_jax as sj
+from scaling_jax.fitting.refits import refit, vary
+
+
+@pytest.fixture(scope="module")
+def found(fit245: sj.FitResult):
+    return fit245.sensitivity(flops=1e25, highest=(5, 10), level=None)
+
+
+def test_corners_are_solved_too(line: sj.FitResult) -> None:
+    found = refit([vary(line, objective=sj.AbsoluteError())])[0]
+    numbers, values = found.numbers, found.values
+    ordinary = sj.fit(
+        line.law, {"x": line.data().inputs["x"], "loss": line.data().target}, objective=sj.AbsoluteError()
+    )
+    assert values[0] == pytest.approx(ordinary.objective_value, rel=1e-5)
+    np.testing.assert_allclose(numbers[0], ordinary.numbers, rtol=1e-3)
+
+
+def test_fixed_and_tied_parameters_stay_so(runs240: pd.DataFrame) -> None:
+    fit = sj.fit(sj.laws.chinchilla, runs240, fixed={"E": 1.8}, tied=[("alpha", "beta")])
+    draws = fit.bootstrap(20)
+    assert (draws.params["E"] == 1.8).all()
+    np.testing.assert_allclose(draws.params["alpha"], draws.params["beta"], rtol=1e-12)
+
+
+def test_a_fixed_vector_parameter_stays_fixed_in_refits() -> None:
+    """Its numbers are recorded as `t[0]` and `t[1]`; the specification of a refit names the parameter."""
+
+    @sj.law(shapes={"t": (2,)}, domains={"t": sj.Positive})
+    def bent(x, *, A: sj.Positive, t):
+        return A * (x ** -t[0] + x ** -t[1])
+
+    x = np.geomspace(1, 100, 12)
+    loss = 3 * (x**-0.3 + x**-0.6) * np.exp(np.random.default_rng(0).normal(0, 0.01, 12))
+    fit = sj.fit(bent, {"x": x, "loss": loss}, fixed={"t": [0.3, 0.6]}, objective=sj.SquaredError())
+    draws = fit.bootstrap(20)
+    assert (draws.params["t[0]"] == 0.3).all() and (draws.params["t[1]"] == 0.6).all()
+    assert draws.params["A"].std() > 0
+    assert fit.backtest() is not None
+
+
+def test_one_row_fewer_compiles_nothing(line: sj.FitResult, nothing_compiles) -> None:
+    """A table of 24 rows and one of 23 are padded to the same length, alone and in a batch."""
+    line.bootstrap(50)
+    runs = line.data()
+    shorter = sj.fit(
+        line.law, {"x": runs.inputs["x"][1:], "loss": runs.target[1:]}, objective=sj.SquaredError()
+    )
+    with nothing_compiles():
+        shorter.bootstrap(50)
