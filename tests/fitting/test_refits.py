@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.fitting import refits
 from scaling_jax.fitting.refits import refit, vary
+from scaling_jax.fitting.replicates import search_device, search_solver
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,43 @@ def test_one_row_fewer_compiles_nothing(line: sj.FitResult, nothing_compiles) ->
     )
     with nothing_compiles():
         shorter.bootstrap(50)
+
+
+def test_refits_keep_the_solver_the_starts_and_the_device(
+    line: sj.FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, points = jax.devices("cpu")[0], np.array([[4.0, 0.2], [6.0, 0.4]])
+    runs = line.data()
+    table = {"x": runs.inputs["x"], "loss": runs.target}
+    mine = sj.LM(max_steps=99)
+    fit = sj.fit(line.law, table, objective=sj.SquaredError(), solver=mine, starts=points, device=device)
+    asked: list[tuple[object, object]] = []
+    begun: list[np.ndarray] = []
+
+    def watched(problem, starts, solver, **how):
+        asked.append((solver, how["device"]))
+        begun.append(starts)
+        return solve(problem, starts, solver, **how)
+
+    solve = refits.solve
+    monkeypatch.setattr(refits, "solve", watched)
+    found = refit([vary(fit, objective=sj.Huber(0.1))])[0]
+    assert asked == [(mine, device)]
+    own = np.log(points[:, 0])  # `A` is searched as a logarithm
+    assert set(np.round(own, 12)) <= set(np.round(begun[0][0, :, 0], 12))
+    assert found.fitted[0].spec.solver == mine and found.fitted[0].spec.device == device
+    assert search_solver(fit.spec, 10**6) == mine and search_device(fit.spec, None, 10**6) == device
+
+
+def test_one_variant_and_many_are_solved_alike(line: sj.FitResult) -> None:
+    """Weights, fixed values and objectives of one batch do not mix."""
+    weight = line.data().weight.copy()
+    weight[-6:] = 0.0
+    several = [vary(line, weight=weight), vary(line, fixed={"A": 5.0}), vary(line, objective=sj.Huber(1e-2))]
+    together = refit(several)
+    for variant, found in zip(several, together, strict=True):
+        alone = refit([variant])[0]
+        np.testing.assert_allclose(found.numbers, alone.numbers, rtol=1e-9)
+        np.testing.assert_allclose(found.values, alone.values, rtol=1e-12)
+        assert found.fitted[0].objective_value == found.values[0]
+        assert found.fitted[0].converged

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 
+import jax
 import numpy as np
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.fitting.spec import asked
 from tests.cases.simulated import LOSS, TABLE, TRUTH, D, N, fit, same
 
 
@@ -53,3 +56,17 @@ def test_how_sizes_were_counted_is_echoed_and_stored() -> None:
 @pytest.mark.parametrize("solver", ["lbfgs", sj.LM(max_steps=60, damping=1e-3), sj.LBFGS(memory=5)], ids=str)
 def test_solvers_by_name_or_as_objects(solver, best: sj.FitResult) -> None:
     same(fit(solver=solver), best)
+
+
+def test_words_are_told_apart_once_and_strangers_are_refused() -> None:
+    reading, spec = asked(sj.laws.power_law, {"inputs": {"x": "N"}, "weights": "runs", "starts": 7})
+    assert reading.inputs == {"x": "N"} and reading.runs_alike and spec.starts == 7
+    with pytest.raises(TypeError, match=r"fit_groups has no argument \['start'\]"):
+        asked(sj.laws.power_law, {"start": 7})
+
+
+def test_a_pickled_fit_leaves_its_device_behind() -> None:
+    here = fit(device=jax.devices("cpu")[0])
+    back = pickle.loads(pickle.dumps(here))
+    assert here.spec.device is not None and back.spec.device is None
+    assert back.params == here.params and back.spec.solver == here.spec.solver

@@ -89,3 +89,25 @@ def test_every_group_is_bootstrapped_in_one_batch_as_if_alone() -> None:
         picked = np.random.default_rng([1, i]).integers(len(mine), size=(100, len(mine)))
         slopes = [-np.polyfit(*mine[rows].T, 1)[0] for rows in picked]
         np.testing.assert_allclose(draws[key].params["alpha"], slopes, rtol=1e-6)
+
+
+def test_paired_groups_resample_their_runs_together() -> None:
+    """Two recipes on the same runs, one a constant factor worse: paired draws know the factor exactly."""
+    x = np.tile(np.geomspace(1, 100, 16), 2)
+    noise = np.tile(np.random.default_rng(4).normal(0, 0.05, 16), 2)
+    recipe = np.repeat(["a", "b"], 16)
+    loss = 5 * x**-0.3 * np.exp(noise) * np.where(recipe == "b", 1.1, 1.0)
+    table = {"x": x, "loss": loss, "recipe": recipe, "seed": np.tile(np.arange(16), 2)}
+    fits = sj.fit_groups(sj.laws.power_law, table, by="recipe", run="seed", objective=sj.SquaredError())
+
+    def ratio(groups):
+        return groups["b"]["A"] / groups["a"]["A"]
+
+    paired = fits.bootstrap(100, paired=True)
+    np.testing.assert_allclose(paired.derive(ratio).loc["quantity", ["lower", "upper"]], 1.1, rtol=1e-6)
+    apart = fits.bootstrap(100).derive(ratio).loc["quantity"]
+    assert apart["upper"] - apart["lower"] > 0.02
+    assert paired.conf_int().loc[("a", "A"), "estimate"] == fits["a"].params["A"]
+    assert list(paired.predict({"x": [1e3]})["prediction"]) == list(fits.predict({"x": [1e3]}).iloc[0])
+    with pytest.raises(ValueError, match="leave method='row' out"):
+        fits.bootstrap(10, method="row", paired=True)
