@@ -13,12 +13,14 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
+from scaling_jax.core.arrays import AnyArray, Array, Columns, LossFn, Numbers
 from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
 
 __all__ = ["Law", "Parameter", "check_law", "law"]
@@ -76,16 +78,16 @@ class Law:
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: LossFn,
         *,
         params: typing.Sequence[Parameter] | None = None,
         inputs: Mapping[str, Domain] | None = None,
         name: str | None = None,
-        domains: Mapping[str, Any] | None = None,
+        domains: Mapping[str, object] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         cite: str = "",
         formula: str | None = None,
-        starts: Callable[[dict[str, np.ndarray], np.ndarray], dict[str, np.ndarray]] | None = None,
+        starts: Callable[[Columns, Numbers], Columns] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
         grid: Mapping[str, typing.Sequence[float]] | None = None,
         priors: Mapping[str, tuple[str, float, float]] | None = None,
@@ -142,13 +144,13 @@ class Law:
         """Domain of every number among the parameters, in the order of `labels`."""
         return tuple(p.domain for p in self.parameters for _ in p.labels)
 
-    def apply(self, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+    def apply(self, params: Mapping[str, ArrayLike], inputs: Mapping[str, ArrayLike]) -> Array:
         """The law as a pure function of two dicts: the form that `jit`, `grad` and `vmap` take."""
         return self.fn(
             *(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params}
         )
 
-    def unflatten(self, numbers: Any) -> dict[str, Any]:
+    def unflatten(self, numbers: AnyArray) -> dict[str, AnyArray]:
         """A flat vector in the order of `labels` as a dict of named parameters."""
         out, at = {}, 0
         for p in self.parameters:
@@ -156,7 +158,7 @@ class Law:
             at += p.size
         return out
 
-    def flatten(self, params: Mapping[str, Any]) -> np.ndarray:
+    def flatten(self, params: Mapping[str, ArrayLike]) -> Numbers:
         """Named parameters as one flat float64 vector in the order of `labels`."""
         return np.concatenate(
             [np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters]
@@ -199,7 +201,7 @@ class Law:
     def __repr__(self) -> str:
         return f"<law {self.name}({', '.join(self.inputs)}; {', '.join(self.params)})>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple]:
         if self.recipe is not None:
             return _rebuild, self.recipe
         module, qualname = str(self.__module__), str(getattr(self.fn, "__qualname__", self.name))
@@ -223,7 +225,11 @@ class Law:
         return hash(self.recipe) if self.recipe is not None else id(self)
 
 
-def law(fn: Callable[..., Any] | None = None, **options: Any) -> Any:
+@overload
+def law(fn: LossFn, **options: Any) -> Law: ...
+@overload
+def law(fn: None = None, **options: Any) -> Callable[[LossFn], Law]: ...
+def law(fn: LossFn | None = None, **options: Any) -> Law | Callable[[LossFn], Law]:
     r"""Turns a function of one run into a `Law`.
 
     Positional arguments are inputs, keyword-only arguments parameters, annotations their domains (`Positive`,
@@ -270,9 +276,9 @@ _UNREAD = Domain("unread")
 
 
 def _read_signature(
-    fn: Callable[..., Any],
+    fn: LossFn,
     name: str,
-    domains: Mapping[str, Any],
+    domains: Mapping[str, object],
     shapes: Mapping[str, tuple[int, ...]],
     priors: Mapping[str, tuple[str, float, float]],
 ) -> tuple[dict[str, Domain], list[Parameter]]:

@@ -8,9 +8,14 @@ three numbers are traced data, so changing an objective never recompiles and one
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+
+from scaling_jax.core.arrays import Numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["AbsoluteError", "Asymmetric", "Huber", "Objective", "SquaredError", "objective_from_dict"]
 
@@ -48,22 +53,24 @@ class Objective:
         """Whether residuals are taken on logarithms."""
         return self.on == "log"
 
-    def scaled(self, values: Any) -> np.ndarray:
+    def scaled(self, values: ArrayLike) -> Numbers:
         """Values of the target, or predictions of it, on the residual's scale."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.log(values) if self.on_log else np.asarray(values, dtype=np.float64)
 
-    def residual(self, prediction: Any, target: Any, target_se: Any = None) -> np.ndarray:
+    def residual(
+        self, prediction: ArrayLike, target: ArrayLike, target_se: ArrayLike | None = None
+    ) -> Numbers:
         """What is charged: prediction less target on the residual's scale, over the known standard error."""
         residual = self.scaled(prediction) - self.scaled(target)
         return residual if target_se is None else residual / target_se
 
-    def moved(self, values: Any, by: Any) -> np.ndarray:
-        """Values of the target moved by amounts on the residual's scale: a factor on logarithms, else a sum."""
+    def moved(self, values: Numbers, by: Numbers) -> Numbers:
+        """Values of the target moved on the residual's scale: by a factor on logarithms, else by a sum."""
         with np.errstate(over="ignore"):
             return values * np.exp(by) if self.on_log else values + by
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         """The charge of each residual, exactly, in float64."""
         delta, over, scale = self.numbers
         size = np.abs(np.asarray(residual, dtype=np.float64))
@@ -137,7 +144,7 @@ class Asymmetric(Objective):
     def numbers(self) -> tuple[float, float, float]:
         return self.delta, self.over, 1.0 / self.delta if self.delta else np.inf
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         if self.delta:
             return super().rho(residual)
         r = np.asarray(residual, dtype=np.float64)
@@ -158,7 +165,7 @@ class AbsoluteError(Objective):
     def numbers(self) -> tuple[float, float, float]:
         return 0.0, 1.0, np.inf
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         return np.abs(np.asarray(residual, dtype=np.float64))
 
 
