@@ -242,11 +242,11 @@ def test_arguments(name: str) -> None:
 
 def refused(sentence: str, table, law=sj.laws.chinchilla, fit=sj.fit, **options) -> None:
     """The call fails with this sentence, and no program was compiled on the way."""
-    before = len(lanes._COMPILED)
+    before = lanes._program.cache_info().currsize
     with pytest.raises((ValueError, TypeError)) as caught:
         fit(law, table, **options)
     assert str(caught.value) == sentence
-    assert len(lanes._COMPILED) == before
+    assert lanes._program.cache_info().currsize == before
 
 
 GROUPS = {

@@ -11,7 +11,8 @@ import pytest
 import scaling_jax as sj
 from scaling_jax.engine import lanes, solve
 from scaling_jax.engine.linear import solve_symmetric
-from scaling_jax.engine.problem import bucket, evaluate, exact_evaluation
+from scaling_jax.engine.padding import bucket
+from scaling_jax.engine.problem import evaluate, exact_evaluation
 from scaling_jax.engine.starts import product_grid, spread
 from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.spec import make_spec
@@ -115,7 +116,7 @@ def test_the_global_flag_stays_and_chunks_are_float64() -> None:
 
 def test_near_sizes_share_a_program() -> None:
     sj.fit(sj.laws.chinchilla, {k: v[:48] for k, v in TABLE.items()})
-    before = len(lanes._COMPILED)
+    before = lanes._program.cache_info().currsize
     for rows in (47, 45, 41):
         sj.fit(
             sj.laws.chinchilla,
@@ -123,7 +124,7 @@ def test_near_sizes_share_a_program() -> None:
             objective=sj.Huber(rows * 1e-4),
             fixed={"E": 1.7},
         )
-    assert len(lanes._COMPILED) == before
+    assert lanes._program.cache_info().currsize == before
     assert [bucket(n) for n in (1, 8, 9, 13, 100, 237, 240)] == [8, 8, 12, 16, 128, 256, 256]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import quick_jit
-from scaling_jax.engine.problem import bucket
+from scaling_jax.engine.padding import bucket
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 __all__ = ["Frontier", "along", "frontier"]

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
+from scaling_jax.engine.coordinates import named_numbers, typical_size
 from scaling_jax.engine.linear import solve_definite
-from scaling_jax.engine.lm import typical_size
-from scaling_jax.engine.problem import LaneData, exact_evaluation, natural, residuals
+from scaling_jax.engine.problem import LaneData, exact_evaluation, residuals
 from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.fitted import Fitted
 
@@ -179,7 +179,7 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
         raise NotImplementedError("fit.optimum has first derivatives only.")
 
     def numbers_at(z: jax.Array, given: Given) -> jax.Array:
-        named = natural(law, jnp.asarray(lane.data.tie) @ z + data_of(given).offset)
+        named = named_numbers(law, jnp.asarray(lane.data.tie) @ z + data_of(given).offset)
         return jnp.concatenate([jnp.ravel(named[name]) for name in law.params])
 
     def gradient_at(z: jax.Array, given: Given) -> jax.Array:
