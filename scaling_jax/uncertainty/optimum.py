@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,7 @@ EPS = np.finfo(np.float64).eps
 MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
-OF_ROWS = LaneData._make([0] * 4 + [None] * 6)  # axes for vmap: the leaves that have rows come first
+OF_ROWS: LaneData[int | None] = LaneData._make([0] * 4 + [None] * 6)  # axes for vmap: the leaves that have rows come first
 Carry = tuple[jax.Array, ...]
 Given = dict[str, dict[str, Any]]
 Reached = tuple[jax.Array, jax.Array, jax.Array]
@@ -101,7 +101,7 @@ class Optimum:
             "fixed": dict(fixed or {}),
         }
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
-            return law.unflatten(self._solve(jax.tree.map(jnp.asarray, given)))
+            return dict(law.unflatten(self._solve(jax.tree.map(jnp.asarray, given))))
         with jax.enable_x64(True):
             found = np.asarray(self._compiled(jax.tree.map(partial(jnp.asarray, dtype=np.float64), given)))
         return {
