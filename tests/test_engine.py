@@ -13,7 +13,7 @@ from scaling_jax.engine import lanes, solve
 from scaling_jax.engine.linear import solve_symmetric
 from scaling_jax.engine.padding import bucket
 from scaling_jax.engine.problem import evaluate, exact_evaluation
-from scaling_jax.engine.starts import product_grid, spread
+from scaling_jax.engine.sampling import product_grid, spread
 from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.spec import make_spec
 from scaling_jax.tables.read import read_runs

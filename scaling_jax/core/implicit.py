@@ -1,5 +1,4 @@
-"""Laws that are the root of an equation: the root by a fixed number of safeguarded Newton steps, its
-derivatives exactly.
+"""Laws that are the root of an equation: a fixed number of safeguarded Newton steps, derivatives exact.
 
 Every lane of a batch takes the same number of steps, so none waits for another, and the steps see constants
 only: nothing of the search is differentiated. The loop stays a loop in the compiled program: unrolled, it

@@ -7,8 +7,9 @@ three numbers are traced data, so changing an objective never recompiles and one
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AbsoluteError", "Asymmetric", "Huber", "Objective", "SquaredError", "objective_from_dict"]
 
 Scale = Literal["log", "raw"]
+Record = dict[str, str | float]
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,17 @@ class Objective:
         inner = np.minimum(size, delta)
         return scale * np.where(np.asarray(residual) > 0, over, 1.0) * inner * (size - 0.5 * inner)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         return {"kind": self.kind, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class Huber(Objective):
-    r"""Huber's loss: quadratic up to `delta`, linear beyond (Hoffmann et al. 2022, eq. 3, with delta 1e-3 on
-    logs).
+    r"""Huber's loss: quadratic up to `delta`, linear beyond.
 
     $$\rho(r) = r^2/2 \text{ if } |r| \le \delta, \text{ else } \delta(|r| - \delta/2)$$
+
+    Source: Hoffmann et al. 2022, eq. 3, with delta 1e-3 on logarithms.
 
     >>> Huber(1.0).rho([0.5, 3.0]).tolist()
     [0.125, 2.5]
@@ -122,10 +125,11 @@ class SquaredError(Objective):
 
 @dataclass(frozen=True)
 class Asymmetric(Objective):
-    """Absolute residuals, over-prediction weighted `over` times (kyo-takano/chinchilla uses 10 on raw
-    losses).
+    """Absolute residuals, over-prediction weighted `over` times.
 
     With `delta` the corner at zero is rounded as Huber's is.
+
+    Source: kyo-takano/chinchilla, which uses `over=10` on raw losses.
 
     >>> Asymmetric(over=10.0).rho([-1.0, 1.0]).tolist()
     [1.0, 10.0]
@@ -169,10 +173,12 @@ class AbsoluteError(Objective):
         return np.abs(np.asarray(residual, dtype=np.float64))
 
 
-_KINDS = {cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)}
+_KINDS: dict[object, Callable[..., Objective]] = {
+    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)
+}
 
 
-def objective_from_dict(record: dict[str, Any]) -> Objective:
+def objective_from_dict(record: Mapping[str, str | float]) -> Objective:
     """The objective that `to_dict` described."""
     fields = dict(record)
     return _KINDS[fields.pop("kind")](**fields)

@@ -72,8 +72,7 @@ def moved(domains: Sequence[Domain], numbers: Numbers, step: Numbers) -> Numbers
 
 
 def search_points(law: Law, points: Numbers, free: Numbers) -> Numbers:
-    """Starts in natural units (fits, starts, labels) as search coordinates; where not `free` (fits, labels),
-    parked at zero."""
+    """Starts, (fits, starts, labels), in search coordinates; zero where not free, (fits, labels)."""
     return np.where(free[:, None, :], to_search(law.label_domains, points), 0.0)
 
 

@@ -18,8 +18,7 @@ __all__ = ["solve_definite", "solve_symmetric"]
 
 
 def solve_symmetric(matrix: Array, right: Array) -> Array:
-    """Solves `matrix @ x = right` for a symmetric positive definite (k, k) matrix and one right-hand side
-    (k,).
+    """Solves `matrix @ x = right` for a symmetric positive definite (k, k) matrix and right (k,).
 
     A pivot that vanishes or turns negative yields a step of zero in its direction, never a NaN.
     """
@@ -47,10 +46,10 @@ def _smallest_pivot(matrix: Array) -> Array:
 
 
 def _eliminate(table: Array, j: Array | int, smallest: Array) -> tuple[Array, Array]:
-    """The table with column j turned into a unit vector, and whether its pivot is good; a bad one yields a
-    row of zeros.
+    """The table with column j turned into a unit vector, and whether its pivot is good.
 
-    Rows and columns are chosen by masks: an index that is traced would gather.
+    A bad one yields a row of zeros. Rows and columns are chosen by masks, for an index that is traced would
+    gather.
     """
     k, width = table.shape
     in_row, in_column = np.arange(k) == j, np.arange(width) == j

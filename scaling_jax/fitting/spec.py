@@ -18,7 +18,7 @@ from scaling_jax.core.objective import Huber, Objective
 from scaling_jax.engine.devices import platform
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
-from scaling_jax.engine.starts import product_grid
+from scaling_jax.engine.sampling import product_grid
 from scaling_jax.tables.read import Reading
 
 __all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "make_spec", "tied_index"]
