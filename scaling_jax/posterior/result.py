@@ -16,7 +16,7 @@ from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.uncertainty.draws import FitEnsemble
-from scaling_jax.uncertainty.ensemble import tail_of
+from scaling_jax.uncertainty.ensemble import Ensemble, tail_of
 
 __all__ = ["Posterior", "PosteriorGroups"]
 
@@ -158,8 +158,10 @@ class Posterior(FitEnsemble):
 
     def summary(self, level: float = 0.9) -> str:
         """Parameters with their intervals, chains in plain words."""
-        quantities = {name: x.ravel() for name, x in self.sampled.flat(self.sites, None).items()}
-        table = self.derive(lambda _: quantities, level).rename(columns={"estimate": "median", "se": "sd"})
+        named = self.sampled.flat(self.sites, None)
+        numbers = np.stack([draws.ravel() for draws in named.values()], axis=-1)
+        everything = Ensemble(list(named), np.nanmedian(numbers, axis=0), numbers, self.method)
+        table = everything.conf_int(level).rename(columns={"estimate": "median", "se": "sd"})
         rows = len(self.fit.data())
         title = f"Posterior of {self.fit.law.name}: {rows} rows, {self.sampled.words}"
         return _report(title, self.sampled, table.join(self.diagnostics))
