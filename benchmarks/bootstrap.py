@@ -1,5 +1,4 @@
-"""The replication's 4,000 bootstrap refits (Besiroglu et al. 2024): speed and optima beside SciPy's BFGS, and
-T6's numbers.
+"""The replication's 4,000 bootstrap refits (Besiroglu et al. 2024): speed, optima beside SciPy's, intervals.
 
 `python -m benchmarks.bootstrap TABLE` takes the 245-row table (epoch_replication.csv). Every replicate is
 searched from four starts; SciPy gets one start, on a sample of the replicates, once as the replication calls
@@ -78,16 +77,15 @@ def main(path: str) -> None:
     se = draws.params.std(ddof=0)
     warm = min(times[1:])
     lines = [
-        f"{REPLICATES:,} refits of {len(runs)} rows, 4 starts each: cold {times[0]:.2f} s (compilation "
-        f"included), warm {warm:.2f} s",
+        f"{REPLICATES:,} refits of {len(runs)} rows, 4 starts each: "
+        f"cold {times[0]:.2f} s (compilation included), warm {warm:.2f} s",
         *(
-            f"SciPy BFGS with {how}, one start each, {SAMPLED} sampled: {took:.0f} s for all; ratio "
-            f"{took / warm:.0f} warm, "
-            f"{took / times[0]:.0f} cold"
+            f"SciPy BFGS with {how}, one start each, {SAMPLED} sampled: {took:.0f} s for all; "
+            f"ratio {took / warm:.0f} warm, {took / times[0]:.0f} cold"
             for how, took in (("its finite differences", scipy_plain), ("an exact gradient", scipy_exact))
         ),
-        f"largest objective relative to SciPy's: {worst:+.1e}; {100 * draws.moved:.2f} % of replicates "
-        "needed another basin",
+        f"largest objective relative to SciPy's: {worst:+.1e}; "
+        f"{100 * draws.moved:.2f} % of replicates needed another basin",
         "standard errors: " + ", ".join(f"{k} {se[k]:.6g} (published {v:g})" for k, v in PUBLISHED.items()),
         "95 % intervals:",
         draws.conf_int(0.95).to_string(),

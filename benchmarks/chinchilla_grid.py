@@ -218,36 +218,29 @@ def main() -> None:
         hits = float(np.mean(values <= BEST * (1 + 1e-6)))
         print(json.dumps({**found, "hits": hits, "gap": best / BEST - 1, "memory": peak_megabytes()}))
         return
-    rows, lines = (
-        {},
-        [
-            f"{'method':<38}{'4,500 starts':>14}{'compile':>9}{'hits':>8}{'gap to best':>13}{'memory':>9}{'speed-up':>10}"
-        ],
-    )
+    widths = {"method": -38, "4,500 starts": 14, "compile": 9, "hits": 8, "gap to best": 13, "memory": 9}
+    heads = (f"{head:>{width}}" if width > 0 else f"{head:<{-width}}" for head, width in widths.items())
+    rows, lines = {}, ["".join(heads) + f"{'speed-up':>10}"]
     print(lines[0], flush=True)
     for name in METHODS:
         rows[name] = r = measured(name, options.starts, options.repeat)
         if "failed" in r:
             lines.append(f"{name:<38}  {r['failed']}")
         else:
-            ratio = (
-                rows["SciPy L-BFGS-B, tight"]["seconds"] / r["seconds"]
-                if "SciPy L-BFGS-B, tight" in rows
-                else np.nan
-            )
+            peer = rows.get("SciPy L-BFGS-B, tight")
+            ratio = peer["seconds"] / r["seconds"] if peer else np.nan
             lines.append(
-                f"{name:<38}{r['seconds']:>12.3f} s{r.get('compile', 0):>7.2f} s{100 * r['hits']:>6.1f} "
-                f"%{r['gap']:>13.1e}"
-                f"{r['memory']:>6.0f} MB{ratio:>8.0f} x"
+                f"{name:<38}{r['seconds']:>12.3f} s{r.get('compile', 0):>7.2f} s{100 * r['hits']:>6.1f} %"
+                f"{r['gap']:>13.1e}{r['memory']:>6.0f} MB{ratio:>8.0f} x"
             )
         print(lines[-1], flush=True)
     lines.append(
-        "hits: share of the starts run to their end; speed-up: against SciPy L-BFGS-B at the tolerances "
-        "that reach the optimum"
+        "hits: share of the starts run to their end; "
+        "speed-up: against SciPy L-BFGS-B at the tolerances that reach the optimum"
     )
     lines.append(
-        "the chinchilla package is not timed: it fits a table from a project folder, by SciPy's BFGS, which "
-        "is"
+        "the chinchilla package is not timed: "
+        "it fits a table from a project folder by SciPy's BFGS, which is timed above"
     )
     lines.append(", ".join(f"{k} {v}" for k, v in machine().items()))
     print("\n".join(lines[-3:]))

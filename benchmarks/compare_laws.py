@@ -1,5 +1,4 @@
-"""Eight laws on the 92 learning curves of Alabdulmohsin et al. 2022, and eight on our own sweep, ranked by
-extrapolation error.
+"""Eight laws on 92 learning curves (Alabdulmohsin et al. 2022) and eight on our sweep, by extrapolation.
 
 Run as `python -m benchmarks.compare_laws [folder of the shared tables]`; each call of `compare_laws` is timed
 in a process that has compiled nothing for it.
@@ -40,8 +39,7 @@ SWEEP_LAWS = [
 
 
 def curves(folder: Path) -> pd.DataFrame:
-    """Fitted on the first half of each curve, judged on the second; error rates below 1.01 so that every law
-    is defined."""
+    """Fitted on the first half of a curve, judged on the second; rates below 1.01, where all are defined."""
     table = pd.read_csv(folder / "revisiting/learning_curves.csv")
     columns = dict.fromkeys(("x", "D", "C"), "seen_examples")
     return sj.compare_laws(

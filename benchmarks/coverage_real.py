@@ -3,9 +3,8 @@
 `python -m benchmarks.coverage_real FOLDER` takes the folder of shared tables (hitchhikers, gadre,
 model_ladder, revisiting). A task is a family cut at some size; families of fewer than three smaller sizes
 cannot determine a law and are left out. The family is the unit of every average. The widening of the
-recommended band is calibrated on all other suites (a suite is what
-shares runs: all of Pythia is one) and judged on the one left out; the library's constant is what all suites
-together ask for.
+recommended band is calibrated on all other suites (a suite is what shares runs: all of Pythia is one) and
+judged on the one left out; the library's constant is what all suites together ask for.
 """
 
 from __future__ import annotations
@@ -225,10 +224,10 @@ def report(results: pd.DataFrame, constant: float) -> str:
     family = results.pivot_table(index="family", columns="method", values="covered", sort=False)[order]
     one = results[results["method"] == order[0]]
     return "\n".join([
-        f"{len(one)} extrapolations, {one['family'].nunique()} families, {one['suite'].nunique()} suites; "
-        f"nominal {LEVEL:.0%}",
-        f"macro average over families; widths as logarithms; widening from all suites: {constant:.2f} "
-        "residual scales per decade",
+        f"{len(one)} extrapolations, {one['family'].nunique()} families, "
+        f"{one['suite'].nunique()} suites; nominal {LEVEL:.0%}",
+        "macro average over families; widths as logarithms; "
+        f"widening from all suites: {constant:.2f} residual scales per decade",
         pd.DataFrame(rows).T.round(3).to_string(),
         "by family", family.round(2).to_string(),
     ])  # fmt: skip

@@ -1,5 +1,4 @@
-"""Coverage of bootstrap intervals where the law is true: sweeps simulated from Chinchilla's law under five
-kinds of noise.
+"""Coverage of bootstrap intervals where Chinchilla's law is true, under five kinds of noise.
 
 `python -m benchmarks.coverage_simulated` fits 1,000 sweeps per kind of noise, bootstraps each 500 times, all
 as batches, and prints how often nominal 90 % intervals hold the truth: exponents, loss at 10 and 100 times
@@ -80,8 +79,8 @@ def quantities(law: sj.Law, numbers: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def measured(kind: str, objective: str, block: int) -> Iterator[dict[str, Any]]:
-    """One block of sweeps: per sweep and quantity whether each method's interval holds the truth, the
-    estimate of alpha and its error."""
+    """One block of sweeps: per sweep and quantity whether each method's interval holds the truth,
+    the estimate of alpha and its error."""
     law, table = sj.laws.chinchilla, design(kind)
     base = predict(law, law.flatten(TRUTH), {k: table[k].to_numpy() for k in ("N", "D")})[0]
     loss = base * np.exp(noise(kind, table, np.random.default_rng([list(METHODS).index(kind), block])))
@@ -112,10 +111,10 @@ def finish(results: pd.DataFrame) -> None:
     table["sweeps"] = by.size()
     sweeps = int(table["sweeps"].min())
     text = "\n".join([
-        f"Coverage of nominal {LEVEL:.0%} intervals, {REPLICATES} replicates of each sweep; noise {SIGMA} "
-        "on the logarithm;",
-        f"a share near .9 of {sweeps} sweeps is known to +/- {np.sqrt(0.09 / sweeps):.3f} (one standard "
-        "error)",
+        f"Coverage of nominal {LEVEL:.0%} intervals, {REPLICATES} replicates of each sweep; "
+        f"noise {SIGMA} on the logarithm;",
+        f"a share near .9 of {sweeps} sweeps is known to +/- {np.sqrt(0.09 / sweeps):.3f} "
+        "(one standard error)",
         table.round(3).reset_index().to_string(index=False),
     ])  # fmt: skip
     print(text)

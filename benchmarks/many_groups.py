@@ -133,17 +133,17 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{found['groups']:,} tables, {found['rows']:,} rows, {STARTS} starts each",
-            f"{device['device']}, {device['cores']} cores, Python {device['python']}, jax {device['jax']}, "
-            f"{device['date']}",
-            f"fit_groups, warm        {found['warm']:9.2f} s   (cold {found['cold']:.2f} s; peak "
-            f"{found['peak_mb']:.0f} MB)",
+            f"{device['device']}, {device['cores']} cores, Python {device['python']}, "
+            f"jax {device['jax']}, {device['date']}",
+            f"fit_groups, warm        {found['warm']:9.2f} s   "
+            f"(cold {found['cold']:.2f} s; peak {found['peak_mb']:.0f} MB)",
             f"SciPy L-BFGS-B loop     {found['scipy']:9.0f} s   (extrapolated from {len(table)} tables)",
             f"ratio                   {found['ratio']:9.0f}x",
             f"converged               {found['converged']:9,}",
-            f"sampled tables: ours better in {better}, worse in {worse}; where both reach the optimum and "
-            "the certificate calls the fit",
-            f"identified ({len(level)} tables), the largest difference of any search coordinate is "
-            f"{level['largest difference'].max():.1e}",
+            f"sampled tables: ours better in {better}, worse in {worse}; "
+            "where both reach the optimum and the certificate calls the fit",
+            f"identified ({len(level)} tables), "
+            f"the largest difference of any search coordinate is {level['largest difference'].max():.1e}",
         ]
     )
 

@@ -1,5 +1,4 @@
-"""The posterior of the replication's 240 rows, timed from nothing, beside the bootstrap and the quick
-approximation.
+"""The posterior of the replication's 240 rows, timed from nothing, beside bootstrap and Laplace.
 
 `python -m benchmarks.posterior` needs the shared table of the replication (Besiroglu et al. 2024,
 arXiv:2404.10102).

@@ -1,8 +1,6 @@
-"""Every law of the catalogue, sampled from its default priors on data simulated from it: divergences and
-agreement of chains.
+"""Every law sampled from its default priors on data simulated from it: divergences, agreement of chains.
 
-`python -m benchmarks.posterior_catalogue [law ...]`; the tables are those of `benchmarks.recovery`, one per
-law.
+`python -m benchmarks.posterior_catalogue [law ...]`; one table per law, by `tests/cases/catalogue.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +12,8 @@ import jax
 import pandas as pd
 
 import scaling_jax as sj
-from benchmarks.recovery import CASES, OBJECTIVE, TARGET, tables
 from benchmarks.report import save
+from tests.cases.catalogue import CASES, OBJECTIVE, TARGET, tables
 
 
 def main(names: list[str]) -> None:
@@ -28,6 +26,7 @@ def main(names: list[str]) -> None:
         post = fit.posterior(observation="lognormal", warmup=500, draws=500)
         found = post.conf_int(0.99)
         truth = case.law.flatten(case.truth)
+        held = int(((found["lower"] <= truth) & (truth <= found["upper"])).sum()) - len(case.fixed)
         rows.append(
             {
                 "law": name,
@@ -36,17 +35,15 @@ def main(names: list[str]) -> None:
                 "largest R-hat": round(post.diagnostics["r_hat"].max(), 3),
                 "fewest draws' worth": round(post.diagnostics["ess_bulk"].min()),
                 "of": str(post.diagnostics["ess_bulk"].idxmin()),
-                "truths in 99 %": f"{int(((found['lower'] <= truth) & (truth <= found['upper'])).sum()) - len(case.fixed)}/{case.free}",
+                "truths in 99 %": f"{held}/{case.free}",
                 "seconds": round(time.perf_counter() - began, 1),
             }
         )
         print(rows[-1], flush=True)
         jax.clear_caches()
     if not names:
-        heading = (
-            "one simulated table per law (1 % noise), default priors, 4 chains of 500 draws after 500\n\n"
-        )
-        save("posterior_catalogue", heading + pd.DataFrame(rows).to_string(index=False), rows)
+        heading = "one simulated table per law (1 % noise), default priors, 4 chains of 500 draws after 500"
+        save("posterior_catalogue", f"{heading}\n\n{pd.DataFrame(rows).to_string(index=False)}", rows)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""Simulation-based calibration: parameters drawn from the priors, data from them, and their ranks among
-posterior draws.
+"""Simulation-based calibration: parameters from the priors, data from them, ranks among posterior draws.
 
 `python -m benchmarks.sbc` runs the default models, flat and pooled, 208 simulations each. Data sets of equal
-shape share one NUTS
-program, a few at a time: all of them at once would wait for the longest trajectory of any. Ranks must be
-uniform (Talts et al. 2018, arXiv:1804.06788); the bands are simultaneous over the ECDF (Säilynoja et al.
-2022, arXiv:2103.10522), and over a model's parameters by Bonferroni.
+shape share one NUTS program, a few at a time: all of them at once would wait for the longest trajectory of
+any. Ranks must be uniform (Talts et al. 2018, arXiv:1804.06788); the bands are simultaneous over the ECDF
+(Säilynoja et al. 2022, arXiv:2103.10522), and over a model's parameters by Bonferroni.
 """
 
 from __future__ import annotations
@@ -98,8 +96,7 @@ def ranks_of(name: str) -> tuple[pd.DataFrame, float, float]:
 
 
 def distance(ranks: np.ndarray) -> np.ndarray:
-    """Per row of ranks (rows, simulations): the smallest two-sided binomial tail probability along the
-    ECDF."""
+    """Per row of ranks (rows, simulations): the smallest two-sided binomial tail along the ECDF."""
     from scipy.stats import binom
 
     z = np.arange(1, KEPT + 1)

@@ -54,8 +54,7 @@ def study(groups: int, folder: Path) -> pd.DataFrame:
 
 
 def run(groups: int, folder: Path) -> dict[str, Any]:
-    """One size in this process, timed; a folder that is there is being resumed, which needs no warm
-    programs."""
+    """One size in this process, timed; a folder that is there is resumed, without warm programs."""
     if not folder.exists():
         with tempfile.TemporaryDirectory() as warm:
             study(min(groups, CHUNK), Path(warm))
@@ -98,14 +97,13 @@ def ended(process: subprocess.Popen) -> dict[str, Any]:
 
 
 def killed(groups: int, folder: Path, times: int, whole: dict[str, Any]) -> list[dict[str, Any]]:
-    """Kills the study at `times` random moments of its way, and lets it end: what was on disk before and
-    after each kill."""
+    """Kills the study at `times` random moments of its way, and lets it end:
+    what was on disk before and after each kill."""
     rng = np.random.default_rng(1)
     parts = -(-groups // CHUNK)
     moments = np.sort(rng.uniform(0, parts, times))
-    rests = rng.uniform(
-        0, whole["seconds"] / parts, times
-    )  # killed so long after a chunk was finished: anywhere within the next
+    # killed so long after a chunk was finished: anywhere within the next
+    rests = rng.uniform(0, whole["seconds"] / parts, times)
     found = []
     for moment, rest in zip(moments, rests, strict=True):
         process = started(groups, folder)

@@ -6,7 +6,7 @@ from importlib.metadata import version as _version
 from pathlib import Path
 
 project = "scaling_jax"
-author = "the scaling_jax maintainers"
+author = "the scaling_jax developers"
 release = _version("scaling-jax")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]

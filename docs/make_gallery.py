@@ -1,76 +1,26 @@
-"""The gallery: one page per law, made from the law itself when the docs are built
-(`python docs/make_gallery.py FOLDER`)."""
+"""The gallery: one page per law, made from the law itself when the docs are built.
+
+`python docs/make_gallery.py FOLDER` writes it.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import scaling_jax as sj
 
-LINES = {
-    "One input": [
-        "power_law",
-        "power_law_floor",
-        "compute_frontier",
-        "compute_only",
-        "kaplan_compute",
-        "kaplan_min_compute",
-    ],
-    "Kaplan et al. and Su et al.": [
-        "kaplan",
-        "kaplan_size",
-        "kaplan_data",
-        "kaplan_steps",
-        "kaplan_critical_batch",
-        "trajectory",
-    ],
-    "Size and data": [
-        "chinchilla",
-        "chinchilla_tied",
-        "chinchilla_gamma",
-        "multiplicative",
-        "nonembedding",
-        "bracket",
-        "dynamical",
-    ],
-    "Shape, and any set of resources": ["width_depth", "width_depth_size", "power_sum", "power_product"],
-    "Repeated data and precision": [
-        "data_constrained",
-        "data_constrained_geometric",
-        "precision",
-        "precision_ptq",
-        "precision_unified",
-    ],
-    "Over-training and downstream": [
-        "overtraining",
-        "error_from_loss",
-        "ladder_loss",
-        "ladder_accuracy",
-        "chance_sigmoid",
-        "capability_sigmoid",
-    ],
-    "Fine-tuning and transfer": [
-        "rectified",
-        "finetuning_line",
-        "hernandez_transfer",
-        "hernandez_loss",
-        "zhang_multiplicative",
-        "zhang_additive",
-        "mikami",
-        "barnett",
-    ],
-    "Learning curves": ["shifted_power_law", "ceiling_power_law", "bnsl"],
-}
 MADE = {
     "power_sum": sj.laws.power_sum("N", "D"),
     "power_product": sj.laws.power_product("N", "D"),
@@ -78,18 +28,24 @@ MADE = {
     "bnsl": sj.laws.bnsl(1),
 }
 SWEEP = {
-    "N": "n_params", "D": "tokens", "C": "flops", "U": "unique_tokens", "width": "width", "depth": "depth",
+    "N": "n_params",
+    "D": "tokens",
+    "C": "flops",
+    "U": "unique_tokens",
+    "width": "width",
+    "depth": "depth",
     "M": lambda table: table["tokens"] / table["n_params"],
-}  # fmt: skip
+}
+FINAL = "arm == 'main' and final"
 FITTED = {  # law -> which runs of our sweep it is fitted to
-    "chinchilla": "arm == 'main' and final", "chinchilla_tied": "arm == 'main' and "
-                                                                "final", "multiplicative": "arm == 'main' "
-                                                                                           "and final",
-    "kaplan": "arm == 'main' and final", "overtraining": "arm == 'main' and final",
+    "chinchilla": FINAL,
+    "chinchilla_tied": FINAL,
+    "multiplicative": FINAL,
+    "kaplan": FINAL,
+    "overtraining": FINAL,
     "data_constrained_geometric": "(arm == 'main' and final) or (arm == 'repeat' and final)",
-}  # fmt: skip
+}
 CURVES = 4
-WIDE = {"loss": (1.5, 5.0), "L": (2.0, 6.0), "P": (3.5, 16.0), "S": (-2.0, 3.0)}
 
 
 def law_of(name: str) -> sj.Law:
@@ -97,17 +53,20 @@ def law_of(name: str) -> sj.Law:
 
 
 def constants(name: str) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Parameters and ranges to draw: the first published set, else the example in the law's docstring."""
+    """Parameters and ranges to draw: the first published set, else those of the law's recovery case."""
     law = law_of(name)
     if known := sj.published.of(law):
         return dict(known[0].params), dict(known[0].range)
     from benchmarks.recovery import CASES
 
     case = next(case for case in CASES.values() if case.law == law)
-    return case.truth, {
-        key: (float(np.min(v[v > 0])) if np.min(v) >= 0 else float(np.min(v)), float(np.max(v)))
-        for key, v in case.design.items()
-    }
+    return case.truth, {key: _range(values) for key, values in case.design.items()}
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest value to draw; a zero has no place on a logarithmic axis."""
+    drawn = values[values > 0] if np.min(values) >= 0 else values
+    return float(np.min(drawn)), float(np.max(drawn))
 
 
 def picture(name: str, path: Path) -> None:
@@ -180,7 +139,7 @@ def literal(text: str) -> str:
     return re.sub(r"([*_$<>\[\]])", r"\\\1", text)
 
 
-def fit_to_our_sweep(name: str, runs: Any, path: Path) -> str:
+def fit_to_our_sweep(name: str, runs: pd.DataFrame, path: Path) -> str:
     """A fit to the sweep that ships with the package, as text and picture."""
     law = law_of(name)
     inputs = {key: SWEEP[key] for key in law.inputs}
@@ -193,11 +152,14 @@ def fit_to_our_sweep(name: str, runs: Any, path: Path) -> str:
         f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params"
         for key in law.inputs
     )
-    return (
-        "## On our own sweep\n\nByte-level transformers of 5 thousand to half a million parameters, "
-        f"`tiny_sweep` ({shown}; "
-        f'`where="{FITTED[name]}"`).\n\n```text\n{fit.summary()}\n```\n\n![fit]({path.name})\n'
-    )
+    parts = [
+        "## On our own sweep",
+        "Byte-level transformers of 5 thousand to half a million parameters, "
+        f'`tiny_sweep` ({shown}; `where="{FITTED[name]}"`).',
+        f"```text\n{fit.summary()}\n```",
+        f"![fit]({path.name})\n",
+    ]
+    return "\n\n".join(parts)
 
 
 def trouble(law: sj.Law, name: str) -> str:
@@ -206,7 +168,7 @@ def trouble(law: sj.Law, name: str) -> str:
     return " ".join(found.group(1).split()) if found else "Nothing that we know of."
 
 
-def page(name: str, folder: Path, runs: Any) -> None:
+def page(name: str, folder: Path, runs: pd.DataFrame) -> None:
     law = law_of(name)
     picture(name, folder / f"{name}.png")
     first = (inspect.getdoc(getattr(sj.laws, name)) or "").split("\n\n")[0].replace("\n", " ")
@@ -226,26 +188,26 @@ def page(name: str, folder: Path, runs: Any) -> None:
     (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n")
 
 
-def check_complete() -> None:
-    listed = {name for names in LINES.values() for name in names}
-    laws = {name for name in sj.laws.__all__ if isinstance(getattr(sj.laws, name), sj.Law)} | set(MADE)
-    if listed != laws:
-        raise ValueError(
-            f"The gallery's LINES lack {sorted(laws - listed)} and have {sorted(listed - laws)} too many: "
-            "add each law to its line."
-        )
+def lines_of_work() -> dict[str, list[str]]:
+    """The laws of every file of `sj.laws`, by the first sentence of the file."""
+    found = {}
+    for info in pkgutil.iter_modules(sj.laws.__path__):
+        file = importlib.import_module(f"{sj.laws.__name__}.{info.name}")
+        offered = getattr(file, "__all__", ()) if info.name[0] != "_" else ()
+        if names := [n for n in offered if n in MADE or isinstance(getattr(file, n), sj.Law)]:
+            found[str(file.__doc__).partition("\n")[0].rstrip(".")] = names
+    return found
 
 
 def make(folder: Path) -> None:
     """Writes all pages, their pictures and the index."""
-    check_complete()
     folder.mkdir(parents=True, exist_ok=True)
     runs = sj.datasets.load("tiny_sweep")
     index = [
         "# Gallery of laws",
         "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md).",
     ]
-    for line, names in LINES.items():
+    for line, names in lines_of_work().items():
         index.append(f"## {line}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```")
         for name in names:
             page(name, folder, runs)

@@ -1,31 +1,48 @@
-"""Where the tests find the shared tables, and what every test file may use."""
+"""Where the tests find the shared tables, and the fits that several files ask about, each made once."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import jax
+import numpy as np
 import pandas as pd
 import pytest
+
+import scaling_jax as sj
+from tests.cases import simulated
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 
 MEMORY_MAPS = Path("/proc/self/maps")
-MOST_MAPS = (
-    30_000  # Linux kills a process at 65,530, and one module adds up to 19,000 (the catalogue, JAX 0.12)
-)
+# Linux kills a process at 65,530, and one module adds up to 19,000 (all laws, JAX 0.12)
+MOST_MAPS = 30_000
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_programs_are_let_go() -> Iterator[None]:
-    """XLA maps memory for every program and keeps it: the whole suite in one process would reach the system's
-    limit."""
+    """XLA keeps memory mapped for every program: the suite in one process would reach the system's limit."""
     yield
     if MEMORY_MAPS.exists() and MEMORY_MAPS.read_text().count("\n") > MOST_MAPS:
         jax.clear_caches()
+
+
+@pytest.fixture
+def nothing_compiles(caplog: pytest.LogCaptureFixture) -> Callable[[], AbstractContextManager[None]]:
+    """`with nothing_compiles():` fails where JAX compiles a program inside."""
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        caplog.clear()
+        with jax.log_compiles(), caplog.at_level("WARNING"):
+            yield
+        assert not [record.message for record in caplog.records if record.message.startswith("Compiling")]
+
+    return watched
 
 
 @pytest.fixture(scope="session")
@@ -43,14 +60,54 @@ def shared() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def replication(shared: Callable[[str], Path]) -> pd.DataFrame:
-    """The 245 runs read from Hoffmann et al.'s figure by Besiroglu et al. 2024."""
-    return pd.read_csv(shared("chinchilla/epoch_replication.csv"))
+    """The 245 runs read off Hoffmann et al.'s figure by Besiroglu et al. 2024, with the law's N and D."""
+    runs = pd.read_csv(shared("chinchilla/epoch_replication.csv"))
+    return runs.assign(N=runs["n_params"], D=runs["tokens"])
 
 
 @pytest.fixture(scope="session")
 def runs240(replication: pd.DataFrame) -> pd.DataFrame:
     """Without the five largest losses, as the replication fits them."""
     return replication.iloc[5:]
+
+
+@pytest.fixture(scope="session")
+def fit240(runs240: pd.DataFrame) -> sj.FitResult:
+    """The Chinchilla law on the 240 runs, all as the library does it by itself."""
+    return sj.fit(sj.laws.chinchilla, runs240)
+
+
+@pytest.fixture(scope="session")
+def fit245(replication: pd.DataFrame) -> sj.FitResult:
+    """The same on all 245."""
+    return sj.fit(sj.laws.chinchilla, replication)
+
+
+@pytest.fixture(scope="session")
+def overtrained(shared: Callable[[str], Path]) -> pd.DataFrame:
+    """Gadre et al. 2024's over-trained models."""
+    return pd.read_csv(shared("gadre/models.csv"))
+
+
+@pytest.fixture(scope="session")
+def our_sweep() -> pd.DataFrame:
+    """The final runs of the main arm of the sweep that ships with the package."""
+    runs = sj.datasets.load("tiny_sweep")
+    return runs[(runs["arm"] == "main") & runs["final"]]
+
+
+@pytest.fixture(scope="session")
+def best() -> sj.FitResult:
+    """The forty simulated runs, all as the library does it by itself."""
+    return simulated.fit()
+
+
+@pytest.fixture(scope="session")
+def line() -> sj.FitResult:
+    """A power law over 24 runs with log-normal scatter of 2 %: ordinary regression on logs."""
+    x = np.geomspace(1, 1e3, 24)
+    loss = 5 * x**-0.3 * np.exp(np.random.default_rng(5).normal(0, 0.02, 24))
+    return sj.fit(sj.laws.power_law, {"x": x, "loss": loss}, objective=sj.SquaredError())
 
 
 @pytest.fixture

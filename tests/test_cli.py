@@ -103,7 +103,7 @@ def test_a_law_made_to_order(tmp_path) -> None:
     assert float(run("predict", tmp_path / "fit.json", "--at", "C=1e6")) == pytest.approx(3000, rel=1e-6)
 
 
-def test_lists() -> None:
+def test_laws_and_data_sets_are_listed() -> None:
     out = run("laws")
     assert "chinchilla" in out and "Hoffmann" in out
     assert "tiny_sweep" in run("datasets")

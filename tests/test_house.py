@@ -61,7 +61,7 @@ def test_every_folder_has_a_ring() -> None:
 
 
 def test_no_import_points_up() -> None:
-    """Modules below import none above, and folders of one ring do not know each other; the package's face is for users."""
+    """Modules import none above, and folders of one ring do not know each other; the face is for users."""
     up = [
         f"{module} imports {other}"
         for module, others in IMPORTS.items()
@@ -87,7 +87,7 @@ def test_no_circle_in_the_package() -> None:
 
 
 def test_a_circle_would_be_seen() -> None:
-    """A lazy import upwards, were there one, is counted: `api` reaches `core`, so `core` importing `api` closes a circle."""
+    """Lazy imports are counted: `api` reaches `core`, so an import of `api` in `core` would be a circle."""
     assert reaches("scaling_jax.api.fit", "scaling_jax.core.law", set(IMPORTS))
     assert "scaling_jax.uncertainty.bootstrap" in IMPORTS["scaling_jax.api.result"]  # a lazy import
     assert "scaling_jax.planning.crossing" in MODULES and "scaling_jax" not in IMPORTS

@@ -44,16 +44,14 @@ BUDGETS = tuple(float(f"{5e10 * 10 ** (k / 3):.2g}") for k in range(7))
 
 
 # Sizes that are trained at each budget: those whose N is within a factor of SPREAD of the optimum, which the
-# pilot put
-# near here and which is taken to grow as the square root of the budget.
+# pilot put near here and which is taken to grow as the square root of the budget.
 OPTIMUM = (5e10, 1.8e4)
 SPREAD = 6
 
 
 @dataclass(frozen=True)
 class End:
-    """A reported D: the step at which a run's learning rate has reached zero, and the budget that asked for
-    it."""
+    """A reported D: the step at which a run's rate has reached zero, and the budget that asked for it."""
 
     step: int
     budget: float | None = None
@@ -130,8 +128,7 @@ LOW = BUDGETS[:4]
 
 
 def stages(search: Callable[[Size, int], int]) -> Iterator[list[Run]]:
-    """Lists of runs in the order of training. `search` trains the learning-rate trials of a size and returns
-    the best."""
+    """Runs in the order of training; `search` trains a size's learning-rate trials and returns the best."""
     rate: dict[Size, float] = {}
     exponent = -6
     for size in SIZES:  # ascending, so that the neighbour's answer is a good first guess

@@ -22,8 +22,7 @@ def finished(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_deviation(runs: pd.DataFrame) -> tuple[float, int]:
-    """Pooled standard deviation of the loss between seeds of one configuration, and the number of
-    configurations."""
+    """Pooled standard deviation of the loss between seeds of a configuration, and how many there are."""
     by = runs.groupby(["width", "tokens"])["loss"]
     several = by.count() >= 3
     return float(np.sqrt(by.var()[several].mean())), int(several.sum())

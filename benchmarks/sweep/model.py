@@ -38,8 +38,7 @@ class Size:
 
     @property
     def flops_per_token(self) -> int:
-        """Every matrix product of a training step, forward and backward, per token; attention as computed
-        (not halved)."""
+        """Every matrix product of a training step, per token, both ways; attention is not halved."""
         matrices = self.depth * 12 * self.width**2 + VOCAB * self.width
         attention = self.depth * 2 * CONTEXT * self.width
         return 6 * (matrices + attention)

@@ -9,9 +9,9 @@ import pandas as pd
 
 # fmt: off
 COLUMNS = [
-    "run", "arm", "n_params", "n_params_nonemb", "tokens", "unique_tokens", "flops", "flops_exact", "loss", "loss_se",
-    "seed", "lr", "batch", "budget", "step", "final", "schedule", "decayed", "pretrain_tokens", "finetune_tokens",
-    "width", "depth", "device",
+    "run", "arm", "n_params", "n_params_nonemb", "tokens", "unique_tokens", "flops", "flops_exact", "loss",
+    "loss_se", "seed", "lr", "batch", "budget", "step", "final", "schedule", "decayed", "pretrain_tokens",
+    "finetune_tokens", "width", "depth", "device",
 ]
 # fmt: on
 ARMS = ["main", "cosine", "repeat", "transfer", "lr"]

@@ -74,8 +74,7 @@ def programs(size: Size) -> tuple[Callable, Callable]:
 
 
 def order(run: Run, text: Text, first: int, last: int) -> np.ndarray:
-    """Numbers of the sequences that updates first..last-1 see: a fresh shuffle of the run's data in every
-    epoch."""
+    """The sequences that updates first..last-1 see: a fresh shuffle of the run's data in every epoch."""
     pool = _shuffle(run.seed, 0, text.n_sequences)
     if run.unique_steps:
         pool = pool[: run.unique_steps * BATCH]

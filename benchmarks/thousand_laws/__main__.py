@@ -1,4 +1,4 @@
-"""Runs the study: `python -m benchmarks.thousand_laws --data FOLDER [--laws FILE] [--figures FOLDER] [--save]`."""
+"""Runs the study: `python -m benchmarks.thousand_laws`, with what the package's first lines list."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from scaling_jax.tables.store import in_chunks
 
 
 def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.DataFrame:
-    """All laws: those with five free parameters in one batch, those of a single run, with A and alpha
-    borrowed, in another."""
+    """All laws: those with five free parameters in one batch,
+    those of a single run, with A and alpha borrowed, in another."""
     free = [s for s in splits if s.info["experiment"] != "one_model"]
     single = [s for s in splits if s.info["experiment"] == "one_model"]
     parts = [fit_cells(table, free, how)] if free else []
@@ -28,8 +28,8 @@ def study(table: pd.DataFrame, splits: list[Any], how: dict[str, Any]) -> pd.Dat
 
 
 def kept(table: pd.DataFrame, splits: list[Any], folder: str) -> pd.DataFrame:
-    """The same laws, one experiment after the other, each kept in the folder when it is done and read from
-    there the next time."""
+    """The same laws, one experiment after the other,
+    each kept in the folder when it is done and read from there the next time."""
     chunks = [
         part for e in protocol.EXPERIMENTS if (part := [s for s in splits if s.info["experiment"] == e])
     ]
@@ -185,8 +185,7 @@ def main() -> None:
 
 
 def practices(table: pd.DataFrame, splits: list[Any], laws: pd.DataFrame) -> pd.DataFrame:
-    """The same grid fitted in four ways: the median error of each over the cells, and the share of cells
-    below ten per cent."""
+    """The same grid fitted in four ways: each one's median error, and its share of cells below 10 %."""
     free = [s for s in splits if s.info["experiment"] != "one_model"]
     whole = compare.whole_families(laws)
     borrowed = of_other_families(whole[compare.determined(whole)], free)

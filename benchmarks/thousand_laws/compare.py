@@ -32,8 +32,8 @@ NOT_AVERAGED = ("interv", "5sh", "v0")
 
 
 def reference(folder: str | Path, digitised: bool = False) -> pd.DataFrame:
-    """The study's fits as refitted with its own code: those on exact data, and those on curves read from
-    figures if asked for."""
+    """The study's fits as refitted with its own code:
+    those on exact data, and those on curves read from figures if asked for."""
     found = pd.read_csv(Path(folder) / "reference_fits.csv.gz")
     return found[found["fitted"] & (digitised | ~found["approx"])]
 
@@ -61,8 +61,8 @@ def beside(
 
 
 def summary(joined: pd.DataFrame) -> pd.DataFrame:
-    """Per experiment: cells, where our objective is better or worse, and the largest gap in ARE where it
-    should be none."""
+    """Per experiment: cells, where our objective is better or worse,
+    and the largest gap in ARE where it should be none."""
     rows = []
     for name, part in [*joined.groupby("experiment"), ("all", joined)]:
         level = part[part["same"] & part["identified"]]
@@ -84,8 +84,7 @@ def summary(joined: pd.DataFrame) -> pd.DataFrame:
 
 
 def macro_map(laws: pd.DataFrame, column: str = "are_last1") -> pd.DataFrame:
-    """The study's aggregated map in percent: mean within a family, then over families, by number of sizes and
-    p."""
+    """The study's aggregated map in percent: mean within, then over families, by number of sizes and p."""
     part = laws[~laws["family"].str.contains("|".join(NOT_AVERAGED))]
     part = part.drop_duplicates(["family", "n_sizes", "pct"])
     sizes = part["n_sizes"].clip(upper=8).astype(int)

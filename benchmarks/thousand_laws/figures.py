@@ -45,8 +45,7 @@ def draw(laws: pd.DataFrame, folder: str | Path) -> list[Path]:
 
 
 def families(laws: pd.DataFrame) -> Any:
-    """One map per family of at least three sizes: error by number of sizes and share of training (their
-    figure 1b)."""
+    """One map per family of three sizes or more: error by sizes and share of training (their figure 1b)."""
     import matplotlib.pyplot as plt
 
     hist = laws[(laws["experiment"] == "hist") & (laws["n_sizes"] >= 2)]
@@ -96,8 +95,7 @@ def gpt3(laws: pd.DataFrame) -> Any:
 
 
 def parameters(laws: pd.DataFrame) -> Any:
-    """Where laws lie: exponent against constant for either term (their figure 3), and the principal
-    components of all five."""
+    """Where laws lie: exponent against constant (their figure 3), and the components of all five."""
     import matplotlib.pyplot as plt
 
     hist = laws[(laws["experiment"] == "hist") & determined(laws)].sort_values("n_models")

@@ -25,8 +25,7 @@ Held = dict[str, np.ndarray]
 
 
 def of_one_run(table: pd.DataFrame, splits: list[Split]) -> Held:
-    """What a law of a single run borrows, (splits,) by parameter: the study's starting values of the size's
-    term."""
+    """What a law of one run borrows, (splits,) by parameter: the study's starts of the size's term."""
     log_n0 = table["log_n0"].to_numpy()[[s.train[0] for s in splits]]
     return {
         "A": np.exp(np.log(START["A"]) - START["alpha"] * log_n0),
@@ -35,8 +34,7 @@ def of_one_run(table: pd.DataFrame, splits: list[Split]) -> Held:
 
 
 def of_other_families(whole: pd.DataFrame, splits: list[Split]) -> Held:
-    """Exponents (splits,) that each law borrows: the medians over the whole-family laws of other suites (all
-    of Pythia is one)."""
+    """Exponents (splits,) that each law borrows: medians of other suites' whole families (Pythia is one)."""
     suite = whole["family"].map(_suite)
     mine = [_suite(s.info["family"]) for s in splits]
     others = {own: whole.loc[suite != own, ["alpha", "beta"]].median() for own in set(mine)}
@@ -93,8 +91,7 @@ def fit_cells(
 
 
 def errors(table: pd.DataFrame, splits: list[Split], numbers: np.ndarray) -> pd.DataFrame:
-    """Errors of the given `PARAMETERS` (splits, 5) on each split's target, and their sum of squares on its
-    training rows."""
+    """Errors of `PARAMETERS` (splits, 5) on each split's target, and squares on its training rows."""
     loss = table["loss"].to_numpy(float)
     tests = [s.test for s in splits]
     miss = [loss[t] - p for t, p in zip(tests, predictions(table, tests, numbers), strict=True)]

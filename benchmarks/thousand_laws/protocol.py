@@ -46,8 +46,7 @@ RANGES = {"E": (0.1, 10.0), "A": (0.1, 10.0), "B": (0.1, 10.0), "alpha": (0.02, 
 def bounded(
     N, D, *, E: sj.Positive, A: sj.Positive, B: sj.Positive, alpha: sj.NonNegative, beta: sj.NonNegative
 ):
-    r"""The study's law, $$L = E + A N^{-\alpha} + B D^{-\beta}, \alpha, \beta \ge 0$$; exponents may grow
-    until a term is a step."""
+    r"""The study's law, $$L = E + A N^{-\alpha} + B D^{-\beta}$$; exponents grow until a term is a step."""
     return E + A / N**alpha + B / D**beta
 
 

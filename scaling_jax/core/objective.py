@@ -59,7 +59,7 @@ class Objective:
         return residual if target_se is None else residual / target_se
 
     def moved(self, values: Any, by: Any) -> np.ndarray:
-        """Values of the target moved by amounts on the residual's scale: a factor on logarithms, else a sum."""
+        """Values of the target moved on the residual's scale: by a factor on logarithms, else by a sum."""
         with np.errstate(over="ignore"):
             return values * np.exp(by) if self.on_log else values + by
 

@@ -1,4 +1,4 @@
-"""Real tables of training runs by name, and simulated ones with a known truth.
+"""Public tables of training runs by name, and simulated ones with a known truth.
 
 `list()` shows what there is, `load(name)` returns a table, `simulate(...)` makes one from a law. Nothing is
 downloaded before `load` needs it; every file is checked against its registered SHA-256.
@@ -39,17 +39,16 @@ _CATALOG: dict[str, Dataset] = {
 }
 
 
-def list() -> pd.DataFrame:
-    """The data sets that `load` knows, one row each.
+def catalogue() -> pd.DataFrame:
+    """The data sets that `load` knows, one row each: `sj.datasets.list()`.
 
     Returns:
         DataFrame with name, rows (of the default table), what, source, licence, size (of what is downloaded)
         and tables (names for `load(..., table=...)`).
 
-    Examples:
-        >>> from scaling_jax import datasets
-        >>> "chinchilla_replication" in set(datasets.list()["name"])
-        True
+    >>> from scaling_jax import datasets
+    >>> "chinchilla_replication" in set(datasets.list()["name"])
+    True
     """
     records = [
         {
@@ -90,14 +89,16 @@ def load(
     Raises:
         ValueError: an unknown name or table, or a file that is not the registered one (with both checksums).
         ConnectionError: a file is neither here nor downloadable.
-        ModuleNotFoundError: a download is needed and pooch is missing.
+        ImportError: a download is needed and pooch is missing.
 
-    Examples:
-        >>> from scaling_jax import datasets
-        >>> runs = datasets.load("chinchilla_replication")  # doctest: +SKIP
-        >>> len(runs), runs.attrs["licence"]                # doctest: +SKIP
-        (245, 'none stated; attribute Besiroglu et al. 2024 and Hoffmann et al. 2022')
+    >>> from scaling_jax import datasets
+    >>> runs = datasets.load("chinchilla_replication")  # doctest: +SKIP
+    >>> len(runs), runs.attrs["licence"]                # doctest: +SKIP
+    (245, 'none stated; attribute Besiroglu et al. 2024 and Hoffmann et al. 2022')
     """
     if name not in _CATALOG:
-        raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(_CATALOG)}")
+        raise ValueError(f"Got the unknown data set {name!r}: choose one of {', '.join(_CATALOG)}.")
     return _CATALOG[name].load(Files(cache_dir), table)
+
+
+list = catalogue  # the public name, bound last: above it, list is Python's own

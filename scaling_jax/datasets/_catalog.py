@@ -1,10 +1,9 @@
-"""One idea: a data set is a record (where it comes from, what its columns mean) and a function that reads
-it."""
+"""What a data set is: a record (where it comes from, what its columns mean) and a function that reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import pandas as pd
@@ -29,6 +28,7 @@ class Table:
     columns: Mapping[str, str]
 
     def undocumented(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of the frame that `columns` says nothing about."""
         return [c for c in frame.columns if not any(fnmatchcase(c, pattern) for pattern in self.columns)]
 
 
@@ -45,7 +45,7 @@ class Dataset:
     size: str
     tables: Mapping[str, Table]
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> int | None:
         """Rows of the default table; None where it ships with the package and this installation lacks it."""
@@ -58,21 +58,15 @@ class Dataset:
             return None
 
     def load(self, files: Files, table: str | None = None) -> pd.DataFrame:
+        """A table as a frame, its number of rows checked, its origin and columns described in `attrs`."""
         key = table or next(iter(self.tables))
         if key not in self.tables:
             raise ValueError(
-                f"data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}"
+                f"Data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}."
             )
         spec = self.tables[key]
         frame = spec.read(files)
-        missing = [*self.missing, *frame.attrs.get("missing", ())]
-        # A source that could not be fetched says how many rows it takes away.
-        rows = len(frame) if spec.rows is None else spec.rows - frame.attrs.get("missing_rows", 0)
-        if len(frame) != rows:
-            raise ValueError(
-                f"data set {self.name!r}, table {key!r}, has {len(frame)} rows instead of {rows}: "
-                "the files are not those this version of scaling_jax knows, please report it"
-            )
+        self._check_rows(frame, key)
         frame.attrs = {
             "name": self.name,
             "table": key,
@@ -81,7 +75,19 @@ class Dataset:
             "licence": self.licence,
             "citation": self.citation,
             "columns": dict(spec.columns),
-            "missing": missing,
+            "missing": [*self.missing, *frame.attrs.get("missing", ())],
             "notes": list(self.notes),
         }
         return frame
+
+    def _check_rows(self, frame: pd.DataFrame, key: str) -> None:
+        known = self.tables[key].rows
+        if known is None:
+            return
+        # A source that could not be fetched says how many rows it takes away.
+        rows = known - frame.attrs.get("missing_rows", 0)
+        if len(frame) != rows:
+            raise ValueError(
+                f"Table {key!r} of data set {self.name!r} has {len(frame)} rows instead of {rows}: its files "
+                "are not those that this version of scaling_jax knows. Please report it."
+            )

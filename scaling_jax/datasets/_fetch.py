@@ -1,4 +1,4 @@
-"""One idea: a file of a public repository, at a pinned commit, is on disk and is exactly the file we expect.
+"""Files of public repositories at a pinned commit: on disk, and exactly those that are expected.
 
 A file is named OWNER/NAME/COMMIT/PATH. It is looked for in the local mirror (environment variable
 `SCALING_JAX_DATA`), then in the cache, then downloaded into the cache. Wherever it came from, its SHA-256
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import quote
 
 from scaling_jax.core.optional import needs
@@ -27,20 +28,19 @@ RAW_URL = "https://raw.githubusercontent.com/"
 ARCHIVE_URL = "https://codeload.github.com/"
 REMEDY = (
     f"connect to the internet, or set {MIRROR_VARIABLE} to a folder that holds the file under "
-    "OWNER/NAME/COMMIT/PATH"
+    "OWNER/NAME/COMMIT/PATH."
 )
 
 
 @cache
 def registry() -> dict[str, str]:
     """The registered SHA-256 per file name (OWNER/NAME/COMMIT/PATH)."""
-    lines = (
-        (resources.files("scaling_jax.datasets") / "registry.txt").read_text(encoding="utf-8").splitlines()
-    )
-    return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines if line)}
+    text = (resources.files("scaling_jax.datasets") / "registry.txt").read_text(encoding="utf-8")
+    return {name: checksum for checksum, name in (line.split("  ", 1) for line in text.splitlines() if line)}
 
 
 def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -53,11 +53,13 @@ class Files:
 
     @property
     def mirror(self) -> Path | None:
+        """The folder of local copies, where the environment names one."""
         folder = os.environ.get(MIRROR_VARIABLE)
         return Path(folder).expanduser() if folder else None
 
     @property
     def cache(self) -> Path:
+        """The folder that downloads go to."""
         if self.cache_dir is not None:
             return Path(self.cache_dir).expanduser()
         return Path(_pooch().os_cache("scaling_jax"))
@@ -79,7 +81,7 @@ class Files:
         Raises:
             ValueError: the file, wherever it was found, is not the registered one.
             ConnectionError: the file is nowhere on this machine and could not be downloaded.
-            ModuleNotFoundError: a download is needed and pooch is not installed.
+            ImportError: a download is needed and pooch is not installed.
         """
         expected = registry()[name]
         local = self.find(name)
@@ -88,8 +90,8 @@ class Files:
         found = sha256(local)
         if found != expected:
             raise ValueError(
-                f"{name} at {local} is altered or truncated (sha256 {found}, expected {expected}): "
-                "delete it, so that it can be fetched again"
+                f"{name} at {local} is altered or truncated (sha256 {found}, expected {expected}): delete "
+                "it, so that it can be fetched again."
             )
         return local
 
@@ -102,8 +104,10 @@ class Files:
         return self.cache / name if (self.cache / name).is_file() else None
 
     def archive(self, repository: str, commit: str) -> Path:
-        """The .tar.gz of a whole repository. GitHub makes it anew each time, so only its content can be
-        checked."""
+        """The .tar.gz of a whole repository, unchecked.
+
+        GitHub makes it anew each time, so only its content can be checked.
+        """
         name = f"{repository}/{commit}.tar.gz"
         local = self.find(name)
         if local is not None:
@@ -111,18 +115,18 @@ class Files:
         return self._download(f"{ARCHIVE_URL}{repository}/tar.gz/{commit}", self.cache / name, name, None)
 
     def _download(self, url: str, path: Path, name: str, expected: str | None) -> Path:
+        """Fetches a file into `path`, which holds either nothing or the whole, checked file."""
         download = _pooch().HTTPDownloader(progressbar=False, timeout=60)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
-        # Only a complete, checked file gets its name, whatever interrupts us.
+        # Only a complete, checked file gets its name, whatever interrupts the download.
         try:
-            download(url, part, None)  # pyright: ignore[reportArgumentType]
+            download(url, part, None)
             if expected is not None and (found := sha256(Path(part))) != expected:
                 raise ValueError(
                     f"{name} from {url} is altered or truncated (sha256 {found}, expected {expected}) and "
-                    "was not kept: "
-                    "try again later, or report it if it persists"
+                    "was not kept: try again later, or report it if it persists."
                 )
             os.replace(part, path)
         except OSError as error:  # requests' exceptions are OSErrors too
@@ -139,12 +143,12 @@ class Files:
 def _has_pooch() -> bool:
     try:
         _pooch()
-    except ModuleNotFoundError:
+    except ImportError:
         return False
     return True
 
 
-def _pooch():
+def _pooch() -> ModuleType:
     return needs(
         "pooch", "data", f"Set {MIRROR_VARIABLE} to a local copy of the files; downloading a data set needs"
     )

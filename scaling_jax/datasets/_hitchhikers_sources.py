@@ -1,4 +1,4 @@
-"""One idea: each source of the Hitchhiker's study, turned into the same columns, one row per checkpoint.
+"""Every source of the Hitchhiker's study, turned into the same columns, one row per checkpoint.
 
 What the study calls the loss of a checkpoint is the mean of that row's loss columns, where a perplexity
 enters as its base-2 logarithm: units differ between sources. Rows without a loss, and those before any
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from scaling_jax.datasets import _pythia
 
 __all__ = ["SOURCES", "pythia"]
 
+UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 NATS, BITS, PERPLEXITY = "nats", "log2_perplexity", "perplexity"
 # Model sizes of Brown et al. 2020, Table 2.1, under the names of the digitised curves.
 GPT3 = {
@@ -77,7 +79,7 @@ def datablations(repetition: Path, contour: Path) -> pd.DataFrame:
     return pd.concat([repeated, single], ignore_index=True)
 
 
-def _datablations_columns(raw: pd.DataFrame) -> dict:
+def _datablations_columns(raw: pd.DataFrame) -> dict[str, Any]:
     return {
         "model_type": "GPT2",
         "arch": "dec",
@@ -182,13 +184,10 @@ def opt(path: Path) -> pd.DataFrame:
 
 
 def pythia(raw: pd.DataFrame) -> pd.DataFrame:
-    """One row per evaluated checkpoint, from the study's aggregation of Pythia's evaluations (see
-    `_pythia`)."""
-    # LAMBADA with examples in the prompt is another task: those rows are left with WikiText, where they have
-    # it.
-    listed = raw[list(_pythia.LISTED)].to_numpy(bool) & np.array(
-        [["5shot" not in m, True] for m in raw["model_name"]]
-    )
+    """One row per evaluated checkpoint, from the table of Pythia's evaluations that `_pythia` makes."""
+    # LAMBADA with examples in the prompt is another task: those rows are left with WikiText at most.
+    comparable = np.array([["5shot" not in m, True] for m in raw["model_name"]])
+    listed = raw[list(_pythia.LISTED)].to_numpy(bool) & comparable
     losses = raw[list(_pythia.PERPLEXITIES)].where(listed).apply(np.log2)
     complete = losses.notna().to_numpy().sum(axis=1) == np.maximum(listed.sum(axis=1), 1)
     deduped = raw["data"] == "pile-deduped"
@@ -279,7 +278,7 @@ def _checkpoints(
     flops: pd.Series | None = None,
     unique_tokens: float | pd.Series = math.nan,
     epochs: float | pd.Series = 1.0,
-    **columns,
+    **columns: str | float | pd.Series | np.ndarray | None,
 ) -> pd.DataFrame:
     """The common columns of one source, without rows that have no loss or no training behind them."""
     table = pd.DataFrame({"loss": loss}).assign(
@@ -309,10 +308,7 @@ def _number(text: str | float) -> float:
     if match is None:
         return float(int(float(text)))
     whole, letter, decimals = match.groups()
-    return (
-        float(f"{whole}.{decimals}" if decimals else whole)
-        * {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[letter.lower()]
-    )
+    return float(f"{whole}.{decimals}" if decimals else whole) * UNITS[letter.lower()]
 
 
 def _short(value: float) -> str:

@@ -1,5 +1,4 @@
-"""One idea: Pythia's evaluation files, one JSON per checkpoint, gathered into the table that the study
-fitted.
+"""Pythia's evaluation files, one JSON per checkpoint, gathered into the table that the study fitted.
 
 The study's own aggregate is not public. The table is rebuilt from the `evals/` folder of EleutherAI/pythia at
 a pinned commit. GitHub's archives have no stable checksum, so the result is checked instead: by its number of
@@ -14,13 +13,15 @@ import math
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from scaling_jax.datasets._fetch import Files
+
+Json = dict[str, Any]
 
 REPOSITORY = "EleutherAI/pythia"
 COMMIT = "0931c9a502242d3abf1db54c8a62954f957e3cfc"
@@ -56,14 +57,14 @@ def read(files: Files) -> pd.DataFrame:
                 table = aggregate(_json_files(archive))
         except (tarfile.TarError, EOFError, zlib.error, json.JSONDecodeError) as error:
             raise Unverified(
-                f"{path} is broken ({error}): delete it, so that it can be fetched again"
+                f"{path} is broken ({error}): delete it, so that it can be fetched again."
             ) from error
     found = digest(table)
     if found != DIGEST:
         raise Unverified(
-            f"folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} of {ROWS} rows with digest "
-            f"{found} instead "
-            f"of {DIGEST}, so it is altered, incomplete or misread and was left out"
+            f"Folder evals of {REPOSITORY} at {COMMIT} gives {len(table)} of {ROWS} rows with digest {found} "
+            f"instead of {DIGEST}, so it is altered, incomplete or misread and was left out: delete the file "
+            "it comes from, so that it can be fetched again."
         )
     return table
 
@@ -75,7 +76,7 @@ def digest(table: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float) -> str:
     if isinstance(value, str):
         return value.lower()
     return "" if math.isnan(value) else f"{float(value):.12g}"
@@ -89,45 +90,47 @@ def from_regenerated(raw: pd.DataFrame) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
-def aggregate(documents: Iterator[tuple[PurePosixPath, dict]]) -> pd.DataFrame:
+def aggregate(documents: Iterable[tuple[PurePosixPath, Json]]) -> pd.DataFrame:
     """The table from (path inside `evals/`, parsed JSON) pairs."""
-    rows = []
-    for path, document in documents:
-        bias = {"bias-evals", "winobias"} & set(path.parts)
-        try:
-            model = _bias(path, document) if bias else _main(path, document)
-        except (KeyError, IndexError):  # some other kind of file; the digest tells if it was one we need
-            continue
-        if model is None:
-            continue
-        results = document.get("results")
-        # Some of the bias evaluations hold a list of prompts, without any perplexity.
-        results = results if isinstance(results, dict) else {}
-        for name, flag in zip(PERPLEXITIES, LISTED, strict=True):
-            task, metric = name.split(" ")
-            scores = results.get(task, {})
-            model[flag] = metric in scores
-            model[name] = scores.get(metric, float("nan"))
-        rows.append(model)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows = (_evaluation(path, document) for path, document in documents)
+    return pd.DataFrame([row for row in rows if row is not None], columns=list(COLUMNS))
 
 
-def _json_files(archive: tarfile.TarFile) -> Iterator[tuple[PurePosixPath, dict]]:
+def _evaluation(path: PurePosixPath, document: Json) -> Json | None:
+    """One row of the table, or None for a file that is no evaluation of a model's own training."""
+    bias = {"bias-evals", "winobias"} & set(path.parts)
+    try:
+        model = _bias(path, document) if bias else _main(path, document)
+    except (KeyError, IndexError):  # some other kind of file; the digest tells if it was one of the table's
+        return None
+    return None if model is None else model | _perplexities(document.get("results"))
+
+
+def _perplexities(results: Any) -> Json:
+    # Some of the bias evaluations hold a list of prompts, without any perplexity.
+    results = results if isinstance(results, dict) else {}
+    found: Json = {}
+    for name, flag in zip(PERPLEXITIES, LISTED, strict=True):
+        task, metric = name.split(" ")
+        scores = results.get(task, {})
+        found[flag] = metric in scores
+        found[name] = scores.get(metric, float("nan"))
+    return found
+
+
+def _json_files(archive: tarfile.TarFile) -> Iterator[tuple[PurePosixPath, Json]]:
     for member in archive:
         # The first part is the repository's folder.
         path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-        if (
-            path.parts[:1] != ("evals",)
-            or path.suffix != ".json"
-            or any("csv" in part for part in path.parts[:-1])
-        ):
+        tables = any("csv" in part for part in path.parts[:-1])
+        if path.parts[:1] != ("evals",) or path.suffix != ".json" or tables:
             continue
         file = archive.extractfile(member)
         if file is not None:
             yield path.relative_to("evals"), json.load(file)
 
 
-def _main(path: PurePosixPath, document: dict) -> dict | None:
+def _main(path: PurePosixPath, document: Json) -> Json | None:
     """Model and step of an ordinary evaluation, from its file and folder names."""
     stem = path.stem
     step = re.search(r"[-_/\\]?steps?[_-]?(\d+)", stem)
@@ -157,7 +160,7 @@ def _main(path: PurePosixPath, document: dict) -> dict | None:
     return _row(name, _kind(kind), size, data, steps)
 
 
-def _bias(path: PurePosixPath, document: dict) -> dict:
+def _bias(path: PurePosixPath, document: Json) -> Json:
     """Model and step of a bias evaluation, from its folder, its file name and its settings."""
     config = document.get("config", document)
     steps = config["model_args"]["iteration"]
@@ -174,18 +177,13 @@ def _bias(path: PurePosixPath, document: dict) -> dict:
     else:  # .../winobias/intervene_21/1.4B/eval_results_1.4b-deduped-long_116000
         label = path.stem.split("_")[2]
         size, deduped = folders[-1], "deduped" in label
-        kind = (
-            "pythia-long-intervention"
-            if "long" in label
-            else "pythia-intervention"
-            if "inter" in label
-            else "pythia"
-        )
+        kind = "pythia-intervention" if "inter" in label else "pythia"
+        kind = "pythia-long-intervention" if "long" in label else kind
     data = "pile-deduped" if deduped else "pile"
     return _row(_name(kind, size, data, shots), kind, size, data, steps)
 
 
-def _row(name: str, kind: str, size: str, data: str, steps: float) -> dict[str, Any]:
+def _row(name: str, kind: str, size: str, data: str, steps: float) -> Json:
     return {"model_name": name, "model_type": kind, "num_params": size, "data": data, "steps": steps}
 
 

@@ -1,4 +1,4 @@
-"""One idea: the runs behind Figure 4 of Hoffmann et al. 2022, read back from the published vector figure."""
+"""The runs behind Figure 4 of Hoffmann et al. 2022, read back from the published vector figure."""
 
 from __future__ import annotations
 

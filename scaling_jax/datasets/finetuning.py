@@ -1,4 +1,4 @@
-"""One idea: test loss of 30 pre-trained models against the number of examples they were fine-tuned on."""
+"""Test loss of 30 pre-trained models against the number of examples they were fine-tuned on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ TASKS = ("flan", "gigaword", "wmt19")
 
 
 def read(files: Files) -> pd.DataFrame:
-    paths = files.get(f"{FOLDER}/{task}.csv" for task in TASKS)
-    return pd.concat(
-        [_long(pd.read_csv(path), task) for task, path in zip(TASKS, paths.values(), strict=True)],
-        ignore_index=True,
-    )
+    paths = files.get(f"{FOLDER}/{task}.csv" for task in TASKS).values()
+    curves = [_long(pd.read_csv(path), task) for task, path in zip(TASKS, paths, strict=True)]
+    return pd.concat(curves, ignore_index=True)
 
 
 def _long(wide: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -38,8 +36,8 @@ DATASET = Dataset(
     commit=COMMIT,
     licence="Apache-2.0",
     citation=(
-        "Lin et al. (2024), Selecting Large Language Model to Fine-tune via Rectified Scaling Law, "
-        "arXiv:2402.02314"
+        "Lin et al. (2024), "
+        "Selecting Large Language Model to Fine-tune via Rectified Scaling Law, arXiv:2402.02314"
     ),
     size="20 kB",
     tables={

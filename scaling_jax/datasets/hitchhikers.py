@@ -1,5 +1,4 @@
-"""One idea: the loss trajectories of many published pre-training runs in one table, as one study fitted
-them."""
+"""Loss trajectories of many published pre-training runs in one table, as one study fitted them."""
 
 from __future__ import annotations
 
@@ -24,10 +23,10 @@ def read(files: Files) -> pd.DataFrame:
     missing, missing_rows = [], 0
     try:
         evaluations = _pythia.read(files)
-    except (ConnectionError, ModuleNotFoundError, _pythia.Unverified) as error:
+    except (ConnectionError, ImportError, _pythia.Unverified) as error:
         missing.append(f"pythia ({_pythia.ROWS_WITH_LOSS:,} rows, 65 models): {error}")
         missing_rows = _pythia.ROWS_WITH_LOSS
-        warnings.warn(f"data set 'hitchhikers' comes without Pythia: {error}", stacklevel=4)
+        warnings.warn(f"Data set 'hitchhikers' comes without Pythia: {error}", stacklevel=4)
     else:
         tables["pythia"] = pythia(evaluations).assign(source="pythia")
         if len(evaluations) != _pythia.ROWS:
@@ -45,8 +44,8 @@ def read(files: Files) -> pd.DataFrame:
 
 COLUMNS = {
     "source": "study the rows come from; never compare `loss` between sources",
-    "family": "models of one recipe that differ in size (the study's scaled set); missing: not used as a "
-    "family",
+    "family": "models of one recipe that differ in size (the study's scaled set); "
+    "missing: not used as a family",
     "model": "model name",
     "model_type": "the study's model type",
     "arch": "dec, enc-dec or ssm; missing where unknown",
@@ -66,8 +65,8 @@ COLUMNS = {
 
 DATASET = Dataset(
     name="hitchhikers",
-    what="75,183 checkpoints of 420 published pre-training runs from 11 sources, as one study of 1000 laws "
-    "fitted them",
+    what="75,183 checkpoints of 420 published pre-training runs from 11 sources, "
+    "as one study of 1000 laws fitted them",
     source="https://github.com/IBM/ColPret",
     commit=COMMIT,
     licence="MIT (the collection; the runs belong to their authors)",
@@ -78,18 +77,18 @@ DATASET = Dataset(
     size="9 MB, and the archive of EleutherAI/pythia",
     tables={"checkpoints": Table(read=read, rows=ROWS, columns=COLUMNS)},
     missing=(
-        "data_mixing (240 rows, 12 models): upstream keeps it as Python pickles, which can run code when "
-        "read",
-        "over-training and LLaMA/StripedHyena curves (149 models): absent upstream, exist only inside "
-        "figures",
+        "data_mixing (240 rows, 12 models): "
+        "upstream keeps it as Python pickles, which can run code when read",
+        "over-training and LLaMA/StripedHyena curves (149 models): "
+        "absent upstream, exist only inside figures",
         "Amber (1 model): absent upstream",
     ),
     notes=(
-        "Pythia is aggregated from EleutherAI/pythia's evaluations, as the study's own aggregate is absent "
-        "upstream.",
+        "Pythia is aggregated from EleutherAI/pythia's evaluations, "
+        "as the study's own aggregate is absent upstream.",
         "LLM360 Mamba is read once; the study reads it twice.",
-        "datablations: the source's flops fall as tokens grow within a run; use 6 * n_params * tokens_seen "
-        "instead.",
+        "datablations: the source's flops fall as tokens grow within a run; "
+        "use 6 * n_params * tokens_seen instead.",
         "training_trajectories (OPT): flops is log10 upstream and FLOP here; its loss is a perplexity.",
     ),
 )

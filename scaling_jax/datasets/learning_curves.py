@@ -1,4 +1,4 @@
-"""One idea: 92 learning curves, each split into a part to fit and a part to extrapolate to."""
+"""92 learning curves, each split into a part to fit and a part to extrapolate to."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ DATASET = Dataset(
     commit=COMMIT,
     licence="CC BY 4.0",
     citation=(
-        "Alabdulmohsin, Neyshabur, Zhai (2022), Revisiting Neural Scaling Laws in Language and Vision, "
-        "arXiv:2209.06640"
+        "Alabdulmohsin, Neyshabur, Zhai (2022), "
+        "Revisiting Neural Scaling Laws in Language and Vision, arXiv:2209.06640"
     ),
     size="1.1 MB",
     tables={
@@ -44,10 +44,10 @@ DATASET = Dataset(
                 "domain": "IC (images), NMT (translation), LM (language modelling) or BB (BIG-Bench)",
                 "task": "IC: data set and shots; NMT: log_perplexity; LM: val_loss; BB: task and shots",
                 "model": "architecture; for LM and BB the parameter count as text",
-                "seen_examples": "IC: images seen; NMT: sentence pairs [examples]; LM and BB: tokens "
-                "[tokens]",
-                "loss": "IC: error rate; NMT: log-perplexity [nats]; LM: loss rescaled to [0, 1]; BB: "
-                "error-like score",
+                "seen_examples": "IC: images seen; NMT: sentence pairs [examples]; "
+                "LM and BB: tokens [tokens]",
+                "loss": "IC: error rate; NMT: log-perplexity [nats]; "
+                "LM: loss rescaled to [0, 1]; BB: error-like score",
                 "split": "fit (first half of the curve) or extrapolate",
             },
         )

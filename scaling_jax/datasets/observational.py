@@ -1,4 +1,4 @@
-"""One idea: benchmark scores of public language models, one row per model."""
+"""Benchmark scores of public language models, one row per model."""
 
 from __future__ import annotations
 
@@ -28,39 +28,16 @@ PREREGISTERED = frozenset(
 )
 # Families the paper evaluates itself; those without a public training-token count come last.
 WITH_FLOPS = (
-    "Llama",
-    "Llama-2",
-    "Llama-3",
-    "Llama-3.1",
-    "Qwen",
-    "Qwen1.5",
-    "Yi",
-    "Yi-1.5",
-    "Gemma",
-    "Gemma-2",
-    "Falcon",
-    "Phi",
-    "Pythia",
-    "BLOOM",
-    "GPT-Neo/J",
-    "OPT",
-    "MPT",
-    "XGLM",
-    "CodeLlama",
-    "StarCoder",
-    "StarCoder2",
-    "DeepSeek-Coder",
-    "DeepSeek-V2",
-    "DeepSeek-Coder-V2",
-    "Jamba",
-)
+    "Llama", "Llama-2", "Llama-3", "Llama-3.1", "Qwen", "Qwen1.5", "Yi", "Yi-1.5", "Gemma", "Gemma-2",
+    "Falcon", "Phi", "Pythia", "BLOOM", "GPT-Neo/J", "OPT", "MPT", "XGLM", "CodeLlama", "StarCoder",
+    "StarCoder2", "DeepSeek-Coder", "DeepSeek-V2", "DeepSeek-Coder-V2", "Jamba",
+)  # fmt: skip
 WITHOUT_FLOPS = ("Mistral", "Mixtral", "Qwen2")
 
 
 def read(files: Files, file: str) -> pd.DataFrame:
     table = pd.read_csv(files.one(f"{FOLDER}/{file}.csv"))
-    # -1 stands for missing, except in chance-corrected scores, where it is what a score of 0 gives at chance
-    # 1/2.
+    # -1 stands for missing, except in chance-corrected scores: a score of 0 gives it at chance 1/2.
     for column in table.columns.astype(str):
         if "norm" not in column and pd.api.types.is_numeric_dtype(table[column]):
             table[column] = table[column].mask(table[column] == -1)
@@ -108,8 +85,8 @@ EMERGENT = {
 LEADERBOARD = {"leaderboard_*": "Open LLM Leaderboard v2 score [fraction]"}
 POST_TRAINING = {
     "gsm8k_*": "GSM8K by prompting method and answer extraction [fraction]",
-    "bbh_*": "BBH by prompting method and answer extraction; `norm` is chance-corrected, may be negative "
-    "[fraction]",
+    "bbh_*": "BBH by prompting method and answer extraction; "
+    "`norm` is chance-corrected, may be negative [fraction]",
 }
 INSTRUCT = SCORES | {
     "Arena-Elo": "Arena Elo scaled to [0, 1]",
@@ -134,9 +111,8 @@ DATASET = Dataset(
     commit=COMMIT,
     licence="Apache-2.0",
     citation=(
-        "Ruan, Maddison, Hashimoto (2024), Observational Scaling Laws and the Predictability of Language "
-        "Model "
-        "Performance, NeurIPS 2024, arXiv:2405.10938"
+        "Ruan, Maddison, Hashimoto (2024), Observational Scaling Laws and the Predictability of "
+        "Language Model Performance, NeurIPS 2024, arXiv:2405.10938"
     ),
     size="28 kB (270 kB for all tables)",
     tables={
@@ -150,9 +126,9 @@ DATASET = Dataset(
     },
     notes=(
         "Winograd is Winogrande. Tables join on `model`, except instruct and agents, which hold chat models.",
-        "cerebras/btlm-3b-8k-base: upstream says 627e12 tokens, its maker 627e9; tokens and flops are kept "
-        "as they are.",
-        "-1 upstream means missing and is NaN here; in chance-corrected (`norm`) columns -1 is a real value "
-        "and stays.",
+        "cerebras/btlm-3b-8k-base: upstream says 627e12 tokens, its maker 627e9; "
+        "tokens and flops are kept as they are.",
+        "-1 upstream means missing and is NaN here; "
+        "in chance-corrected (`norm`) columns -1 is a real value and stays.",
     ),
 )

@@ -1,16 +1,18 @@
-"""One idea: 104 language models trained from 5 to 640 tokens per parameter, with losses and downstream
-errors."""
+"""104 language models trained on 5 to 640 tokens per parameter, with losses and downstream errors."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from scaling_jax.datasets._catalog import Dataset, Table
 from scaling_jax.datasets._fetch import Files, registry
+
+Json = dict[str, Any]
 
 COMMIT = "a003c4913793ac2ae7ef87b28ecb562955d026d5"
 FOLDER = f"mlfoundations/scaling/{COMMIT}/exp_data"
@@ -36,14 +38,10 @@ def read_models(files: Files) -> pd.DataFrame:
     names = sorted(Path(n).stem for n in registry() if n.startswith(MODEL_FOLDER))
     runs = files.get(f"{MODEL_FOLDER}{name}.json" for name in names)
     evaluations = files.get(f"{FOLDER}/evals/evaluation_{name}_heavy.json" for name in names)
-    table = pd.DataFrame(
-        [
-            _run(_json(run)) | _errors(_json(e))
-            for run, e in zip(runs.values(), evaluations.values(), strict=True)
-        ]
-    )
+    pairs = zip(runs.values(), evaluations.values(), strict=True)
+    table = pd.DataFrame([_run(_json(run)) | _errors(_json(scores)) for run, scores in pairs])
     subset = [f"err_{task}" for task in _subset(table, read_metadata(files))]
-    tasks = [c for c in table.columns if c.startswith("err_")]
+    tasks = [f"err_{task}" for task in _tasks(table)]
     first = list(table.columns).index(tasks[0])
     table.insert(first, "err_avg_46", table[tasks].mean(axis=1))
     table.insert(first + 1, "err_avg_17", table[subset].mean(axis=1))
@@ -53,12 +51,7 @@ def read_models(files: Files) -> pd.DataFrame:
 def read_tasks(files: Files) -> pd.DataFrame:
     metadata = read_metadata(files)
     models = read_models(files)
-    tasks = [
-        c.removeprefix("err_")
-        for c in models.columns
-        if c.startswith("err_") and not c.startswith("err_avg_")
-    ]
-    table = metadata.loc[tasks].rename_axis("task").reset_index()
+    table = metadata.loc[_tasks(models)].rename_axis("task").reset_index()
     table["in_17_subset"] = table["task"].isin(_subset(models, metadata))
     return table
 
@@ -98,12 +91,12 @@ def _settings(key: str) -> dict[str, float]:
     }
 
 
-def _run(record: dict) -> dict:
+def _run(record: Json) -> Json:
+    """Settings and losses of one model."""
     settings = record["hyperparameters"]
     model = Path(settings["model"]).stem
     multiplier = 20 * settings["chinchilla_multiplier"]
-    # The paper fits the loss law to four small models at M = 20 and the smallest at M = 320; errors need one
-    # more.
+    # The paper fits losses of four small models at M = 20 and the smallest at 320; errors need one more.
     in_loss_fit = (model in SMALL and multiplier == 20) or (model == SMALL[0] and multiplier == 320)
     row = {
         "name": record["name"],
@@ -131,37 +124,37 @@ def _run(record: dict) -> dict:
     return row
 
 
-def _errors(record: dict) -> dict[str, float]:
+def _errors(record: Json) -> dict[str, float]:
     return {f"err_{task}": 1 - accuracy for task, accuracy in record["eval_metrics"]["icl"].items()}
 
 
 def _subset(models: pd.DataFrame, metadata: pd.DataFrame) -> list[str]:
-    """The paper's 17 tasks: those on which at least one 0.154e9-parameter model beats chance by ten
-    points."""
-    tasks = [
-        c.removeprefix("err_")
-        for c in models.columns
-        if c.startswith("err_") and not c.startswith("err_avg_")
-    ]
-    models = models[models["model"] == SUBSET_MODEL]
+    """The paper's 17 tasks: at least one model of 0.154e9 parameters beats chance by ten points."""
+    small = models[models["model"] == SUBSET_MODEL]
     chance = metadata["random_baseline_acc"]
-    return [t for t in tasks if 1 - models[f"err_{t}"].min() > chance[t] + 0.1]
+    return [t for t in _tasks(models) if 1 - small[f"err_{t}"].min() > chance[t] + 0.1]
 
 
-def _json(path: Path) -> dict:
+def _tasks(models: pd.DataFrame) -> list[str]:
+    """Names of the tasks whose errors are columns, averages aside."""
+    errors = [c for c in models.columns if c.startswith("err_") and not c.startswith("err_avg_")]
+    return [c.removeprefix("err_") for c in errors]
+
+
+def _json(path: Path) -> Json:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 DATASET = Dataset(
     name="overtraining",
-    what="104 models (0.011e9 to 6.9e9 parameters, 5 to 640 tokens per parameter) with losses and 46 task "
-    "errors",
+    what="104 models (0.011e9 to 6.9e9 parameters, 5 to 640 tokens per parameter) "
+    "with losses and 46 task errors",
     source="https://github.com/mlfoundations/scaling",
     commit=COMMIT,
     licence="MIT",
     citation=(
-        "Gadre et al. (2024), Language models scale reliably with over-training and on downstream tasks, "
-        "arXiv:2403.08540"
+        "Gadre et al. (2024), "
+        "Language models scale reliably with over-training and on downstream tasks, arXiv:2403.08540"
     ),
     size="1.1 MB in 210 files",
     tables={
@@ -173,8 +166,8 @@ DATASET = Dataset(
                 "dataset": "training set: c4, redpajama or refinedweb",
                 "model": "architecture",
                 "n_params": "all parameters, both embedding matrices included: the paper's N [parameters]",
-                "n_params_non_embed": "the source's own field: N less ONE of the two embedding matrices "
-                "[parameters]",
+                "n_params_non_embed": "the source's own field: "
+                "N less ONE of the two embedding matrices [parameters]",
                 "tokens": "training tokens D, no repetition [tokens]",
                 "token_multiplier": "M = D/N [tokens/parameter]",
                 "flops_6nd": "6ND [FLOP]",
@@ -186,8 +179,8 @@ DATASET = Dataset(
                 "lr_cooldown_end": "final learning rate",
                 "global_bs": "batch [sequences of 2048 tokens]",
                 "seed": "seed; missing means the trainer's default",
-                "loss_*": "validation loss; lo95 and hi95: 95% bootstrap over sequences, not run noise "
-                "[nats/token]",
+                "loss_*": "validation loss; "
+                "lo95 and hi95: 95% bootstrap over sequences, not run noise [nats/token]",
                 "err_avg_46": "mean top-1 error over all 46 tasks [fraction]",
                 "err_avg_17": "mean top-1 error over the paper's 17 tasks [fraction]",
                 "err_*": "1 - accuracy of the task, not chance-corrected [fraction]",

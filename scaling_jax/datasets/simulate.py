@@ -1,23 +1,23 @@
-"""One idea: a table of training runs whose truth is known, drawn from a law with the noise that real runs
-have."""
+"""A table of training runs whose truth is known, drawn from a law with the noise that real runs have."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 __all__ = ["simulate"]
 
 
 def simulate(
-    law: Callable[..., Any],
-    params: Mapping[str, Any],
-    design: pd.DataFrame | Mapping[str, Any],
+    law: Callable[..., ArrayLike],
+    params: Mapping[str, ArrayLike],
+    design: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     noise: float = 0.0,
     kind: Literal["multiplicative", "additive"] = "multiplicative",
@@ -34,8 +34,8 @@ def simulate(
 ) -> pd.DataFrame:
     r"""A table drawn from a law, for tests, docs and power studies.
 
-    $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad y_{rt} = L(x_{rt}) + b_r + e_{rt} +
-    o_{rt}$$
+    $$y_{rt} = L(x_{rt}) \, e^{b_r + e_{rt} + o_{rt}} \quad\text{or}\quad
+      y_{rt} = L(x_{rt}) + b_r + e_{rt} + o_{rt}$$
 
     with $b_r \sim N(0, \mathtt{run\_sd}^2)$ shared by the rows of a run, $e_{rt} \sim N(0, \mathtt{noise}^2)$
     correlated along a run, and $o_{rt} = \pm\mathtt{outlier\_size}$ in a random share of the rows.
@@ -62,59 +62,40 @@ def simulate(
 
     Returns:
         DataFrame: the design and the target. `df.attrs["truth"]` holds law, params, all settings and the rows
-            that are
-        outliers.
+        that are outliers.
 
     Raises:
         ValueError: a missing column, an unknown parameter, a setting out of range, a law that is not finite
             (or, with multiplicative noise, not positive) on the design.
 
-    Examples:
-        >>> from scaling_jax import datasets
-        >>> def power(N, *, A, alpha):
-        ...     return A * N**-alpha
-        >>> table = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0, 16.0]})
-        >>> table["loss"].tolist()
-        [8.0, 4.0, 2.0]
-        >>> noisy = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0]}, noise=0.01, seed=1)
-        >>> noisy.attrs["truth"]["params"]
-        {'A': 8.0, 'alpha': 0.5}
+    >>> from scaling_jax import datasets
+    >>> def power(N, *, A, alpha):
+    ...     return A * N**-alpha
+    >>> table = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0, 16.0]})
+    >>> table["loss"].tolist()
+    [8.0, 4.0, 2.0]
+    >>> noisy = datasets.simulate(power, {"A": 8.0, "alpha": 0.5}, {"N": [1.0, 4.0]}, noise=0.01, seed=1)
+    >>> noisy.attrs["truth"]["params"]
+    {'A': 8.0, 'alpha': 0.5}
     """
-    settings = {"noise": noise, "run_sd": run_sd, "outlier_size": outlier_size or 0.0}
-    for name, value in settings.items():
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"{name}={value!r} has to be a number >= 0")
-    for name, value, most in (("outliers", outliers, 1.0), ("correlation", correlation, 1.0 - 1e-12)):
-        if not 0 <= value <= most:
-            raise ValueError(
-                f"{name}={value!r} has to be between 0 and 1" + (", below 1" if most < 1 else "")
-            )
-    if kind not in ("multiplicative", "additive"):
-        raise ValueError(f"kind={kind!r}: choose 'multiplicative' or 'additive'")
+    _check_settings({"noise": noise, "run_sd": run_sd, "outlier_size": outlier_size or 0.0}, kind)
+    _check_share("outliers", outliers, 1.0)
+    _check_share("correlation", correlation, 1.0 - 1e-12)
     table = _frame(design, grid)
     if target in table.columns:
-        raise ValueError(f"the design already has a column {target!r}: rename it, or choose target=")
+        raise ValueError(f"The design already has a column {target!r}: rename it, or choose target=.")
     run = "run" if run is None and "run" in table.columns else run
+    _check_columns(table, {"run": run, "along": along})
     if run is None and (run_sd > 0 or correlation > 0):
         raise ValueError(
-            "run_sd and correlation need to know which rows belong to one run: name the column with run="
+            "run_sd and correlation need to know which rows belong to one run: name the column with run=."
         )
-    for column in (run, along):
-        if column is not None and column not in table.columns:
-            raise ValueError(
-                f"the design has no column {column!r}: it has {', '.join(map(str, table.columns))}"
-            )
     expected = _evaluate(law, params, table, inputs or {}, kind)
 
     generator = np.random.default_rng(seed)
     size = 10 * noise if outlier_size is None else outlier_size
-    codes = np.zeros(len(table), dtype=int) if run is None else pd.factorize(table[run])[0]
-    if (codes < 0).any():
-        raise ValueError(
-            f"column {run!r} is empty in row {int((codes < 0).argmax())}: every row needs its run"
-        )
-    # Every draw is made whatever the settings, so that changing one setting leaves the other draws as they
-    # were.
+    codes = _run_codes(table, run)
+    # Every draw is made whatever the settings: changing one setting leaves the other draws as they were.
     steps = generator.standard_normal(len(table))
     effects = generator.standard_normal(codes.max(initial=-1) + 1)
     is_outlier = generator.random(len(table)) < outliers
@@ -141,10 +122,42 @@ def simulate(
     return table
 
 
-def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame:
+def _check_settings(sizes: Mapping[str, float], kind: str) -> None:
+    for name, value in sizes.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"{name}={value!r} has to be a number >= 0.")
+    if kind not in ("multiplicative", "additive"):
+        raise ValueError(f"Got kind={kind!r}: choose 'multiplicative' or 'additive'.")
+
+
+def _check_share(name: str, value: float, most: float) -> None:
+    if not 0 <= value <= most:
+        below = ", below 1" if most < 1 else ""
+        raise ValueError(f"{name}={value!r} has to be between 0 and 1{below}.")
+
+
+def _check_columns(table: pd.DataFrame, named: Mapping[str, str | None]) -> None:
+    for name, column in named.items():
+        if column is not None and column not in table.columns:
+            known = ", ".join(map(str, table.columns))
+            raise ValueError(f"{name}={column!r}: the design has no column {column!r}, it has {known}.")
+
+
+def _run_codes(table: pd.DataFrame, run: str | None) -> np.ndarray:
+    """A number per row that says which run it belongs to."""
+    if run is None:
+        return np.zeros(len(table), dtype=int)
+    codes = pd.factorize(table[run])[0]
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise ValueError(f"The column {run!r} is empty in row {row}: every row needs its run.")
+    return codes
+
+
+def _frame(design: pd.DataFrame | Mapping[str, ArrayLike], grid: bool) -> pd.DataFrame:
     if isinstance(design, pd.DataFrame):
         if grid:
-            raise ValueError("grid=True needs a mapping from column to axis, not a table")
+            raise ValueError("grid=True needs a mapping from column to axis, not a table.")
         table = design.reset_index(drop=True)
     elif grid:
         axes = {name: np.atleast_1d(np.asarray(values)) for name, values in design.items()}
@@ -152,17 +165,17 @@ def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame
     else:
         lengths = {name: np.size(values) for name, values in design.items() if np.ndim(values)}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"the design's columns differ in length ({lengths}): did you mean grid=True?")
+            raise ValueError(f"The design's columns differ in length ({lengths}): did you mean grid=True?")
         # Scalars alone make one row.
         table = pd.DataFrame(dict(design), index=None if lengths else [0])
     if table.empty:
-        raise ValueError("the design has no rows")
+        raise ValueError("The design has no rows: give every column at least one value.")
     return table
 
 
 def _evaluate(
-    law: Callable[..., Any],
-    params: Mapping[str, Any],
+    law: Callable[..., ArrayLike],
+    params: Mapping[str, ArrayLike],
     table: pd.DataFrame,
     columns: Mapping[str, str],
     kind: str,
@@ -170,10 +183,11 @@ def _evaluate(
     names, known = _signature(law)
     if known is not None and set(params) != set(known):
         missing, unknown = sorted(set(known) - set(params)), sorted(set(params) - set(known))
-        raise ValueError(f"params do not fit the law: missing {missing}, unknown {unknown}")
+        raise ValueError(f"The params do not fit the law: missing {missing}, unknown {unknown}.")
     if absent := [columns.get(n, n) for n in names if columns.get(n, n) not in table.columns]:
         raise ValueError(
-            f"the design has no column {absent[0]!r}: add it, or map the law's input with inputs="
+            f"The law needs an input, but the design has no column {absent[0]!r}: add it, or map the law's "
+            "input with inputs=."
         )
     arrays = {n: table[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names}
     values = np.broadcast_to(np.asarray(law(**arrays, **params), dtype=np.float64), len(table))
@@ -182,14 +196,15 @@ def _evaluate(
         wanted = "finite" if kind == "additive" else "finite and positive, as multiplicative noise needs"
         row = int(bad.argmax())
         raise ValueError(
-            f"the law is {values[row]} in row {row} ({int(bad.sum())} such rows): it has to be {wanted}"
+            f"With these params the law is {values[row]} in row {row} ({int(bad.sum())} such rows): "
+            f"it has to be {wanted}."
         )
     return values
 
 
-def _signature(law: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+def _signature(law: Callable[..., ArrayLike]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
     """Names of the inputs and, where they can be known, of the parameters."""
-    if hasattr(law, "inputs"):
+    if hasattr(law, "inputs") and hasattr(law, "params"):
         return tuple(law.inputs), tuple(law.params)
     arguments = inspect.signature(law).parameters.values()
     inputs = tuple(a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD)
@@ -204,7 +219,9 @@ def _place(table: pd.DataFrame, codes: np.ndarray, along: str | None) -> np.ndar
         return table.groupby(codes).cumcount().to_numpy(dtype=float)
     values = table[along].to_numpy(dtype=np.float64)
     if not (values > 0).all():
-        raise ValueError(f"column {along!r} has to be positive, since correlation decays along its logarithm")
+        raise ValueError(
+            f"The column {along!r} has to be positive, since correlation decays along its logarithm."
+        )
     return np.log(values)
 
 

@@ -1,4 +1,4 @@
-"""One idea: our own sweep of small byte-level transformers, which ships with the package."""
+"""Our own sweep of small byte-level transformers, which ships with the package."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def read(files: Files) -> pd.DataFrame:
     source = resources.files("scaling_jax") / "_data" / FILE
     if not source.is_file():
         raise FileNotFoundError(
-            f"scaling_jax/_data/{FILE} is missing from this installation: reinstall scaling_jax or run "
-            "benchmarks/sweep"
+            f"The file scaling_jax/_data/{FILE} is missing from this installation: "
+            "reinstall scaling_jax, or run benchmarks/sweep."
         )
     with source.open("rb") as stream:
         return pd.read_csv(stream, compression="gzip")
@@ -26,8 +26,8 @@ def read(files: Files) -> pd.DataFrame:
 
 DATASET = Dataset(
     name="tiny_sweep",
-    what="our own sweep of small byte-level transformers, with checkpoints, seeds, repeated data and "
-    "transfer",
+    what="our own sweep of small byte-level transformers, "
+    "with checkpoints, seeds, repeated data and transfer",
     source="scaling_jax, benchmarks/sweep",
     commit="ships with the package",
     licence="Apache-2.0",
@@ -65,7 +65,7 @@ DATASET = Dataset(
         )
     },
     notes=(
-        "Rows with decayed == False come from the middle of a schedule: they are not fully trained D-token "
-        "runs.",
+        "Rows with decayed == False come from the middle of a schedule: "
+        "they are not fully trained D-token runs.",
     ),
 )

@@ -1,5 +1,4 @@
-"""One idea: a Weights & Biases panel export, one column per run, becomes one row per run and step, ready to
-be fitted.
+"""A Weights & Biases panel export, one column per run, becomes one row per run and step, ready to be fitted.
 
 A panel export is wide: `Step`, then `RUN - METRIC`, `RUN - METRIC__MIN`, `RUN - METRIC__MAX` for every run.
 What the runs were (their configuration) is another file, the export of the runs table.
@@ -13,7 +12,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import pandas as pd
 
@@ -34,15 +33,13 @@ def read_wandb(
     bounds: bool = False,
     duplicates: Literal["last", "first", "mean", "raise"] = "last",
 ) -> pd.DataFrame:
-    """One tidy long table from a Weights & Biases panel export: run, step, the metrics, the runs'
-    configuration.
+    """One tidy long table from a Weights & Biases panel export: runs, steps, metrics, configurations.
 
     The export's first column is its horizontal axis. Where that is not the step (but tokens, say), it stays
     as a column of its own, and step is the runs' own step where the export has it. Empty cells are gaps (runs
     log at different steps, crashed runs stop early) and make no row. Rows are ordered by run, as the runs
-    come in the file, then by step.
-    Nothing is filtered: a crashed run keeps its rows, and `State`, where the runs table has it, says so
-    (`sj.fit(..., run="run", where="State == 'finished'")`).
+    come in the file, then by step. Nothing is filtered: a crashed run keeps its rows, and `State`, where the
+    runs table has it, says so (`sj.fit(..., run="run", where="State == 'finished'")`).
 
     Args:
         history_csv: path or open file of the panel's CSV export.
@@ -56,27 +53,25 @@ def read_wandb(
     Returns:
         DataFrame with run (text), step (int64 if whole), one float column per metric, and the runs table's
         columns. Units are those that were logged. `df.attrs` counts duplicated_steps (rows merged),
-        downsampled_values (values
-        that stand for several logged ones: min and max differ) and lists unmatched_runs (not in the runs
-            table).
+        downsampled_values (values that stand for several logged ones: min and max differ) and lists
+        unmatched_runs (not in the runs table).
 
     Raises:
         ValueError: not a panel export, text among the numbers, two runs of one name, no name column in
             runs_csv.
 
-    Examples:
-        >>> import io
-        >>> from scaling_jax.datasets.wandb import read_wandb
-        >>> history = io.StringIO('"Step","small - val/loss","big - val/loss"\\n100,4.0,3.5\\n200,3.6,\\n')
-        >>> runs = io.StringIO('"Name","State","n_params"\\n"small","finished",1000000\\n"big","crashed",8000000\\n')
-        >>> read_wandb(history, runs)
-             run  step  val/loss     State  n_params
-        0  small   100       4.0  finished   1000000
-        1  small   200       3.6  finished   1000000
-        2    big   100       3.5   crashed   8000000
+    >>> import io
+    >>> from scaling_jax.datasets.wandb import read_wandb
+    >>> history = io.StringIO("Step,small - val/loss,big - val/loss\\n100,4.0,3.5\\n200,3.6,\\n")
+    >>> runs = io.StringIO("Name,State,n_params\\nsmall,finished,1000000\\nbig,crashed,8000000\\n")
+    >>> read_wandb(history, runs)
+         run  step  val/loss     State  n_params
+    0  small   100       4.0  finished   1000000
+    1  small   200       3.6  finished   1000000
+    2    big   100       3.5   crashed   8000000
     """
     if duplicates not in ("last", "first", "mean", "raise"):
-        raise ValueError(f"duplicates={duplicates!r}: choose 'last', 'first', 'mean' or 'raise'")
+        raise ValueError(f"Got duplicates={duplicates!r}: choose 'last', 'first', 'mean' or 'raise'.")
     wide = _read(history_csv, "history_csv")
     runs = None if runs_csv is None else _read_runs(runs_csv)
     axis = str(wide.columns[0])
@@ -104,14 +99,14 @@ def _read(source: Source, what: str) -> pd.DataFrame:
     header = next(csv.reader(io.StringIO(text)), [])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         raise ValueError(
-            f"{what} has the column {repeated[0]!r} more than once: two runs share a name, rename one in "
-            "W&B and export again"
+            f"{what} has the column {repeated[0]!r} more than once: two runs share a name. Rename one in W&B "
+            "and export again."
         )
     if len(header) < 2:
-        raise ValueError(f"{what} has fewer than two columns: export the panel or table from W&B as CSV")
+        raise ValueError(f"{what} has fewer than two columns: export the panel or table from W&B as CSV.")
     frame = pd.read_csv(io.StringIO(text))
     if len(frame.columns) != len(header) or not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(f"{what} has rows longer than its header: export it again")
+        raise ValueError(f"{what} has rows longer than its header: export it again.")
     return frame.set_axis(header, axis=1)
 
 
@@ -119,7 +114,7 @@ def _text(source: Source) -> str:
     if isinstance(source, str | os.PathLike):
         with open(source, encoding="utf-8-sig", newline="") as file:
             return file.read()
-    content: Any = source.read()
+    content: str | bytes = source.read()
     return content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
 
 
@@ -128,22 +123,22 @@ def _read_runs(source: Source) -> pd.DataFrame:
     name = next((c for c in NAME_COLUMNS if c in runs.columns), None)
     if name is None:
         raise ValueError(
-            f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): export it again"
+            f"runs_csv has no column with the runs' names (one of {', '.join(NAME_COLUMNS)}): "
+            "export it again, with one."
         )
     runs = runs.rename(columns={name: "run"}).astype({"run": str})
     if (twice := runs["run"].duplicated()).any():
         raise ValueError(
             f"runs_csv has two runs named {runs.loc[twice, 'run'].iloc[0]!r}: rename one in W&B and export "
-            "both files again"
+            "both files again."
         )
     return runs
 
 
 def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Column -> (run, metric). Both may hold ` - `: known run names decide, else the last one separates."""
-    known = sorted(
-        (f"{group}{name} - " for name in names for group in ("", "Group: ")), key=len, reverse=True
-    )
+    prefixes = (f"{group}{name} - " for name in names for group in ("", "Group: "))
+    known = sorted(prefixes, key=len, reverse=True)
     parts = {}
     for column in columns:
         prefix = next((k for k in known if column.startswith(k)), None)
@@ -154,26 +149,22 @@ def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str,
             parts[column] = (run.removeprefix("Group: "), metric)
         else:
             raise ValueError(
-                f"history_csv: column {column!r} is not of the form 'RUN - METRIC': export a line panel "
-                "from W&B as CSV"
+                f"In history_csv the column {column!r} is not of the form 'RUN - METRIC': "
+                "export a line panel from W&B as CSV."
             )
     return parts
 
 
 def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """One row per run and value of the axis at which the run logged anything."""
     wide = wide.apply(_numbers)
     if wide[axis].isna().any():
         raise ValueError(
-            f"history_csv: column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: export it again"
+            f"In history_csv the column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: "
+            "export it again."
         )
-    pieces = []
-    for run in dict.fromkeys(run for run, _ in parts.values()):
-        columns = {c: metric for c, (r, metric) in parts.items() if r == run}
-        piece = wide[[axis, *columns]].rename(columns=columns)
-        # What every export repeats beside the metrics does not make a row.
-        logged = [m for m in columns.values() if not m.endswith(tuple(BOUNDS)) and m != OWN_STEP]
-        pieces.append(piece.dropna(how="all", subset=logged).assign(run=run))
-    long = pd.concat(pieces, ignore_index=True)
+    runs = dict.fromkeys(run for run, _ in parts.values())
+    long = pd.concat([_of_run(wide, axis, parts, run) for run in runs], ignore_index=True)
     if axis in STEP_NAMES:
         step = long.pop(axis)
     else:  # over epochs, tokens or time: the run's own step is beside it in most exports
@@ -184,13 +175,20 @@ def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> p
     return pd.concat([long["run"], _whole(step).rename("step"), metrics], axis=1)
 
 
+def _of_run(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]], run: str) -> pd.DataFrame:
+    """Rows in which one run logged something, under the names of the metrics."""
+    columns = {c: metric for c, (r, metric) in parts.items() if r == run}
+    # What every export repeats beside the metrics does not make a row.
+    logged = [m for m in columns.values() if not m.endswith(tuple(BOUNDS)) and m != OWN_STEP]
+    return wide[[axis, *columns]].rename(columns=columns).dropna(how="all", subset=logged).assign(run=run)
+
+
 def _numbers(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     if (text := numbers.isna() & column.notna()).any():
         raise ValueError(
-            f"history_csv: column {str(column.name)!r} has {column[text].iloc[0]!r} in row "
-            f"{int(text.argmax())}, "
-            "which is not a number: export a panel of numeric metrics"
+            f"In history_csv the column {str(column.name)!r} has {column[text].iloc[0]!r} in row "
+            f"{int(text.argmax())}, which is not a number: export a panel of numeric metrics."
         )
     return numbers.astype("float64")
 
@@ -205,7 +203,8 @@ def _merge_duplicates(long: pd.DataFrame, how: str) -> tuple[pd.DataFrame, int]:
     if repeated.any() and how == "raise":
         run, step = long.loc[repeated, keys].iloc[0]
         raise ValueError(
-            f"history_csv: run {run!r} has step {step} more than once: choose duplicates='last' or 'mean'"
+            f"In history_csv the run {run!r} has step {step} more than once: choose duplicates='last' or "
+            "'mean'."
         )
     # In order of appearance, then steps in order within the run.
     order = {run: place for place, run in enumerate(dict.fromkeys(long["run"]))}
@@ -233,7 +232,7 @@ def _join(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     if unmatched:
         warnings.warn(
             f"{len(unmatched)} of the runs in history_csv are not in runs_csv ({', '.join(unmatched[:5])}): "
-            "their configuration is empty",
+            "their configuration is empty.",
             stacklevel=3,
         )
     return table.merge(runs, on="run", how="left", validate="many_to_one"), unmatched

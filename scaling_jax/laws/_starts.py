@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["grid", "line", "logit", "scale_of_power"]
 
 
-def grid(**axes: Any) -> dict[str, np.ndarray]:
+def grid(**axes: ArrayLike) -> dict[str, np.ndarray]:
     """All combinations of the values per name, as equally long arrays.
 
     >>> {name: values.tolist() for name, values in grid(a=[1, 2], b=[3, 4]).items()}
@@ -32,7 +32,7 @@ def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return float(y.mean() - slope * x.mean()), slope
 
 
-def logit(share: Any) -> np.ndarray:
+def logit(share: ArrayLike) -> np.ndarray:
     """Log-odds of a share, kept finite.
 
     >>> logit([0.5]).tolist()
@@ -43,8 +43,7 @@ def logit(share: Any) -> np.ndarray:
 
 
 def scale_of_power(x: str, scale: str, exponent: str) -> Callable[..., dict[str, np.ndarray]]:
-    """Starts for (scale / x) ** exponent: exponents around the log-log slope, scales so that the median row
-    is met."""
+    """Starts for (scale / x) ** exponent: exponents near the log-log slope, scales that meet the median."""
 
     def starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
         logs, values = np.log(inputs[x]), np.log(np.maximum(target, 1e-300))

@@ -13,8 +13,7 @@ __all__ = ["bracket"]
 
 
 def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Slopes and curvature from a grid; scales so that size, data and floor share the bracket at the median
-    run."""
+    """Slopes and curvature from a grid; size, data and floor share the bracket at the median run."""
     axes = grid(
         alpha_N=[0.05, 0.12, 0.3],
         alpha_D=[0.05, 0.12, 0.3],
@@ -70,7 +69,8 @@ def bracket(
     r"""Loss as one bracket of floor, size and data.
 
     $$L(N, D) = \left[L_\infty^{1/\alpha}
-      + \left(\frac{N_c}{N}\right)^{\alpha_N/\alpha} + \left(\frac{D_c}{D}\right)^{\alpha_D/\alpha}\right]^{\alpha}$$
+      + \left(\frac{N_c}{N}\right)^{\alpha_N/\alpha}
+      + \left(\frac{D_c}{D}\right)^{\alpha_D/\alpha}\right]^{\alpha}$$
 
     Evaluated as alpha times the logarithm of a sum of exponentials, so that a small alpha (the maximum of the
     three) is exact.

@@ -1,10 +1,9 @@
-"""Broken neural scaling laws (Caballero et al. 2023): a power law whose slope changes smoothly at n
-breaks."""
+"""Broken neural scaling laws (Caballero et al. 2023): a power law whose slope changes at n breaks."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections import Counter
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from scaling_jax.core.law import Law, Parameter
 __all__ = ["bnsl"]
 
 PLACES = {1: 32, 2: 16, 3: 10}
-SHARP = (0.02, 0.1, 0.3, 1.0)
+SHARP = np.array([0.02, 0.1, 0.3, 1.0])
 FLOORS = 1 - np.array([1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.005])
 MOST = 6
 
@@ -42,9 +41,8 @@ def bnsl(n: int = 1) -> Law:
     Known to go wrong: c_i f_i and d_i trade off when a break lies outside the data; breaks may swap names;
     more breaks always fit better and often extrapolate worse. A break imprints only parts in ten thousand
     before it is reached, so data rounded to three digits cannot foretell it. A posterior with two breaks
-    needs a prior on the floor a, which
-    the last break can stand in for: under the default one 8 of 2,000 draws diverged, under one of 20 % a
-    single one.
+    needs a prior on the floor a, which the last break can stand in for: under the default one 8 of 2,000
+    draws diverged, under one of 20 % a single one.
 
     Source: Caballero et al. 2023 (arXiv:2210.14891), eq. 1.
 
@@ -56,7 +54,7 @@ def bnsl(n: int = 1) -> Law:
     if n < 0:
         raise ValueError(f"bnsl(n={n}): the number of breaks is 0 or more.")
 
-    def broken(x: Any, *, a: Any, b: Any, c0: Any, **breaks: Any) -> Any:
+    def broken(x: jax.Array, *, a: jax.Array, b: jax.Array, c0: jax.Array, **breaks: jax.Array) -> jax.Array:
         log_x = jnp.log(x)
         power = -c0 * log_x
         for i in range(1, n + 1):
@@ -91,60 +89,77 @@ def bnsl(n: int = 1) -> Law:
 
 
 def _starts(n: int, x: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-    """The valleys of a scan over floors, sharpness and break places, in which scale and slopes follow by
-    least squares.
-
-    Residuals of log (target - floor) are weighted by 1 - floor / target, which makes them those of log target
-    to first order.
-    """
+    """The valleys of a scan over floors, sharpness and break places; scale and slopes follow linearly."""
     logs = np.log(x)
     middle, width = logs.mean(), max(float(np.ptp(logs)), 1e-6)
     at = logs - middle
     places = at.min() + width * np.linspace(0.02, 1.1, PLACES.get(n, 7))
-    chosen = np.array(list(itertools.combinations(range(len(places)), n)), dtype=int)
-    columns = np.concatenate([np.tile([0, 1], (len(chosen), 1)), 2 + chosen], axis=1)
     floors = np.min(target) * FLOORS if np.min(target) > 0 else np.zeros(1)
-    miss = np.full((len(floors), len(SHARP), *[len(places)] * n), np.inf)
-    slopes = np.zeros((*miss.shape, n + 2))
-    for i, j in itertools.product(range(len(floors)), range(len(SHARP))):
-        f = SHARP[j]
-        weight = 1 - floors[i] / target
-        bends = f * np.logaddexp(0.0, (at - places[:, None]) / f)
-        rows = weight * np.concatenate([np.ones_like(at)[None], -at[None], -bends])
-        gap = weight * np.log(np.maximum(target - floors[i], 1e-300))
-        gram, right = rows @ rows.T, rows @ gap
-        systems, sides = gram[columns[:, :, None], columns[:, None]], right[columns]
-        systems = systems + 1e-12 * np.trace(gram) * np.eye(n + 2)
-        found = np.linalg.solve(systems, sides[..., None])[..., 0]
-        cell = (i, j, *chosen.T)
-        slopes[cell] = found
-        miss[cell] = np.sum((gap - np.einsum("cn,cnr->cr", found, rows[columns])) ** 2, axis=1)
-    best = _in_turn(
-        sorted(zip(*np.nonzero(_valleys(miss)), strict=True), key=lambda cell: miss[cell]), slopes
-    )[:MOST]
-    place = places[np.array([cell[2:] for cell in best], dtype=int).reshape(len(best), n)]
-    slope = np.array([slopes[cell] for cell in best])
-    out = {
-        "a": floors[[cell[0] for cell in best]],
-        "b": np.exp(np.clip(slope[:, 0] + slope[:, 1] * middle, -600, 600)),
-        "c0": slope[:, 1],
-    }
-    for k in range(n):
-        out |= {f"c{k + 1}": slope[:, 2 + k], f"d{k + 1}": np.exp(place[:, k] + middle)}
-        out[f"f{k + 1}"] = np.array(SHARP)[[cell[1] for cell in best]]
+    miss, lines = _scan(n, at, target, places, floors)
+    cells = _best(miss, lines)
+    floor, sharp, breaks = cells[:, 0], cells[:, 1], cells[:, 2:]
+    level, slope, *turns = lines[tuple(cells.T)].T
+    out = {"a": floors[floor], "b": np.exp(np.clip(level + slope * middle, -600, 600)), "c0": slope}
+    for k, turn in enumerate(turns):
+        out |= {f"c{k + 1}": turn, f"d{k + 1}": np.exp(places[breaks[:, k]] + middle)}
+        out[f"f{k + 1}"] = SHARP[sharp]
     return out
 
 
-def _in_turn(cells: list[tuple], slopes: np.ndarray) -> list[tuple]:
-    """Cells, best first, so that every pattern of turns up and down has its best before any has its
-    second."""
-    seen: dict[tuple, int] = {}
+def _scan(
+    n: int, at: np.ndarray, target: np.ndarray, places: np.ndarray, floors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Misfit and line (level, slope, turns) of every cell, a floor, a sharpness and a place per break.
+
+    Residuals of log (target - floor) are weighted by 1 - floor / target, which makes them those of log target
+    to first order. Places in falling order are the same law again, and stay infinite.
+    """
+    chosen = np.array(list(itertools.combinations(range(len(places)), n)), dtype=int)
+    columns = np.concatenate([np.tile([0, 1], (len(chosen), 1)), 2 + chosen], axis=1)
+    miss = np.full((len(floors), len(SHARP), *[len(places)] * n), np.inf)
+    lines = np.zeros((*miss.shape, n + 2))
+    for (i, floor), (j, sharp) in itertools.product(enumerate(floors), enumerate(SHARP)):
+        weight = 1 - floor / target
+        rows = weight * _rows(at, places, sharp)
+        gap = weight * np.log(np.maximum(target - floor, 1e-300))
+        cell = (i, j, *chosen.T)
+        miss[cell], lines[cell] = _regressions(rows, gap, columns)
+    return miss, lines
+
+
+def _rows(at: np.ndarray, places: np.ndarray, sharp: float) -> np.ndarray:
+    """What log loss is linear in: a constant, a slope, and a bend at each place."""
+    bends = sharp * np.logaddexp(0.0, (at - places[:, None]) / sharp)
+    return np.concatenate([np.ones_like(at)[None], -at[None], -bends])
+
+
+def _regressions(rows: np.ndarray, gap: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares of the gap on each choice of rows: sums of squares that are left, and coefficients."""
+    gram, right = rows @ rows.T, rows @ gap
+    # Two bends at neighbouring places are nearly the same row.
+    ridge = 1e-12 * np.trace(gram) * np.eye(columns.shape[1])
+    systems = gram[columns[:, :, None], columns[:, None]] + ridge
+    found = np.linalg.solve(systems, right[columns][..., None])[..., 0]
+    left = gap - np.einsum("cn,cnr->cr", found, rows[columns])
+    return np.sum(left**2, axis=1), found
+
+
+def _best(miss: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """The deepest valleys, a row of indices each, every pattern of turns in its turn."""
+    cells = np.argwhere(_valleys(miss))
+    cells = cells[np.argsort(miss[tuple(cells.T)], kind="stable")]
+    turns = lines[tuple(cells.T)][:, 2:]
+    return cells[_in_turn(turns > 0)][:MOST]
+
+
+def _in_turn(patterns: np.ndarray) -> np.ndarray:
+    """An order in which every pattern, up or down at each break, has its best before any has its second."""
+    seen: Counter[tuple[bool, ...]] = Counter()
     turn = []
-    for cell in cells:
-        pattern = tuple(slopes[cell][2:] > 0)
-        turn.append(seen.setdefault(pattern, 0))
+    for pattern in map(tuple, patterns):
+        turn.append(seen[pattern])
         seen[pattern] += 1
-    return [cells[i] for i in np.argsort(turn, kind="stable")]
+    return np.argsort(turn, kind="stable")
 
 
 def _valleys(miss: np.ndarray) -> np.ndarray:

@@ -1,5 +1,4 @@
-"""Chinchilla: loss as a floor plus one power term in parameters and one in tokens (Hoffmann et al. 2022), and
-its kin."""
+"""Chinchilla (Hoffmann et al. 2022) and its kin: loss as a floor plus power terms in size and data."""
 
 from __future__ import annotations
 
@@ -40,18 +39,12 @@ SLOPE = ("normal", 0.35, 0.15)
 
 
 @law(
-    cite="Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2; refitted by Besiroglu et al. 2024 "
-    "(arXiv:2404.10102)",
+    cite="Hoffmann et al. 2022 (arXiv:2203.15556), eq. 2; "
+    "refitted by Besiroglu et al. 2024 (arXiv:2404.10102)",
     ranges={"alpha": EXPONENT, "beta": EXPONENT},
     grid=GRID,
     units=UNITS,
-    priors={
-        "E": FLOOR,
-        "A": SCALE,
-        "B": SCALE,
-        "alpha": SLOPE,
-        "beta": SLOPE,
-    },
+    priors={"E": FLOOR, "A": SCALE, "B": SCALE, "alpha": SLOPE, "beta": SLOPE},
 )
 def chinchilla(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real):
     r"""Loss of a model of N parameters trained on D tokens, each seen once.
@@ -146,8 +139,7 @@ def multiplicative(N, D, *, A: Positive, alpha: Real, beta: Real):
 
 
 def _gamma_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Slopes gamma alpha and gamma beta from Chinchilla's range; scales so that both terms share the
-    reducible loss."""
+    """Slopes gamma alpha, gamma beta in Chinchilla's range; both terms share the reducible loss."""
     axes = grid(
         slope_N=[0.15, 0.3, 0.6],
         slope_D=[0.15, 0.3, 0.6],
@@ -318,7 +310,7 @@ def width_depth_size(
         N: parameters.
         D: training tokens.
         E: irreducible loss, nats/token.
-        A, alpha, B, beta, F, delta, G, gamma: scale and exponent of the cost of finite width, depth, size and
+        A, alpha, B, beta, F, delta, G, gamma: scale and exponent of the cost of finite width, depth, size,
             data.
 
     Returns:
@@ -329,7 +321,9 @@ def width_depth_size(
 
     Source: McLeish et al. 2025, section 4.
 
-    >>> round(width_depth_size(1024, 24, 4e8, 1e11, E=1.7, A=60, alpha=0.8, B=2, beta=1, F=100, delta=0.34, G=400, gamma=0.28), 4)
+    >>> shape = {"A": 60, "alpha": 0.8, "B": 2, "beta": 1}
+    >>> size = {"F": 100, "delta": 0.34, "G": 400, "gamma": 0.28}
+    >>> round(width_depth_size(1024, 24, 4e8, 1e11, E=1.7, **shape, **size), 4)
     2.4693
     """
     return E + A * width**-alpha + B * depth**-beta + F * N**-delta + G * D**-gamma

@@ -1,14 +1,17 @@
-"""Total against non-embedding parameters (Pearce and Song 2024): how counting alone turns one exponent into
-another."""
+"""Total against non-embedding parameters (Pearce and Song 2024): relations between the two counts, and a law.
+
+How a run's parameters are counted turns one exponent of the optimum into another. `total_parameters`,
+`nonembedding_compute` and `nonembedding_exponent` are that relation; `nonembedding` is the law to fit.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Positive, Real
 from scaling_jax.core.law import law
+from scaling_jax.laws._numbers import Numbers
 
 __all__ = [
     "OMEGA",
@@ -22,7 +25,7 @@ OMEGA = 47491.0
 """Embedding parameters per cube root of non-embedding ones: vocabulary 32,000, width over depth 39.2."""
 
 
-def total_parameters(N: Any, omega: float = OMEGA) -> Any:
+def total_parameters(N: ArrayLike, omega: float = OMEGA) -> Numbers:
     r"""Total parameters of a transformer with N non-embedding ones, at a fixed shape.
 
     $$N_T = N + \omega N^{1/3}$$
@@ -39,17 +42,16 @@ def total_parameters(N: Any, omega: float = OMEGA) -> Any:
     >>> round(float(total_parameters(1e9)) / 1e9, 3)
     1.047
     """
-    return N + omega * np.cbrt(N)
+    return np.add(N, omega * np.cbrt(N))
 
 
 def nonembedding_compute(
-    N: Any, *, A: float, B: float, alpha: float, beta: float, omega: float = OMEGA
-) -> Any:
-    r"""Non-embedding compute at which N non-embedding parameters are optimal, when loss follows Chinchilla in
-    total ones.
+    N: ArrayLike, *, A: float, B: float, alpha: float, beta: float, omega: float = OMEGA
+) -> Numbers:
+    r"""Non-embedding compute at which N is optimal, when loss follows Chinchilla in total parameters.
 
-    $$C = 6N\left(N + \tfrac{\omega}{3} N^{1/3}\right)^{-1/\beta} N_T^{(1 + \alpha)/\beta}\left(\frac{\beta
-    B}{\alpha A}\right)^{1/\beta}$$
+    $$C = 6N\left(N + \tfrac{\omega}{3} N^{1/3}\right)^{-1/\beta}
+      N_T^{(1 + \alpha)/\beta}\left(\frac{\beta B}{\alpha A}\right)^{1/\beta}$$
 
     Args:
         N: non-embedding parameters.
@@ -64,22 +66,17 @@ def nonembedding_compute(
     >>> round(float(nonembedding_compute(1e9, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)) / 1e20, 3)
     1.548
     """
-    N = np.asarray(N, dtype=float)
-    slope = N + omega / 3 * np.cbrt(N)
-    return (
-        6
-        * N
-        * slope ** (-1 / beta)
-        * total_parameters(N, omega) ** ((1 + alpha) / beta)
-        * (beta * B / (alpha * A)) ** (1 / beta)
-    )
+    sizes = np.asarray(N, dtype=float)
+    slope = (sizes + omega / 3 * np.cbrt(sizes)) ** (-1 / beta)
+    total = total_parameters(sizes, omega) ** ((1 + alpha) / beta)
+    return 6 * sizes * slope * total * (beta * B / (alpha * A)) ** (1 / beta)
 
 
-def nonembedding_exponent(N: Any, *, alpha: float, beta: float, omega: float = OMEGA) -> Any:
+def nonembedding_exponent(N: ArrayLike, *, alpha: float, beta: float, omega: float = OMEGA) -> np.ndarray:
     r"""Local exponent g of the optimal non-embedding size in non-embedding compute, g = d ln N / d ln C.
 
-    $$\frac{1}{g} = 1 - \frac{1}{\beta}\,\frac{x + \omega/9}{x + \omega/3} + \frac{1 + \alpha}{\beta}\,\frac{x + \omega/3}{x + \omega},
-      \qquad x = N^{2/3}$$
+    $$\frac{1}{g} = 1 - \frac{1}{\beta}\,\frac{x + \omega/9}{x + \omega/3}
+      + \frac{1 + \alpha}{\beta}\,\frac{x + \omega/3}{x + \omega}, \qquad x = N^{2/3}$$
 
     Args:
         N: non-embedding parameters.
@@ -88,7 +85,7 @@ def nonembedding_exponent(N: Any, *, alpha: float, beta: float, omega: float = O
 
     Returns:
         The exponent: beta / (beta + alpha / 3) for small N, beta / (alpha + beta) for large, with a peak
-            between.
+        between.
 
     Source: Pearce and Song 2024, eq. 13 (about .78 over Kaplan's range of compute, with the replication's
     constants).
@@ -97,10 +94,9 @@ def nonembedding_exponent(N: Any, *, alpha: float, beta: float, omega: float = O
     [0.759, 0.963, 0.513]
     """
     x = np.asarray(N, dtype=float) ** (2 / 3)
-    inverse = (
-        1 - (x + omega / 9) / (x + omega / 3) / beta + (1 + alpha) / beta * (x + omega / 3) / (x + omega)
-    )
-    return 1 / inverse
+    compute = (x + omega / 9) / (x + omega / 3) / beta
+    total = (1 + alpha) / beta * (x + omega / 3) / (x + omega)
+    return 1 / (1 - compute + total)
 
 
 @law(
@@ -136,7 +132,8 @@ def nonembedding(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, be
 
     Source: Pearce and Song 2024, eq. 7.
 
-    >>> round(nonembedding(1e9, 2e10, E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658, omega=47491.0), 4)
+    >>> constants = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    >>> round(nonembedding(1e9, 2e10, omega=47491.0, **constants), 4)
     2.5243
     """
     return E + A * (N + omega * N ** (1 / 3)) ** -alpha + B * D**-beta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,8 +26,7 @@ DECAYS = (0.005, 0.03, 0.1, 0.3, 0.7)
 
 
 def _law_of_fresh_data(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """E, A and B by least squares for every exponent and decay of repeats, once while excess parameters count
-    in full."""
+    """E, A and B by least squares per exponent and decay of repeats; excess parameters count in full."""
     N, D, U = (inputs[name] for name in ("N", "D", "U"))
     axes = grid(alpha=ALPHAS, delta_D=DECAYS, delta_N=DECAYS)
     found = np.empty((3, len(axes["alpha"])))
@@ -47,8 +47,10 @@ def _exponential_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> di
     return starts | {"R_D": 1 / starts.pop("delta_D"), "R_N": 1 / starts.pop("delta_N")}
 
 
-def _split(N, D, U, A, B, alpha):
-    """Unique tokens and their repeats, the size those tokens call for and its excess."""
+def _split(
+    N: jax.Array, D: jax.Array, U: jax.Array, A: jax.Array, B: jax.Array, alpha: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Repeats of the unique tokens, the size those tokens call for, and what exceeds it."""
     base = jnp.minimum(N, U * (A / B) ** (1 / alpha))
     return jnp.maximum(D / U - 1, 0.0), base, jnp.maximum(N / base - 1, 0.0)
 
@@ -65,10 +67,10 @@ def data_constrained(
 ):
     r"""Loss of N parameters trained on D tokens of which U are distinct.
 
-    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad D' = U + U R_D^* \left(1 - e^{-R/R_D^*}\right), \quad R
-    = D/U - 1,$$
-    $$N' = N_0 + N_0 R_N^* \left(1 - e^{-R_N/R_N^*}\right), \quad N_0 = \min\left(N, (A/B)^{1/\alpha}
-    U\right), \quad R_N = N/N_0 - 1$$
+    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad
+      D' = U + U R_D^* \left(1 - e^{-R/R_D^*}\right), \quad R = D/U - 1,$$
+    $$N' = N_0 + N_0 R_N^* \left(1 - e^{-R_N/R_N^*}\right), \quad
+      N_0 = \min\left(N, (A/B)^{1/\alpha} U\right), \quad R_N = N/N_0 - 1$$
 
     Args:
         N: parameters.
@@ -88,7 +90,8 @@ def data_constrained(
     Source: Muennighoff et al. 2023, eq. 5 and 6 (E 1.869, A 520.8, B 1487.7, alpha .3527, R_D 15.39, R_N
     5.31).
 
-    >>> round(data_constrained(8.67e9, 178e9, 44.5e9, E=1.869, A=520.8, B=1487.7, alpha=0.3526596, R_D=15.39, R_N=5.31), 3)
+    >>> fresh = {"E": 1.869, "A": 520.8, "B": 1487.7, "alpha": 0.3526596}
+    >>> round(data_constrained(8.67e9, 178e9, 44.5e9, R_D=15.39, R_N=5.31, **fresh), 3)
     2.207
     """
     repeats, base, excess = _split(N, D, U, A, B, alpha)
@@ -107,10 +110,10 @@ def data_constrained(
 def data_constrained_geometric(
     N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, delta_D: Unit, delta_N: Unit
 ):
-    r"""The law of repeated data with a geometric decay: every epoch is worth a constant share less than the
-    one before.
+    r"""Repeated data with a geometric decay: every epoch is worth a constant share less than the one before.
 
-    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad D' = U\,\frac{1 - (1 - \delta_D)^{1 + R}}{\delta_D}, \quad
+    $$L = E + A\,N'^{-\alpha} + B\,D'^{-\alpha}, \quad
+      D' = U\,\frac{1 - (1 - \delta_D)^{1 + R}}{\delta_D}, \quad
       N' = N_0\,\frac{1 - (1 - \delta_N)^{1 + R_N}}{\delta_N}$$
 
     with repeats R and excess parameters R_N as in `data_constrained`.
@@ -132,19 +135,17 @@ def data_constrained_geometric(
 
     Source: the public analysis of Muennighoff et al. 2023 (delta_D .01046, delta_N .3676).
 
-    >>> constants = {"E": 1.869, "A": 520.8, "B": 1487.7, "alpha": 0.3526596}
-    >>> round(data_constrained_geometric(8.67e9, 178e9, 44.5e9, delta_D=0.01046, delta_N=0.3676, **constants), 3)
+    >>> fresh = {"E": 1.869, "A": 520.8, "B": 1487.7, "alpha": 0.3526596}
+    >>> round(data_constrained_geometric(8.67e9, 178e9, 44.5e9, delta_D=0.01046, delta_N=0.3676, **fresh), 3)
     2.227
     """
     repeats, base, excess = _split(N, D, U, A, B, alpha)
-    return (
-        E
-        + A / (base * _passes(excess, delta_N)) ** alpha
-        + B / (jnp.minimum(D, U) * _passes(repeats, delta_D)) ** alpha
-    )
+    size = base * _passes(excess, delta_N)
+    tokens = jnp.minimum(D, U) * _passes(repeats, delta_D)
+    return E + A / size**alpha + B / tokens**alpha
 
 
-def _passes(extra, delta):
+def _passes(extra: jax.Array, delta: jax.Array) -> jax.Array:
     """Worth of 1 + extra passes when each loses a share delta; 1 + extra where nothing is lost."""
     decays = delta > 1e-12
     share = jnp.where(decays, delta, 1e-12)

@@ -1,15 +1,14 @@
-"""Downstream metrics: from size and data to a task's loss, from loss to accuracy, from other benchmarks to
-accuracy."""
+"""Downstream metrics: from size and data to a task's loss, and from loss or other benchmarks to accuracy."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import NON_NEGATIVE, REAL, Interval, NonNegative, Positive, Unit
 from scaling_jax.core.law import Law, Parameter, law
+from scaling_jax.laws._numbers import Numbers
 from scaling_jax.laws._starts import grid, logit
 
 __all__ = ["capability_sigmoid", "chance_corrected", "chance_sigmoid", "ladder_accuracy", "ladder_loss"]
@@ -103,8 +102,7 @@ def ladder_accuracy(loss: NonNegative, *, b: Unit, a, k: NonNegative, L0: NonNeg
 
 
 def _sigmoid_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Midpoints over and around the range of log x, slopes on its scale, chance levels below the lowest
-    score."""
+    """Midpoints in and around the range of log x, slopes on its scale, chance below the lowest score."""
     logs = np.log(inputs["x"])
     spread = max(float(np.ptp(logs)), 1e-6)
     axes = grid(
@@ -152,7 +150,7 @@ def chance_sigmoid(x, *, chance: Unit, k: Positive, x0: Positive):
     return chance + (1 - chance) * jax.nn.sigmoid(k * (jax.numpy.log(x) - jax.numpy.log(x0)))
 
 
-def chance_corrected(score: Any, chance: float) -> Any:
+def chance_corrected(score: ArrayLike, chance: float) -> Numbers:
     r"""A score with guessing taken out: 0 at chance, 1 at perfect.
 
     $$y = \frac{\mathrm{acc} - r}{1 - r}$$
@@ -179,8 +177,8 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
 
     With `intervention`, the table holds every model with and without a post-training technique (chain of
     thought, self-consistency), told apart by an input z of 0 or 1, and $c + z\,\Delta c$ and
-    $w_k + z\,\Delta w_k$ take the places of
-    c and w_k: a technique that helps strong models more has positive shifts of the weights.
+    $w_k + z\,\Delta w_k$ take the places of c and w_k: a technique that helps strong models more has positive
+    shifts of the weights.
 
     Args:
         n: principal components, inputs S1 ... Sn (scores or logs, any sign).
@@ -209,7 +207,7 @@ def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
     components = tuple(f"S{k}" for k in range(1, n + 1))
     names = ("c", *(f"w{k}" for k in range(1, n + 1)))
 
-    def score(*inputs: Any, h0: Any, **numbers: Any) -> Any:
+    def score(*inputs: jax.Array, h0: jax.Array, **numbers: jax.Array) -> jax.Array:
         z = inputs[n] if intervention else 0.0
         level = [numbers[name] + (z * numbers[f"d{name}"] if intervention else 0.0) for name in names]
         total = level[0]

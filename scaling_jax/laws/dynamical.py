@@ -1,5 +1,4 @@
-"""The dynamical model of Bordelon, Atanasov and Pehlevan 2024: additive powers of time, size and data,
-exponents related."""
+"""The dynamical model of Bordelon, Atanasov and Pehlevan 2024: additive powers of time, size and data."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ def dynamical(
 
 
 class BordelonExponents(NamedTuple):
-    """Exponents of loss in time, size and data, and at fixed compute C = N t of the optimal time, size and
-    loss (all positive)."""
+    """Exponents of loss, and at fixed compute C = N t of the optimal time, size and loss (all positive)."""
 
     time: float
     size: float
@@ -73,7 +71,8 @@ def bordelon_exponents(a: float, b: float) -> BordelonExponents:
     r"""The exponents that follow from the power laws of a task's spectrum.
 
     $$L \sim t^{-(a-1)/b},\ N^{-m},\ P^{-m}, \quad m = \min(a - 1, 2b); \qquad
-      t^* \sim C^{\frac{b m}{a - 1 + b m}}, \ N^* \sim C^{\frac{a - 1}{a - 1 + b m}}, \ L^* \sim C^{-\frac{(a - 1) m}{a - 1 + b m}}$$
+      t^* \sim C^{\frac{b m}{a - 1 + b m}}, \ N^* \sim C^{\frac{a - 1}{a - 1 + b m}}, \
+      L^* \sim C^{-\frac{(a - 1) m}{a - 1 + b m}}$$
 
     Args:
         a: decay of the target's power along the kernel's eigenfunctions, k^-a; above 1.

@@ -148,8 +148,7 @@ def kaplan_min_compute(C_min, *, C_c: Positive, alpha_C: Positive):
 
 
 def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Exponents from a small grid; scales so that either term alone gives the median loss at the median
-    run."""
+    """Exponents from a small grid; scales so that the two terms share the bracket at the median run."""
     axes = grid(alpha_N=np.geomspace(0.03, 0.4, 8), alpha_D=np.geomspace(0.03, 0.4, 8), share=[0.2, 0.5, 0.8])
     a_n, a_d, shares = axes["alpha_N"], axes["alpha_D"], axes["share"]
     with np.errstate(over="ignore"):

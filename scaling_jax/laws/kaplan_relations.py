@@ -1,16 +1,18 @@
-"""What follows from Kaplan et al. 2020's laws: batch, overfitting, stopping, off-size cost and allocation, as
-functions.
+"""What follows from the laws of Kaplan et al. 2020: relations and planners, no laws to fit.
 
-All take numbers or NumPy arrays and broadcast. Defaults are the printed constants; they are rounded, so
-derived numbers agree with each other exactly but with the paper's direct fits only roughly (section 6 gives
-.054 and .050 for one exponent).
+Batch, overfitting, stopping, off-size cost and allocation. All take numbers or NumPy arrays and broadcast.
+Defaults are the printed constants; they are rounded, so derived numbers agree with each other exactly but
+with the paper's direct fits only roughly (section 6 gives .054 and .050 for one exponent).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from scaling_jax.laws._numbers import Numbers
 
 __all__ = [
     "PF_DAY",
@@ -30,7 +32,7 @@ PF_DAY = 8.64e19
 """FLOP in one petaflop-day."""
 
 
-def min_steps(S: Any, B: Any, B_crit: Any) -> Any:
+def min_steps(S: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     r"""Updates that an unlimited batch would have needed for the same loss.
 
     $$S_{min} = \frac{S}{1 + B_{crit}/B}$$
@@ -47,10 +49,10 @@ def min_steps(S: Any, B: Any, B_crit: Any) -> Any:
     >>> float(min_steps(1000.0, B=1e6, B_crit=1e6))
     500.0
     """
-    return S / (1 + np.divide(B_crit, B))
+    return np.divide(S, 1 + np.divide(B_crit, B))
 
 
-def min_compute(C: Any, B: Any, B_crit: Any) -> Any:
+def min_compute(C: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     r"""Compute that a vanishing batch would have needed for the same loss.
 
     $$C_{min} = \frac{C}{1 + B/B_{crit}}$$
@@ -67,15 +69,14 @@ def min_compute(C: Any, B: Any, B_crit: Any) -> Any:
     >>> float(min_compute(3.0, B=2e6, B_crit=1e6))
     1.0
     """
-    return C / (1 + np.divide(B, B_crit))
+    return np.divide(C, 1 + np.divide(B, B_crit))
 
 
-def time_and_examples(S_min: Any, E_min: Any, B: Any) -> tuple[Any, Any]:
-    r"""Updates and tokens that reach a loss at batch size B, on the hyperbola between fewest updates and
-    fewest tokens.
+def time_and_examples(S_min: ArrayLike, E_min: ArrayLike, B: ArrayLike) -> tuple[Numbers, Numbers]:
+    r"""Updates and tokens to a loss at batch size B: a hyperbola between fewest updates and fewest tokens.
 
-    $$\left(\frac{S}{S_{min}} - 1\right)\left(\frac{E}{E_{min}} - 1\right) = 1, \qquad E = BS, \quad B_{crit}
-    = E_{min}/S_{min}$$
+    $$\left(\frac{S}{S_{min}} - 1\right)\left(\frac{E}{E_{min}} - 1\right) = 1, \qquad
+      E = BS, \quad B_{crit} = E_{min}/S_{min}$$
 
     Args:
         S_min: fewest updates (unlimited batch).
@@ -91,19 +92,19 @@ def time_and_examples(S_min: Any, E_min: Any, B: Any) -> tuple[Any, Any]:
     >>> float(S), float(E)
     (200.0, 200000000.0)
     """
-    S = S_min * (1 + np.divide(E_min, S_min) / B)
-    return S, B * S
+    S = np.multiply(S_min, 1 + np.divide(E_min, S_min) / B)
+    return S, np.multiply(B, S)
 
 
 def overfitting(
-    N: Any,
-    D: Any,
+    N: ArrayLike,
+    D: ArrayLike,
     *,
     N_c: float = 6.4e13,
     D_c: float = 1.8e13,
     alpha_N: float = 0.076,
     alpha_D: float = 0.103,
-) -> Any:
+) -> Numbers:
     r"""Relative rise of the loss because data are finite: L(N, D) / L(N, infinity) - 1.
 
     $$\delta L = \left[1 + \left(\frac{N}{N_c}\right)^{\alpha_N/\alpha_D}\frac{D_c}{D}\right]^{\alpha_D} - 1$$
@@ -121,18 +122,19 @@ def overfitting(
     >>> round(float(overfitting(1e9, 2.3e10)), 4)
     0.0209
     """
-    return np.expm1(alpha_D * np.log1p(np.divide(N, N_c) ** (alpha_N / alpha_D) * D_c / D))
+    too_few = np.divide(np.divide(N, N_c) ** (alpha_N / alpha_D) * D_c, D)
+    return np.expm1(alpha_D * np.log1p(too_few))
 
 
 def data_to_avoid_overfitting(
-    N: Any,
+    N: ArrayLike,
     tolerance: float | None = None,
     *,
     N_c: float = 6.4e13,
     D_c: float = 1.8e13,
     alpha_N: float = 0.076,
     alpha_D: float = 0.103,
-) -> Any:
+) -> Numbers:
     r"""Tokens that keep the overfitting of N parameters below a tolerance.
 
     $$D \ge D_c\,\frac{(N/N_c)^{\alpha_N/\alpha_D}}{(1 + \delta)^{1/\alpha_D} - 1}
@@ -148,15 +150,17 @@ def data_to_avoid_overfitting(
 
     Source: Kaplan et al. 2020, eq. 4.4, and eq. 4.3 solved for D.
 
-    >>> float(round(data_to_avoid_overfitting(1e9) / 1e9, 1)), float(round(data_to_avoid_overfitting(1e9, 0.02) / 1e9, 1))
-    (22.9, 24.1)
+    >>> [round(float(data_to_avoid_overfitting(1e9, tolerance)) / 1e9, 1) for tolerance in (None, 0.02)]
+    [22.9, 24.1]
     """
     if tolerance is None:
         return 5e3 * np.asarray(N, dtype=float) ** 0.74
     return D_c * np.divide(N, N_c) ** (alpha_N / alpha_D) / np.expm1(np.log1p(tolerance) / alpha_D)
 
 
-def stopping_step(loss: Any, converged_loss: Any, *, S_c: float = 2.1e3, alpha_S: float = 0.76) -> Any:
+def stopping_step(
+    loss: ArrayLike, converged_loss: ArrayLike, *, S_c: float = 2.1e3, alpha_S: float = 0.76
+) -> Numbers:
     r"""A lower bound on the update at which training on finite data should stop.
 
     $$S_{stop} \ge S_c\,[L(N, D) - L(N, \infty)]^{-1/\alpha_S}$$
@@ -177,11 +181,12 @@ def stopping_step(loss: Any, converged_loss: Any, *, S_c: float = 2.1e3, alpha_S
     return S_c * np.subtract(loss, converged_loss) ** (-1 / alpha_S)
 
 
-def off_size_cost(size_ratio: Any, *, alpha_N: float = 0.077, alpha_S: float = 0.76) -> Any:
+def off_size_cost(size_ratio: ArrayLike, *, alpha_N: float = 0.077, alpha_S: float = 0.76) -> np.ndarray:
     r"""Compute at equal loss for a model of another size than the optimum, relative to the optimum's.
 
-    $$\frac{C(N)}{C(N_{eff})} =
-      \frac{N}{N_{eff}}\left[1 + \frac{\alpha_S}{\alpha_N}\left(1 - \left(\frac{N_{eff}}{N}\right)^{\alpha_N}\right)\right]^{-1/\alpha_S}$$
+    $$\frac{C(N)}{C(N_{eff})} = \frac{N}{N_{eff}}
+      \left[1 + \frac{\alpha_S}{\alpha_N}\left(1 - \left(\frac{N_{eff}}{N}\right)^{\alpha_N}\right)\right]
+      ^{-1/\alpha_S}$$
 
     Args:
         size_ratio: N / N_eff, size over compute-optimal size.
@@ -206,23 +211,22 @@ class KaplanOptimum(NamedTuple):
     """The compute-optimal run that the laws imply, at one or many losses or budgets.
 
     loss (nats/token), N (non-embedding parameters), B (tokens, the critical batch), S_min and S (updates), D
-    (tokens seen at
-    batch B), C_min (FLOP), and the exponents and scale of L(C_min): alpha_C, C_c (FLOP).
+    (tokens seen at batch B), C_min (FLOP), and the exponents and scale of L(C_min): alpha_C, C_c (FLOP).
     """
 
-    loss: Any
-    N: Any
-    B: Any
-    S_min: Any
-    S: Any
-    D: Any
-    C_min: Any
+    loss: Numbers
+    N: Numbers
+    B: Numbers
+    S_min: Numbers
+    S: Numbers
+    D: Numbers
+    C_min: ArrayLike
     alpha_C: float
     C_c: float
 
 
 def kaplan_optimum(
-    C_min: Any,
+    C_min: ArrayLike,
     *,
     N_c: float = 6.5e13,
     alpha_N: float = 0.077,
@@ -265,12 +269,11 @@ def kaplan_optimum(
     return KaplanOptimum(loss, N, B, S_min, 2 * S_min, 2 * S_min * B, C_min, alpha_C, C_c)
 
 
-def empirical_allocation(C_min: Any) -> dict[str, Any]:
-    r"""The allocation that the paper fitted directly, not derived: size, batch, updates and tokens for a
-    compute budget.
+def empirical_allocation(C_min: ArrayLike) -> dict[str, Numbers]:
+    r"""Size, batch, updates and tokens for a compute budget, as the paper fitted them directly.
 
-    $$N = 1.3\cdot10^9\,C^{.73}, \quad B = 2.0\cdot10^6\,C^{.24}, \quad S = 5.4\cdot10^3\,C^{.03}, \quad D = 2\cdot10^{10}\,C^{.27}
-      \qquad (C \text{ in PF-days})$$
+    $$N = 1.3\cdot10^9\,C^{.73}, \quad B = 2.0\cdot10^6\,C^{.24}, \quad
+      S = 5.4\cdot10^3\,C^{.03}, \quad D = 2\cdot10^{10}\,C^{.27} \qquad (C \text{ in PF-days})$$
 
     Args:
         C_min: compute, FLOP.

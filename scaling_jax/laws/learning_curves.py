@@ -1,7 +1,8 @@
-"""Learning curves: one resource with a floor and a bend, M3 and M4 of Alabdulmohsin et al. 2022, and the
-rectified law."""
+"""Learning curves in one resource: M3 and M4 of Alabdulmohsin et al. 2022, and the rectified law."""
 
 from __future__ import annotations
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from scaling_jax.laws._starts import grid
 __all__ = ["ceiling_power_law", "rectified", "shifted_power_law"]
 
 MOST_LOG_ODDS = 40.0
+CEILING = ("e_inf", "e_0", "alpha", "b", "c")
+MOST_STARTS = 96
 
 
 def _shift_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,27 +58,42 @@ def shifted_power_law(x, *, b: Positive, g: NonNegative, c: Real):
 
 def _ceiling_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """For floors below and ceilings above the data, the line that the law becomes; the best first."""
-    logs, low, high = np.log(inputs["x"]), np.min(target), np.max(target)
-    axes = grid(
-        e_inf=low * np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.97]),
-        e_0=high * np.array([1.002, 1.02, 1.1, 1.3, 2.0, 4.0]),
-    )
-    found = []
-    for e_inf, e_0 in zip(*axes.values(), strict=True):
-        above, below = np.log(target - e_inf), np.log(e_0 - target)
-        design = np.stack([below, np.ones_like(logs), logs], axis=1)
-        for alpha in (None, 0.02, 0.3, 1.0):
-            if alpha is None:
-                alpha = float(np.clip(np.linalg.lstsq(design, above, rcond=None)[0][0], 0.02, 10.0))
-            b, c = np.linalg.lstsq(design[:, 1:], above - alpha * below, rcond=None)[0]
-            share = 1.0 / (target - e_inf) + alpha / (e_0 - target)
-            miss = np.sum(((above - alpha * below - b - c * logs) / (share * target)) ** 2)
-            found.append((miss, e_inf, e_0, alpha, np.exp(np.clip(b, -600, 600)), -c))
-    best = np.array(sorted(found))[:96]
-    return dict(zip(("e_inf", "e_0", "alpha", "b", "c"), best.T[1:], strict=True))
+    logs = np.log(inputs["x"])
+    floors = np.min(target) * np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.97])
+    ceilings = np.max(target) * np.array([1.002, 1.02, 1.1, 1.3, 2.0, 4.0])
+    lines = [
+        line
+        for e_inf, e_0 in itertools.product(floors, ceilings)
+        for line in _ceiling_lines(logs, target, e_inf, e_0)
+    ]
+    best = np.array(sorted(lines))[:MOST_STARTS]
+    return dict(zip(CEILING, best.T[1:], strict=True))
 
 
-def _ceiling_equation(u, alpha, right):
+def _ceiling_lines(logs: np.ndarray, target: np.ndarray, e_inf: float, e_0: float) -> list[tuple[float, ...]]:
+    """Misfit and parameters per alpha at a floor and a ceiling, where the law is a line in ln x.
+
+    The line is ln(L - e_inf) - alpha ln(e_0 - L) = ln b - c ln x.
+    """
+    above, below = np.log(target - e_inf), np.log(e_0 - target)
+    design = np.stack([below, np.ones_like(logs), logs], axis=1)
+    free = float(np.clip(_least_squares(design, above)[0], 0.02, 10.0))
+    lines: list[tuple[float, ...]] = []
+    for alpha in (free, 0.02, 0.3, 1.0):
+        height = above - alpha * below
+        level, slope = _least_squares(design[:, 1:], height)
+        # A residual of the line, over the line's derivative in L, is an error of L; relative ones are summed.
+        stretch = 1.0 / (target - e_inf) + alpha / (e_0 - target)
+        miss = np.sum(((height - level - slope * logs) / (stretch * target)) ** 2)
+        lines.append((miss, e_inf, e_0, alpha, np.exp(np.clip(level, -600, 600)), -slope))
+    return lines
+
+
+def _least_squares(design: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(design, values, rcond=None)[0]
+
+
+def _ceiling_equation(u: jax.Array, alpha: jax.Array, right: jax.Array) -> jax.Array:
     """ln(share won) - alpha ln(share left) - right, in the log-odds u of the share."""
     return alpha * jax.nn.softplus(u) - jax.nn.softplus(-u) - right
 

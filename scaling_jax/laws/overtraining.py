@@ -29,8 +29,7 @@ __all__ = ["error_from_loss", "overtraining"]
     },
 )
 def overtraining(C, M, *, E: Positive, a: Positive, b: Positive, eta: Real):
-    r"""Loss of a run of compute C at M tokens per parameter: at fixed M a power law whose slope does not
-    depend on M.
+    r"""Loss at compute C and M tokens per parameter: a power law in C whose slope is the same at every M.
 
     $$L(C, M) = E + \left(a\,M^{\eta} + b\,M^{-\eta}\right) C^{-\eta}$$
 
@@ -74,8 +73,7 @@ def _error_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     target="error",
 )
 def error_from_loss(loss, *, eps: Positive, k: Positive, gamma: Positive):
-    r"""Average downstream error as a function of the loss, whatever the model: a power of perplexity below a
-    ceiling.
+    r"""Average downstream error from the loss, whatever the model: a power of perplexity below a ceiling.
 
     $$\mathrm{Err}(L) = \epsilon - k\,e^{-\gamma L}$$
 

@@ -1,10 +1,8 @@
-"""Power laws in one input, with and without a floor, and products and sums of powers in any number of
-inputs."""
+"""Power laws in one input, with and without a floor, and products and sums of powers in several."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import jax
 import jax.numpy as jnp
 
 from scaling_jax.core.domains import POSITIVE, REAL, Positive, Real
@@ -160,7 +158,7 @@ def power_product(*inputs: str) -> Law:
     30.0
     """
 
-    def product(*values: Any, A: Any, **powers: Any) -> Any:
+    def product(*values: jax.Array, A: jax.Array, **powers: jax.Array) -> jax.Array:
         out = A
         for name, value in zip(inputs, values, strict=True):
             out = out * value ** powers[f"p_{name}"]
@@ -178,8 +176,8 @@ def power_product(*inputs: str) -> Law:
         ),
         ranges=dict.fromkeys(exponents, (-1.5, 1.5)),
         target="y",
-        cite="Kaplan et al. 2020 (arXiv:2001.08361), section 6; Hoffmann et al. 2022 (arXiv:2203.15556), "
-        "section 3",
+        cite="Kaplan et al. 2020 (arXiv:2001.08361), section 6; "
+        "Hoffmann et al. 2022 (arXiv:2203.15556), section 3",
         recipe=(__name__, "power_product", inputs),
     )
 
@@ -213,7 +211,7 @@ def power_sum(*inputs: str) -> Law:
     1.937
     """
 
-    def total(*values: Any, E: Any, **terms: Any) -> Any:
+    def total(*values: jax.Array, E: jax.Array, **terms: jax.Array) -> jax.Array:
         out = E
         for name, value in zip(inputs, values, strict=True):
             out = out + terms[f"A_{name}"] * value ** -terms[f"alpha_{name}"]

@@ -1,14 +1,22 @@
-"""Low-precision training and post-training quantisation (Kumar et al. 2024): bits as a third resource."""
+"""Low-precision training and post-training quantisation (Kumar et al. 2024): bits as a third resource.
+
+`precision`, `precision_ptq` and `precision_unified` are laws to fit; `precision_optimum` is a planner, which
+reads the best bits off the constants of the first.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Positive, Real
 from scaling_jax.core.law import law
+from scaling_jax.laws._numbers import Numbers
 from scaling_jax.laws._starts import grid
 
 __all__ = ["PrecisionOptimum", "precision", "precision_optimum", "precision_ptq", "precision_unified"]
@@ -31,7 +39,7 @@ PRIORS = {
 }
 
 
-def _worth(P, gamma, n):
+def _worth(P: jax.Array, gamma: jax.Array, n: jax.Array) -> jax.Array:
     """Share of a parameter that is left at P bits; a trace where the form would turn negative."""
     return jnp.maximum(-jnp.expm1(n - P / gamma), 1e-9)
 
@@ -44,8 +52,8 @@ def precision(
 ):  # fmt: skip
     r"""Loss of a model trained with P_w, P_a and P_kv bits in weights, activations and key-value cache.
 
-    $$L = E + A\,N_{eff}^{-\alpha} + B\,D^{-\alpha}, \qquad N_{eff} = N \prod_{x \in \{w, a, kv\}} \left(1 -
-    e^{n_x - P_x/\gamma_x}\right)$$
+    $$L = E + A\,N_{eff}^{-\alpha} + B\,D^{-\alpha}, \qquad
+      N_{eff} = N \prod_{x \in \{w, a, kv\}} \left(1 - e^{n_x - P_x/\gamma_x}\right)$$
 
     Args:
         N: parameters.
@@ -59,14 +67,15 @@ def precision(
         Loss in nats/token; many bits give Chinchilla.
 
     Known to go wrong: below about 3.2 bits the published factors turn negative (they are held at a trace
-    here). How the
-    offsets enter is inferred: with this sign the published constants give the published optimum of 7 bits.
+    here). How the offsets enter is inferred: with this sign the published constants give the published
+    optimum of 7 bits.
 
     Source: Kumar et al. 2024, eq. 3 (integer training: gamma 2.67, 2.21, .96; offsets .30, 1.41, 2.42; E
     2.765, alpha .4965).
 
-    >>> constants = {"A": 4299.0, "B": 18060.0, "E": 2.7648, "alpha": 0.4965, "gamma_w": 2.6745, "gamma_a": 2.2102,
-    ...              "gamma_kv": 0.9578, "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185}
+    >>> constants = {"A": 4299.0, "B": 18060.0, "E": 2.7648, "alpha": 0.4965,
+    ...              "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578,
+    ...              "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185}
     >>> precision(1e8, 1e10, [4, 16], [4, 16], [4, 16], **constants).round(4).tolist()
     [4.0037, 3.4205]
     """
@@ -137,7 +146,8 @@ def precision_unified(
     N, D, P_w, P_a, P_kv, P_post, *,
     E: Positive, A: Positive, B: Positive, alpha: Real,
     gamma_w: Positive, gamma_a: Positive, gamma_kv: Positive, n_w: Real, n_a: Real, n_kv: Real,
-    C_T: Positive, gamma_D: Real, gamma_N: Real, gamma_post: Positive, C_w: Positive, C_a: Positive, C_kv: Positive,
+    C_T: Positive, gamma_D: Real, gamma_N: Real, gamma_post: Positive,
+    C_w: Positive, C_a: Positive, C_kv: Positive,
 ):  # fmt: skip
     r"""Loss of a model trained at some precision and rounded to another afterwards.
 
@@ -162,39 +172,31 @@ def precision_unified(
 
     Source: Kumar et al. 2024, eq. 9.
 
-    >>> constants = {"A": 4299.0, "B": 18060.0, "E": 2.7648, "alpha": 0.4965, "gamma_w": 2.6745, "gamma_a": 2.2102,
-    ...              "gamma_kv": 0.9578, "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185, "C_T": 0.0598, "gamma_D": 0.5068,
-    ...              "gamma_N": 0.3439, "gamma_post": 0.5907, "C_w": 1.0, "C_a": 1.0, "C_kv": 1.0}
+    >>> constants = {"A": 4299.0, "B": 18060.0, "E": 2.7648, "alpha": 0.4965,
+    ...              "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578,
+    ...              "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185,
+    ...              "C_T": 0.0598, "gamma_D": 0.5068, "gamma_N": 0.3439, "gamma_post": 0.5907,
+    ...              "C_w": 1.0, "C_a": 1.0, "C_kv": 1.0}
     >>> precision_unified(1e8, 1e10, 16, 16, 16, [3, 16], **constants).round(4).tolist()
     [3.4979, 3.4205]
     """
     worth = _worth(P_w, gamma_w, n_w) * _worth(P_a, gamma_a, n_a) * _worth(P_kv, gamma_kv, n_kv)
-    coarser = [
-        -jnp.expm1(-C * jnp.maximum(P - P_post, 0.0)) for C, P in ((C_w, P_w), (C_a, P_a), (C_kv, P_kv))
-    ]
-    damage = (
-        C_T
-        * D**gamma_D
-        / (N * worth) ** gamma_N
-        * jnp.exp(-P_post / gamma_post)
-        * coarser[0]
-        * coarser[1]
-        * coarser[2]
-    )
+    damage = C_T * D**gamma_D / (N * worth) ** gamma_N * jnp.exp(-P_post / gamma_post)
+    for C, P in ((C_w, P_w), (C_a, P_a), (C_kv, P_kv)):
+        damage = damage * -jnp.expm1(-C * jnp.maximum(P - P_post, 0.0))  # nothing is lost at P and above
     return E + A / (N * worth) ** alpha + B / D**alpha + damage
 
 
 class PrecisionOptimum(NamedTuple):
-    """Bits, size and tokens of the best run of a budget: P (bits), N (parameters), D (tokens), all broadcast
-    over C."""
+    """Best run of a budget: P (bits), N (parameters), D (tokens), all broadcast over C."""
 
-    P: Any
-    N: Any
-    D: Any
+    P: np.ndarray
+    N: ArrayLike
+    D: Numbers
 
 
 def precision_optimum(
-    C: Any,
+    C: ArrayLike,
     *,
     A: float,
     B: float,
@@ -206,11 +208,10 @@ def precision_optimum(
     n_a: float = 0.0,
     n_kv: float = 0.0,
     beta: float | None = None,
-    N: Any = None,
+    N: ArrayLike | None = None,
     bits: tuple[float, float] = (3.2, 64.0),
 ) -> PrecisionOptimum:
-    r"""The precision, size and tokens that minimise the loss of `precision` when cost is proportional to the
-    bits.
+    r"""The precision, size and tokens that minimise `precision` when cost is proportional to the bits.
 
     $$C = \tfrac{6}{16}\,N D P, \qquad \frac{d \ln f}{d \ln P} = 1 \text{ at the optimum, }
       f(P) = \prod_x \left(1 - e^{n_x - P/\gamma_x}\right)$$
@@ -230,39 +231,44 @@ def precision_optimum(
 
     Source: Kumar et al. 2024, section 4.3 (7 to 8 bits).
 
-    >>> constants = {"A": 4299.0, "B": 18060.0, "alpha": 0.4965, "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578}
-    >>> best = precision_optimum([1e20, 1e24], n_w=0.3037, n_a=1.4072, n_kv=2.4185, **constants)
+    >>> constants = {"A": 4299.0, "B": 18060.0, "alpha": 0.4965,
+    ...              "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578,
+    ...              "n_w": 0.3037, "n_a": 1.4072, "n_kv": 2.4185}
+    >>> best = precision_optimum([1e20, 1e24], **constants)
     >>> best.P.round(3).tolist()
     [7.002, 7.002]
     """
-    C = np.asarray(C, dtype=float)
+    budget = np.asarray(C, dtype=float)
     beta = alpha if beta is None else beta
+    shape = np.broadcast_shapes(budget.shape, () if N is None else np.shape(N))
     pairs = ((gamma_w, n_w), (gamma_a, n_a), (gamma_kv, n_kv))
 
-    def worth(P):
+    def worth(P: np.ndarray) -> np.ndarray:
         return np.prod([np.maximum(-np.expm1(n - P / g), 1e-9) for g, n in pairs], axis=0)
 
-    def elasticity(P):
-        return sum(P / g / np.maximum(np.expm1(P / g - n), 1e-9) for g, n in pairs)
+    def elasticity(P: np.ndarray) -> np.ndarray:
+        return np.sum([P / g / np.maximum(np.expm1(P / g - n), 1e-9) for g, n in pairs], axis=0)
 
-    def still_worth_more(P):
+    def still_worth_more(P: np.ndarray) -> np.ndarray:
         """Whether a further bit gains more than it costs."""
         if N is None:
             return elasticity(P) > 1
-        size, data = alpha * A * (N * worth(P)) ** -alpha, beta * B * (16 * C / (6 * N * P)) ** -beta
+        size = alpha * A * np.multiply(N, worth(P)) ** -alpha
+        data = beta * B * (16 * budget / (np.multiply(6, N) * P)) ** -beta
         return size * elasticity(P) > data
 
-    low, high = (
-        np.broadcast_to(end, np.broadcast_shapes(C.shape, np.shape(N))).astype(float) for end in bits
-    )
+    P = _bisect(still_worth_more, *(np.full(shape, end, dtype=float) for end in bits))
+    product = 16 * budget / (6 * P)
+    if N is None:
+        gain = (alpha * A * worth(P) ** -alpha / (beta * B)) ** (1 / (alpha + beta))
+        N = gain * product ** (beta / (alpha + beta))
+    return PrecisionOptimum(P, N, np.divide(product, N))
+
+
+def _bisect(below: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Where `below` turns false between low and high, or the end nearest to it."""
     for _ in range(80):
         middle = 0.5 * (low + high)
-        more = still_worth_more(middle)
+        more = below(middle)
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    P = 0.5 * (low + high)
-    product = 16 * C / (6 * P)
-    if N is None:
-        N = (alpha * A * worth(P) ** -alpha / (beta * B)) ** (1 / (alpha + beta)) * product ** (
-            beta / (alpha + beta)
-        )
-    return PrecisionOptimum(P, N, product / N)
+    return 0.5 * (low + high)

@@ -1,17 +1,20 @@
-"""Su et al. 2024: the whole loss curve L(N, S, B), in which the critical batch size depends on the loss
-itself."""
+"""Su et al. 2024: the whole loss curve L(N, S, B), where the critical batch size depends on the loss itself.
+
+`trajectory` is the law to fit; the functions after it are its predictions, solved for loss, batch, updates
+and tokens.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Positive
 from scaling_jax.core.implicit import root
 from scaling_jax.core.law import law
+from scaling_jax.laws._numbers import Numbers
 from scaling_jax.laws._starts import grid
 
 __all__ = ["critical_batch", "minimum_loss", "steps_to_loss", "tokens_to_loss", "trajectory"]
@@ -38,7 +41,16 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
     }
 
 
-def _equation(y, size, S_c, alpha_S, B_star, alpha_B, S, B):
+def _equation(
+    y: jax.Array,
+    size: jax.Array,
+    S_c: jax.Array,
+    alpha_S: jax.Array,
+    B_star: jax.Array,
+    alpha_B: jax.Array,
+    S: jax.Array,
+    B: jax.Array,
+) -> jax.Array:
     """Log loss y less the logarithm of the right-hand side, which falls as the loss rises."""
     log_batch = jnp.log(B_star / B) - y / alpha_B
     log_steps = alpha_S * (jnp.log(S_c / S) + jax.nn.softplus(log_batch))
@@ -46,8 +58,8 @@ def _equation(y, size, S_c, alpha_S, B_star, alpha_B, S, B):
 
 
 @law(
-    cite="Su et al. 2024 (arXiv:2403.06563), section 3; after Kaplan et al. 2020 (arXiv:2001.08361), eq. "
-    "1.4 and 1.6",
+    cite="Su et al. 2024 (arXiv:2403.06563), section 3; "
+    "after Kaplan et al. 2020 (arXiv:2001.08361), eq. 1.4 and 1.6",
     starts=_starts,
     ranges={
         "N_c": (1e8, 1e18),
@@ -68,13 +80,13 @@ def _equation(y, size, S_c, alpha_S, B_star, alpha_B, S, B):
     },
 )
 def trajectory(
-    N, S, B, *, N_c: Positive, alpha_N: Positive, S_c: Positive, alpha_S: Positive, B_star: Positive, alpha_B: Positive
+    N, S, B, *,
+    N_c: Positive, alpha_N: Positive, S_c: Positive, alpha_S: Positive, B_star: Positive, alpha_B: Positive,
 ):  # fmt: skip
-    r"""Loss of N parameters after S updates of B tokens: the one root of an equation that contains the loss
-    twice.
+    r"""Loss of N parameters after S updates of B tokens: the root of an equation that has the loss twice.
 
-    $$L = \left(\frac{N_c}{N}\right)^{\alpha_N} + \left(\frac{S_c}{S}\left(1 +
-    \frac{B_*}{B}\,L^{-1/\alpha_B}\right)\right)^{\alpha_S}$$
+    $$L = \left(\frac{N_c}{N}\right)^{\alpha_N}
+      + \left(\frac{S_c}{S}\left(1 + \frac{B_*}{B}\,L^{-1/\alpha_B}\right)\right)^{\alpha_S}$$
 
     Solved in ln L between the losses of an unlimited batch and of the batch that loss calls for.
 
@@ -94,7 +106,8 @@ def trajectory(
 
     Source: Su et al. 2024, section 3. Their constants could not be read; the example uses Kaplan's.
 
-    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76, "B_star": 2e8, "alpha_B": 0.21}
+    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}
+    >>> kaplan |= {"B_star": 2e8, "alpha_B": 0.21}
     >>> trajectory(1e9, 1e5, [1e5, 1e6, 1e9], **kaplan).round(4).tolist()
     [2.7875, 2.4881, 2.4006]
     """
@@ -105,7 +118,7 @@ def trajectory(
     return jnp.exp(root(_equation, lower, upper, *numbers, start=lower, steps=14))
 
 
-def minimum_loss(N: Any, *, N_c: float, alpha_N: float) -> Any:
+def minimum_loss(N: ArrayLike, *, N_c: float, alpha_N: float) -> Numbers:
     r"""The loss to which N parameters converge.
 
     $$L_{min} = (N_c/N)^{\alpha_N}$$
@@ -125,7 +138,7 @@ def minimum_loss(N: Any, *, N_c: float, alpha_N: float) -> Any:
     return np.divide(N_c, N) ** alpha_N
 
 
-def critical_batch(loss: Any, *, B_star: float, alpha_B: float) -> Any:
+def critical_batch(loss: ArrayLike, *, B_star: float, alpha_B: float) -> np.ndarray:
     r"""The critical batch size at any loss.
 
     $$B_{crit} = B_*\,L^{-1/\alpha_B}$$
@@ -146,9 +159,9 @@ def critical_batch(loss: Any, *, B_star: float, alpha_B: float) -> Any:
 
 
 def steps_to_loss(
-    loss: Any,
-    N: Any,
-    B: Any,
+    loss: ArrayLike,
+    N: ArrayLike,
+    B: ArrayLike,
     *,
     N_c: float,
     alpha_N: float,
@@ -156,7 +169,7 @@ def steps_to_loss(
     alpha_S: float,
     B_star: float,
     alpha_B: float,
-) -> Any:
+) -> Numbers:
     r"""Updates of B tokens after which N parameters reach a loss.
 
     $$S = S_c\left(L - L_{min}(N)\right)^{-1/\alpha_S}\left(1 + B_{crit}(L)/B\right)$$
@@ -172,20 +185,22 @@ def steps_to_loss(
 
     Source: Su et al. 2024, second prediction.
 
-    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76, "B_star": 2e8, "alpha_B": 0.21}
+    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}
+    >>> kaplan |= {"B_star": 2e8, "alpha_B": 0.21}
     >>> round(float(steps_to_loss(trajectory(1e9, 1e5, 1e6, **kaplan), 1e9, 1e6, **kaplan)))
     100000
     """
     above = np.asarray(loss, dtype=float) - minimum_loss(N, N_c=N_c, alpha_N=alpha_N)
     with np.errstate(divide="ignore", invalid="ignore"):
         fewest = np.where(above > 0, S_c * np.maximum(above, 0.0) ** (-1 / alpha_S), np.inf)
-    return fewest * (1 + critical_batch(loss, B_star=B_star, alpha_B=alpha_B) / B)
+    critical = critical_batch(loss, B_star=B_star, alpha_B=alpha_B)
+    return fewest * (1 + np.divide(critical, B))
 
 
 def tokens_to_loss(
-    loss: Any,
-    N: Any,
-    B: Any,
+    loss: ArrayLike,
+    N: ArrayLike,
+    B: ArrayLike,
     *,
     N_c: float,
     alpha_N: float,
@@ -193,7 +208,7 @@ def tokens_to_loss(
     alpha_S: float,
     B_star: float,
     alpha_B: float,
-) -> Any:
+) -> Numbers:
     r"""Tokens after which N parameters reach a loss at batch size B.
 
     $$D = B\,S$$
@@ -209,7 +224,8 @@ def tokens_to_loss(
 
     Source: Su et al. 2024, second prediction.
 
-    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76, "B_star": 2e8, "alpha_B": 0.21}
+    >>> kaplan = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}
+    >>> kaplan |= {"B_star": 2e8, "alpha_B": 0.21}
     >>> round(float(tokens_to_loss(2.6, 1e9, 1e6, **kaplan)) / 1e9, 2)
     39.98
     """

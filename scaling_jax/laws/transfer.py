@@ -1,5 +1,4 @@
-"""Fine-tuning and transfer: error of fine-tuned encoders, data transferred, and loss in pre-training and
-fine-tuning data."""
+"""Fine-tuning and transfer: error of encoders, data transferred, loss in both stages' data."""
 
 from __future__ import annotations
 
@@ -93,8 +92,7 @@ def hernandez_transfer(D_F, N, *, k: Positive, alpha: Real, beta: Real):
 
 
 def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Kaplan's exponents and the transfer's from a grid; scales so that either term alone gives the median
-    loss."""
+    """Kaplan's exponents and the transfer's from a grid; the two terms share the bracket at the median."""
     axes = grid(
         alpha_N=[0.05, 0.1, 0.2], alpha_D=[0.06, 0.12, 0.25], alpha=[0.1, 0.3, 0.6], share=[0.2, 0.5, 0.8]
     )
@@ -112,8 +110,8 @@ def _joint_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
 
 
 @law(
-    cite="Hernandez et al. 2021 (arXiv:2102.01293), section 2, in Kaplan et al. 2020 (arXiv:2001.08361), "
-    "eq. 1.5",
+    cite="Hernandez et al. 2021 (arXiv:2102.01293), section 2, "
+    "in Kaplan et al. 2020 (arXiv:2001.08361), eq. 1.5",
     starts=_joint_starts,
     ranges={
         "N_c": (1e6, 1e18),
@@ -143,8 +141,8 @@ def hernandez_loss(
 ):
     r"""Fine-tuned loss: Kaplan's law with the transferred data in place of the data.
 
-    $$L = \left[\left(\frac{N_c}{N}\right)^{\alpha_N/\alpha_D} + \frac{D_k}{D_F^{\alpha}
-    N^{\beta}}\right]^{\alpha_D}, \quad D_k = D_c / k$$
+    $$L = \left[\left(\frac{N_c}{N}\right)^{\alpha_N/\alpha_D}
+      + \frac{D_k}{D_F^{\alpha} N^{\beta}}\right]^{\alpha_D}, \quad D_k = D_c / k$$
 
     Args:
         D_F: fine-tuning data, characters.
@@ -157,13 +155,13 @@ def hernandez_loss(
         Loss in nats/character.
 
     Known to go wrong: valid where D_T is much larger than D_F, that is for little fine-tuning data. D_k,
-    alpha_D and beta trade
-    off over eight decades of D_k: a posterior needs a prior on D_k (within a factor of 3, say), or its chains
-    diverge.
+    alpha_D and beta trade off over eight decades of D_k: a posterior needs a prior on D_k (within a factor of
+    3, say), or its chains diverge.
 
     Source: Hernandez et al. 2021, section 2.
 
-    >>> round(hernandez_loss(3e5, 4e7, N_c=6.4e13, D_k=1.8e13 / 1.9e4, alpha_N=0.076, alpha_D=0.103, alpha=0.18, beta=0.38), 3)
+    >>> kaplan = {"N_c": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103}
+    >>> round(hernandez_loss(3e5, 4e7, D_k=1.8e13 / 1.9e4, alpha=0.18, beta=0.38, **kaplan), 3)
     3.445
     """
     return ((N_c / N) ** (alpha_N / alpha_D) + D_k / (D_F**alpha * N**beta)) ** alpha_D
@@ -199,8 +197,7 @@ def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, be
         Loss, in the unit of the target.
 
     Known to go wrong: with beta around .03 the floor is not identified (E goes to zero); share beta and E
-    across factors,
-    as the authors do: `sj.fit_groups(..., shared=["beta", "E"])`.
+    across factors, as the authors do: `sj.fit_groups(..., shared=["beta", "E"])`.
 
     Source: Zhang et al. 2024, eq. 1.
 

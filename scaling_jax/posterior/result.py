@@ -83,7 +83,7 @@ class Posterior(FitEnsemble):
         found = _verdict(self.sampled, self.diagnostics)
         return [] if found[0].startswith((GOOD, APPROXIMATE)) else found
 
-    def _middle(self, draws: np.ndarray, estimate: float) -> float:
+    def _middle(self, draws: np.ndarray, estimate: np.ndarray) -> float:
         return float(np.nanmedian(draws))
 
     def _curve(self, curves: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:

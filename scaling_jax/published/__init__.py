@@ -1,5 +1,4 @@
-"""Printed constants: every set that a paper of the catalogue reports, under one name, with units, range and
-our remark.
+"""Printed constants: every set that a paper reports, under one name, with units, range and our remark.
 
 To add a set, append an `Entry` to the list of its line of work (`pretraining`, `downstream`, `transfer`); the
 tests, `table()` and the gallery find it there.
@@ -10,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scaling_jax.core.law import Law
 from scaling_jax.published import downstream, pretraining, transfer
@@ -49,14 +48,15 @@ class Published(Mapping[str, Entry]):
     def __getitem__(self, key: str) -> Entry:
         if key in self._entries:
             return self._entries[key]
-        name = str(key).lower().replace(" ", "").replace("-", "_")
-        near = [
-            known for known in self._entries if name and known.startswith(name)
-        ] or difflib.get_close_matches(name, self._entries, n=5, cutoff=0.5)
+        near = self._near(str(key).lower().replace(" ", "").replace("-", "_"))
         hint = f"near it are {', '.join(near[:8])}" if near else "no name is near it"
         raise KeyError(
             f"No published constants are called {key!r}: {hint}; sj.published.table() lists all {len(self)}."
         )
+
+    def _near(self, name: str) -> list[str]:
+        begun = [known for known in self._entries if name and known.startswith(name)]
+        return begun or difflib.get_close_matches(name, self._entries, n=5, cutoff=0.5)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -78,8 +78,7 @@ class Published(Mapping[str, Entry]):
 
         Returns:
             DataFrame indexed by key: law, inputs, target (its unit), params (as text), count, protocol ("yes"
-                where the paper's
-            fit can be repeated), remark, cite.
+            where the paper's fit can be repeated), remark, cite.
 
         >>> import scaling_jax as sj
         >>> sj.published.table().loc["kaplan2020", "law"]
@@ -94,18 +93,19 @@ class Published(Mapping[str, Entry]):
         for key in self:
             paper, _, variant = key.partition("_")
             papers[paper].append(variant)
-        lines = [
+        head = (
             f"<published: {len(self)} sets of constants from {len(papers)} papers; .table() describes them>"
-        ]
-        for paper, variants in papers.items():
-            shown = ", ".join(f"_{v}" for v in variants if v)
-            lines.append(
-                f"  {paper:<18}{shown if len(shown) < 100 else f'{len(variants)} sets, {shown[:80]} ...'}".rstrip()
-            )
-        return "\n".join(lines)
+        )
+        lines = (f"  {paper:<18}{_variants(names)}".rstrip() for paper, names in papers.items())
+        return "\n".join([head, *lines])
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _variants(names: list[str]) -> str:
+    shown = ", ".join(f"_{name}" for name in names if name)
+    return shown if len(shown) < 100 else f"{len(names)} sets, {shown[:80]} ..."
+
+
+def _row(entry: Entry) -> dict[str, str]:
     return {
         "key": entry.key,
         "law": entry.law.name,

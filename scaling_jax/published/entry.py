@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from scaling_jax.core.law import Law
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "Protocol"]
+
+Protocol = Mapping[str, Any]
+"""Keyword arguments of `sj.fit`."""
 
 WIDTH = 110
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Constants somebody printed: a law with its parameters, their units, and what is to be known before
-    using them.
+    """Constants somebody printed: a law with its parameters, their units, and what to know before using them.
 
     Called with inputs it is the law at these constants: `entry(N, D)` or `entry(N=..., D=...)`; a parameter
     given by name replaces the printed one.
@@ -48,7 +52,7 @@ class Entry:
     runs: str = ""
     count: Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
-    protocol: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Protocol = field(default_factory=dict)
     data: str | None = None
 
     def __post_init__(self) -> None:
@@ -69,50 +73,39 @@ class Entry:
             )
         object.__setattr__(self, "units", {"target": self.law.target} | self.law.units | dict(self.units))
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
         return self.law(*inputs, **(dict(self.params) | named))
 
     def __repr__(self) -> str:
-        rows = [
-            ("law", f"{self.law.name}({', '.join(self.law.inputs)}) -> {self.units['target']}"),
-            (
-                "params",
-                ", ".join(
-                    f"{name} {_number(value)}{self._unit(name)}" for name, value in self.params.items()
-                ),
-            ),
-            (
-                "range",
-                ", ".join(
-                    f"{name} {_number(low)} to {_number(high)}{self._unit(name)}"
-                    for name, (low, high) in self.range.items()
-                ),
-            ),
-            ("runs", self.runs),
-            ("count", ", ".join(f"{name}: {how}" for name, how in self.count.items())),
-            ("remark", self.remark),
-            (
-                "protocol",
-                ", ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
-                or "not published",
-            ),
-            ("data", f'sj.datasets.load("{self.data}")' if self.data else ""),
-            ("source", self.cite),
-        ]
         lines = [f"<published {self.key}>"]
-        for name, text in rows:
+        for name, text in self._described():
             if text:
                 lines += textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<9}", subsequent_indent=" " * 11)
         return "\n".join(lines)
 
-    def _unit(self, name: str) -> str:
-        return f" {self.units[name]}" if name in self.units else ""
+    def _described(self) -> list[tuple[str, str]]:
+        protocol = ", ".join(f"{name}={_short(value)}" for name, value in self.protocol.items())
+        return [
+            ("law", f"{self.law.name}({', '.join(self.law.inputs)}) -> {self.units['target']}"),
+            ("params", ", ".join(f"{name} {self._with_unit(name, v)}" for name, v in self.params.items())),
+            ("range", ", ".join(f"{name} {self._with_unit(name, *v)}" for name, v in self.range.items())),
+            ("runs", self.runs),
+            ("count", ", ".join(f"{name}: {how}" for name, how in self.count.items())),
+            ("remark", self.remark),
+            ("protocol", protocol or "not published"),
+            ("data", f'sj.datasets.load("{self.data}")' if self.data else ""),
+            ("source", self.cite),
+        ]
+
+    def _with_unit(self, name: str, *values: float) -> str:
+        unit = f" {self.units[name]}" if name in self.units else ""
+        return " to ".join(_number(value) for value in values) + unit
 
 
 def _number(value: float) -> str:
     return f"{value:.7g}".replace("e+", "e")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = getattr(value, "__name__", None) or repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -28,10 +28,8 @@ def _ivgi(task: str, metric: str, slope: float, half: float, predicted: float, r
         count={"N": "non-embedding, 12 layers width^2"},
         protocol={"objective": SquaredError()},
         remark=f"The slope is printed ({slope:g}, half width {half:g}); the intercept follows from the "
-        "printed forecast of "
-        f"{predicted:g} for BERT-Base. R2 {r2:g}: " + ("above" if r2 >= 0.95 else "below") + " the .95 that "
-        "the authors "
-        "ask for.",
+        f"printed forecast of {predicted:g} for BERT-Base. "
+        f"R2 {r2:g}: {'above' if r2 >= 0.95 else 'below'} the .95 that the authors ask for.",
     )
 
 
@@ -50,14 +48,17 @@ IVGIS = [
 
 def _hernandez(variant: str, source: str, k: float, alpha: float, beta: float) -> Entry:
     return Entry(
-        f"hernandez2021{variant}", laws.hernandez_transfer, {"k": k, "alpha": alpha, "beta": beta},
-        "Hernandez et al. 2021 (arXiv:2102.01293), eq. 1.1 and table", {"D_F": (1e5, 1e9), "N": (1e5, 1e9)},
-        units={"k": "characters^(1 - alpha)"}, runs=f"pre-trained on {source}, fine-tuned on "
-                                                    "Python", count={"N": "non-embedding"},
-        remark="Low-data regime only, D_F at most a tenth of what the size can use. A fit of fits (a "
-               "logistic in ln N for each D_F), "
-        "without errors; range approximate.",
-    )  # fmt: skip
+        f"hernandez2021{variant}",
+        laws.hernandez_transfer,
+        {"k": k, "alpha": alpha, "beta": beta},
+        "Hernandez et al. 2021 (arXiv:2102.01293), eq. 1.1 and table",
+        {"D_F": (1e5, 1e9), "N": (1e5, 1e9)},
+        units={"k": "characters^(1 - alpha)"},
+        runs=f"pre-trained on {source}, fine-tuned on Python",
+        count={"N": "non-embedding"},
+        remark="Low-data regime only, D_F at most a tenth of what the size can use. "
+        "A fit of fits (a logistic in ln N for each D_F), without errors; range approximate.",
+    )
 
 
 HERNANDEZ = [
@@ -73,7 +74,7 @@ FACTORS: dict[str, tuple[str, tuple[float, float]]] = {
     "pretraining": ("pre-training tokens", (8e10, 3e11)),
     "tuned": ("tuned parameters", (1e5, 1e8)),
 }
-# per task: E and beta of each method, then (A, alpha) of each factor and method
+# Per task: E and beta of each method, then (A, alpha) of each factor and method.
 ZHANG_TABLE: dict[str, dict[str, Any]] = {
     "en_de": {
         "E": (0.75, 0.62, 0.62),
@@ -116,9 +117,9 @@ def _zhang(task: str, method: str, factor: str) -> Entry | None:
         units={"X": what, "target": "test loss"},
         runs="1e9 to 16e9 parameters, mean of 3 draws of the data; other ranges approximate",
         protocol={"objective": Huber(1e-3, on="raw"), "fixed": shared},
-        remark="Stage 2: E and beta come from model size and pre-training jointly, `sj.fit_groups(..., "
-        "shared=['beta', 'E'])`, and are "
-        "then held. Two digits, so ratios of A mean an order of magnitude." + identified,
+        remark="Stage 2: E and beta come from model size and pre-training jointly, "
+        "`sj.fit_groups(..., shared=['beta', 'E'])`, and are then held. "
+        f"Two digits, so ratios of A mean an order of magnitude.{identified}",
     )
 
 
@@ -126,6 +127,12 @@ ZHANGS = [entry for names in itertools.product(ZHANG_TABLE, METHODS, FACTORS) if
 
 
 CABALLERO = "Caballero et al. 2023 (arXiv:2210.14891)"
+FIGURE_1 = {
+    "a": 1e-3, "b": 4.66e3, "c0": 0.05,
+    "c1": 0.49, "d1": 3e6, "f1": 1.1,
+    "c2": -0.811, "d2": 1e14, "f2": 1.425,
+    "c3": 2.1, "d3": 2e20, "f3": 0.05,
+}  # fmt: skip
 CABALLEROS = [
     Entry(
         "caballero2023_addition",
@@ -137,28 +144,13 @@ CABALLEROS = [
         runs="17 points, the first 14 fitted; range approximate",
         protocol={"objective": SquaredError()},
         remark="Optimum of ln(y + 1) as the authors' code fits it; ln y, which `protocol` minimises and "
-        "which does not depend on the "
-        "unit, gives 5.983e-4 inside and 1.114e-2 beyond the fit in place of 5.985e-4 and 1.092e-2. The "
-        "break imprints 3e-4 at "
-        "x = 405: float64 or nothing.",
+        "which does not depend on the unit, gives 5.983e-4 inside and 1.114e-2 beyond the fit in place of "
+        "5.985e-4 and 1.092e-2. The break imprints 3e-4 at x = 405: float64 or nothing.",
     ),
     Entry(
         "caballero2023_figure1",
         laws.bnsl(3),
-        {
-            "a": 1e-3,
-            "b": 4.66e3,
-            "c0": 0.05,
-            "c1": 0.49,
-            "d1": 3e6,
-            "f1": 1.1,
-            "c2": -0.811,
-            "d2": 1e14,
-            "f2": 1.425,
-            "c3": 2.1,
-            "d3": 2e20,
-            "f3": 0.05,
-        },
+        FIGURE_1,
         f"{CABALLERO}, figure 1",
         {"x": (1.0, 1e22)},
         remark="A drawing of the form, not a fit.",

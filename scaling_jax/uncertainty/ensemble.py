@@ -87,16 +87,16 @@ class Ensemble:
         rows = {}
         for name, values in draws.items():
             lower, upper = interval(np.asarray(values), level)
-            middle = self._middle(np.asarray(values), float(np.squeeze(point[name])))
+            middle = self._middle(np.asarray(values), point[name])
             rows[name] = {"estimate": middle, "lower": lower, "upper": upper, "se": np.nanstd(values)}
         return pd.DataFrame(rows).T.astype(float)
 
     def _as_named(self, numbers: np.ndarray) -> Numbers:
         return dict(zip(self.names, numbers.T, strict=True))
 
-    def _middle(self, draws: np.ndarray, estimate: float) -> float:
+    def _middle(self, draws: np.ndarray, estimate: np.ndarray) -> float:
         """What stands between the ends: here the quantity at the estimate."""
-        return estimate
+        return float(np.squeeze(estimate))
 
 
 def _named(quantity: Quantity, numbers: Numbers) -> Numbers:

@@ -1,0 +1,1 @@
+"""Tables whose answers are known, which tests and benchmarks share."""

@@ -1,0 +1,299 @@
+"""One case per law: constants to simulate from, and the runs. A new law adds one.
+
+Every law is held to its case by `tests/laws/test_laws.py`; `benchmarks/recovery.py` does the same for more
+tables, and the gallery draws the constants of laws that nobody has printed any for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+import scaling_jax as sj
+from scaling_jax.laws._starts import grid
+
+NOISE = 0.01
+LEVEL = 0.99
+TARGET = "y"
+OBJECTIVE = sj.SquaredError(on="log")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A law, the constants it is simulated from, the runs (all combinations), and what authors hold fixed."""
+
+    law: sj.Law
+    truth: dict[str, float]
+    design: dict[str, Any]
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> int:
+        return len(self.truth) - len(self.fixed)
+
+
+def _powers(low: float, high: float, n: int) -> np.ndarray:
+    return np.logspace(low, high, n)
+
+
+SIZES, TOKENS, COMPUTE = _powers(7, 10, 6), _powers(9, 12, 6), _powers(18, 23, 24)
+RESOURCE = _powers(2, 6, 24)
+CHINCHILLA = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+KAPLAN_N = {"N_c": 6.5e13, "alpha_N": 0.077}
+KAPLAN_S = {"S_c": 2.1e3, "alpha_S": 0.76}
+KAPLAN_B = {"B_star": 2e8, "alpha_B": 0.21}
+BITS = _powers(0.65, 1.2, 4)
+PRECISION = {
+    "E": 2.7648,
+    "A": 4299.0,
+    "B": 18060.0,
+    "alpha": 0.4965,
+    "gamma_w": 2.6745,
+    "gamma_a": 2.2102,
+    "gamma_kv": 0.9578,
+    "n_w": 0.3037,
+    "n_a": 1.4072,
+    "n_kv": 2.4185,
+}
+ROUNDING = {"C_T": 0.0598, "gamma_D": 0.5068, "gamma_N": 0.3439, "gamma_post": 0.5907}
+HARDENING = {"C_w": 0.5, "C_a": 0.4, "C_kv": 0.3}
+
+CASES = {
+    "power_law": Case(sj.laws.power_law, {"A": 5.0, "alpha": 0.3}, {"x": RESOURCE}),
+    "power_law_floor": Case(sj.laws.power_law_floor, {"E": 1.5, "A": 5.0, "alpha": 0.3}, {"x": RESOURCE}),
+    "power_product": Case(
+        sj.laws.power_product("N", "D"), {"A": 1e-3, "p_N": -0.25, "p_D": 0.3}, {"N": SIZES, "D": TOKENS}
+    ),
+    "power_sum": Case(
+        sj.laws.power_sum("N", "D"),
+        {"E": 1.8, "A_N": 480.0, "alpha_N": 0.35, "A_D": 2100.0, "alpha_D": 0.37},
+        {"N": SIZES, "D": TOKENS},
+    ),
+    "compute_frontier": Case(
+        sj.laws.compute_frontier, {"E": 1.8, "A": 1000.0, "gamma": 0.15}, {"C": COMPUTE}
+    ),
+    "compute_only": Case(sj.laws.compute_only, {"a": 3.0, "b": 0.045}, {"C": COMPUTE}),
+    "shifted_power_law": Case(sj.laws.shifted_power_law, {"b": 5.0, "g": 1e-4, "c": 0.4}, {"x": RESOURCE}),
+    "ceiling_power_law": Case(
+        sj.laws.ceiling_power_law,
+        {"e_inf": 0.1, "e_0": 1.0, "alpha": 1.0, "b": 100.0, "c": 0.6},
+        {"x": _powers(1, 7, 36)},
+    ),
+    "bnsl0": Case(sj.laws.bnsl(0), {"a": 0.4, "b": 3.0, "c0": 0.2}, {"x": RESOURCE}),
+    "bnsl1": Case(
+        sj.laws.bnsl(1),
+        {"a": 0.2, "b": 3.0, "c0": 0.05, "c1": 0.5, "d1": 1e4, "f1": 0.3},
+        {"x": _powers(1, 7, 48)},
+    ),
+    "bnsl2": Case(
+        sj.laws.bnsl(2),
+        {"a": 0.1, "b": 3.0, "c0": 0.05, "c1": 0.5, "d1": 1e3, "f1": 0.3, "c2": -0.35, "d2": 1e5, "f2": 0.3},
+        {"x": _powers(1, 7, 64)},
+    ),
+    "rectified": Case(
+        sj.laws.rectified,
+        {"B": 100.0, "D_l": 50.0, "beta": 0.5, "E": 1.0},
+        {"D": np.r_[0, _powers(1, 7, 30)]},
+    ),
+    "chance_sigmoid": Case(sj.laws.chance_sigmoid, {"chance": 0.25, "k": 1.0, "x0": 1e21}, {"x": COMPUTE}),
+    "kaplan_size": Case(sj.laws.kaplan_size, {"N_c": 8.8e13, "alpha_N": 0.076}, {"N": _powers(5, 9, 20)}),
+    "kaplan_data": Case(sj.laws.kaplan_data, {"D_c": 5.4e13, "alpha_D": 0.095}, {"D": _powers(7, 11, 20)}),
+    "kaplan_compute": Case(sj.laws.kaplan_compute, {"C_c": 1.4e27, "alpha_C": 0.057}, {"C": COMPUTE}),
+    "kaplan_min_compute": Case(
+        sj.laws.kaplan_min_compute, {"C_c": 2.7e28, "alpha_C": 0.05}, {"C_min": COMPUTE}
+    ),
+    "kaplan": Case(
+        sj.laws.kaplan,
+        {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
+        {"N": _powers(5, 9, 6), "D": _powers(7, 11, 6)},
+    ),
+    "kaplan_steps": Case(
+        sj.laws.kaplan_steps, KAPLAN_N | KAPLAN_S, {"N": _powers(5, 9, 6), "S_min": _powers(3, 5.5, 6)}
+    ),
+    "kaplan_critical_batch": Case(sj.laws.kaplan_critical_batch, KAPLAN_B, {"L": np.linspace(2, 6, 20)}),
+    "trajectory": Case(
+        sj.laws.trajectory,
+        KAPLAN_N | KAPLAN_S | KAPLAN_B,
+        {"N": _powers(6, 9, 4), "S": _powers(3, 5.5, 5), "B": _powers(4.5, 7, 4)},
+    ),
+    "chinchilla": Case(sj.laws.chinchilla, CHINCHILLA, {"N": SIZES, "D": TOKENS}),
+    "chinchilla_tied": Case(
+        sj.laws.chinchilla_tied,
+        {"E": 1.87, "A": 520.0, "B": 1490.0, "alpha": 0.353},
+        {"N": SIZES, "D": TOKENS},
+    ),
+    "multiplicative": Case(
+        sj.laws.multiplicative, {"A": 15.0, "alpha": 0.04, "beta": 0.04}, {"N": SIZES, "D": TOKENS}
+    ),
+    "chinchilla_gamma": Case(
+        sj.laws.chinchilla_gamma,
+        CHINCHILLA | {"alpha": 0.45, "beta": 0.47, "gamma": 0.7},
+        {"N": _powers(6, 10, 8), "D": _powers(8, 12, 8)},
+    ),
+    "width_depth": Case(
+        sj.laws.width_depth,
+        {"E": 1.7, "A": 60.0, "alpha": 0.8, "B": 2.0, "beta": 1.0, "G": 400.0, "gamma": 0.28},
+        {"width": _powers(2, 3.6, 5), "depth": _powers(0.5, 2, 4), "D": _powers(9, 12, 4)},
+    ),
+    "width_depth_size": Case(
+        sj.laws.width_depth_size,
+        {
+            "E": 1.7,
+            "A": 60.0,
+            "alpha": 0.8,
+            "B": 2.0,
+            "beta": 1.0,
+            "F": 100.0,
+            "delta": 0.34,
+            "G": 400.0,
+            "gamma": 0.28,
+        },
+        {
+            "width": _powers(2, 3.6, 4),
+            "depth": _powers(0.5, 2, 3),
+            "N": _powers(7, 10, 3),
+            "D": _powers(9, 12, 4),
+        },
+    ),
+    "nonembedding": Case(
+        sj.laws.nonembedding,
+        CHINCHILLA | {"omega": 47491.0},
+        {"N": _powers(5, 9, 6), "D": _powers(8, 11, 6)},
+        fixed=("omega",),
+    ),
+    "bracket": Case(
+        sj.laws.bracket,
+        {"L_inf": 1.0, "N_c": 1e6, "alpha_N": 0.2, "D_c": 1e8, "alpha_D": 0.3, "alpha": 0.5},
+        {"N": _powers(4, 9, 7), "D": _powers(6, 11, 7)},
+    ),
+    "dynamical": Case(
+        sj.laws.dynamical,
+        {"L0": 0.1, "a_t": 1.0, "r_t": 0.25, "a_N": 1.0, "r_N": 0.5, "a_P": 1.0, "r_P": 0.5},
+        {"t": _powers(1, 5, 5), "N": _powers(1, 4, 5), "P": _powers(1, 4, 5)},
+    ),
+    "overtraining": Case(
+        sj.laws.overtraining,
+        {"E": 1.5083, "a": 141.28, "b": 189.52, "eta": 0.12124},
+        {"C": _powers(17, 21, 6), "M": _powers(0.7, 2.8, 6)},
+    ),
+    "error_from_loss": Case(
+        sj.laws.error_from_loss, {"eps": 0.85, "k": 2.08, "gamma": 0.756}, {"loss": np.linspace(2, 7, 24)}
+    ),
+    "ladder_loss": Case(
+        sj.laws.ladder_loss,
+        {"E": 0.454, "A": 38.1, "B": 100.5, "alpha": 0.226, "beta": 0.236},
+        {"N": SIZES, "D": TOKENS},
+    ),
+    "ladder_accuracy": Case(
+        sj.laws.ladder_accuracy,
+        {"b": 0.9, "a": -0.65, "k": 5.0, "L0": 1.0},
+        {"loss": np.linspace(0.3, 2, 24)},
+    ),
+    "capability_sigmoid": Case(
+        sj.laws.capability_sigmoid(2),
+        {"h0": 0.05, "c": -1.0, "w1": 1.2, "w2": -0.7},
+        {"S1": np.linspace(-2, 3, 7), "S2": np.linspace(-1, 1, 5)},
+    ),
+    "capability_intervention": Case(
+        sj.laws.capability_sigmoid(1, intervention=True),
+        {"h0": 0.05, "c": -1.0, "w1": 1.2, "dc": 0.2, "dw1": 0.5},
+        {"S1": np.linspace(-3, 3, 15), "z": np.array([0.0, 1.0])},
+    ),
+    "data_constrained": Case(
+        sj.laws.data_constrained,
+        {"E": 1.87, "A": 520.8, "B": 1487.7, "alpha": 0.353, "R_D": 15.4, "R_N": 5.3},
+        {"N": _powers(7.5, 10, 5), "D": _powers(9, 11.5, 5), "U": _powers(8, 10.5, 4)},
+    ),
+    "data_constrained_geometric": Case(
+        sj.laws.data_constrained_geometric,
+        {"E": 1.87, "A": 520.8, "B": 1487.7, "alpha": 0.353, "delta_D": 0.06, "delta_N": 0.3},
+        {"N": _powers(7.5, 10, 5), "D": _powers(9, 11.5, 5), "U": _powers(8, 10.5, 4)},
+    ),
+    "precision": Case(
+        sj.laws.precision,
+        PRECISION,
+        {"N": _powers(7, 8.5, 3), "D": _powers(9, 10.5, 3), "P_w": BITS, "P_a": BITS, "P_kv": BITS},
+    ),
+    "precision_ptq": Case(
+        sj.laws.precision_ptq,
+        ROUNDING,
+        {"N": _powers(7, 8.5, 4), "D": _powers(9, 10.5, 4), "P_post": np.array([3.0, 4.0, 5.0, 6.0])},
+    ),
+    "precision_unified": Case(
+        sj.laws.precision_unified,
+        PRECISION | ROUNDING | HARDENING,
+        {
+            "N": _powers(7, 8.5, 2),
+            "D": _powers(9, 11.5, 3),
+            "P_w": BITS,
+            "P_a": BITS,
+            "P_kv": BITS,
+            "P_post": np.array([3.0, 4.0, 6.0]),
+        },
+        fixed=tuple(PRECISION),
+    ),
+    "finetuning_line": Case(
+        sj.laws.finetuning_line, {"alpha": -0.22, "beta": 1.78}, {"N": _powers(4, 8, 12)}
+    ),
+    "hernandez_transfer": Case(
+        sj.laws.hernandez_transfer,
+        {"k": 1.9e4, "alpha": 0.18, "beta": 0.38},
+        {"D_F": _powers(5, 8, 6), "N": _powers(6, 9, 6)},
+    ),
+    "hernandez_loss": Case(
+        sj.laws.hernandez_loss,
+        {"N_c": 6.4e13, "D_k": 9.5e8, "alpha_N": 0.076, "alpha_D": 0.103, "alpha": 0.18, "beta": 0.38},
+        {"D_F": _powers(4, 8, 7), "N": _powers(5, 9, 7)},
+    ),
+    "zhang_multiplicative": Case(
+        sj.laws.zhang_multiplicative,
+        {"E": 0.75, "A": 1.2e5, "alpha": 0.52, "beta": 0.15},
+        {"X": _powers(9, 10.3, 5), "D_f": _powers(3.5, 7, 7)},
+    ),
+    "zhang_additive": Case(
+        sj.laws.zhang_additive,
+        {"E": 0.75, "A": 50.0, "alpha": 0.2, "B": 2.0, "beta": 0.15},
+        {"X": _powers(9, 10.3, 5), "D_f": _powers(3.5, 7, 7)},
+    ),
+    "mikami": Case(
+        sj.laws.mikami,
+        {"delta": 5.0, "gamma": 0.02, "alpha": 0.3, "beta": 0.2},
+        {"n": _powers(3, 7, 7), "s": _powers(2, 5, 5)},
+    ),
+    "barnett": Case(
+        sj.laws.barnett,
+        {"E": 1.0, "A": 50.0, "alpha": 0.2, "G": 0.5, "beta": 0.2},
+        {"p": _powers(6, 11, 7), "f": _powers(2, 7, 7)},
+    ),
+}
+
+
+def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
+    """n simulated tables of one law, told apart by the column `table`."""
+    runs = pd.DataFrame(grid(**case.design))
+    drawn = [
+        sj.datasets.simulate(
+            case.law, case.truth, runs, noise=NOISE, seed=1000 * seed + i, target=TARGET
+        ).assign(table=i)
+        for i in range(n)
+    ]
+    return pd.concat(drawn, ignore_index=True)
+
+
+def recover(case: Case, n: int) -> pd.DataFrame:
+    """Per table: twice the optimum's gain in log likelihood over the truth, its 99 % bound, the status."""
+    drawn = tables(case, n)
+    fixed = {name: case.truth[name] for name in case.fixed}
+    fits = sj.fit_groups(case.law, drawn, by="table", target=TARGET, objective=OBJECTIVE, fixed=fixed or None)
+    mean = case.law(**{name: drawn[name].to_numpy() for name in case.law.inputs}, **case.truth)
+    true_value = (np.log(drawn[TARGET] / mean) ** 2).groupby(drawn["table"]).sum()
+    scale = OBJECTIVE.rho(1.0)  # the objective's value for a unit residual
+    rows = [
+        (key, (true_value[key] - fit.objective_value / scale) / NOISE**2, fit.status)
+        for key, fit in fits.items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "gain", "status"]).assign(bound=chi2.ppf(LEVEL, case.free))

@@ -1,0 +1,35 @@
+"""Alabdulmohsin et al.'s learning curves are the original ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tests.datasets.upstream import DATA, loaded, needs_data
+
+
+def tidy(path: str) -> pd.DataFrame:
+    return pd.read_csv(DATA / path)
+
+
+def assert_same(ours: pd.DataFrame, theirs: pd.DataFrame, digits: int | None = None) -> None:
+    """Every cell is equal; a tidy table that keeps some digits is compared after rounding to as many."""
+    assert list(ours.columns) == list(theirs.columns)
+    assert len(ours) == len(theirs)
+    for column in theirs.columns:
+        a, b = ours[column].to_numpy(), theirs[column].to_numpy()
+        if pd.api.types.is_numeric_dtype(ours[column]) or pd.api.types.is_bool_dtype(ours[column]):
+            a, b = a.astype(float), b.astype(float)
+            if digits and not pd.api.types.is_integer_dtype(ours[column]):
+                a = np.array([float(f"{value:.{digits}g}") for value in a])
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=0, err_msg=column)
+        else:
+            assert ours[column].fillna("").tolist() == theirs[column].fillna("").tolist(), column
+
+
+@needs_data
+def test_the_92_curves_are_the_original_ones():
+    frame = loaded("learning_curves")
+    assert_same(frame, tidy("revisiting/learning_curves.csv"))
+    assert frame.groupby(["domain", "task", "model"]).ngroups == 92
+    assert not frame.duplicated().any()

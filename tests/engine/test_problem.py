@@ -1,0 +1,61 @@
+"""The objective's derivatives, against differences and by hand."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import scaling_jax as sj
+from scaling_jax.engine.problem import evaluate, exact_evaluation
+from scaling_jax.fitting.batch import Task, build_problem
+from scaling_jax.fitting.spec import make_spec
+from scaling_jax.tables.read import read_runs
+from tests.cases.simulated import FIFTY
+
+AT = np.array([0.6, 6.0, 7.5, 0.34, 0.36])
+OBJECTIVES = [
+    sj.Huber(1e-2),
+    sj.SquaredError(),
+    sj.SquaredError(on="raw"),
+    sj.Asymmetric(3.0, 1e-2, on="raw"),
+]
+
+
+def problem(objective=OBJECTIVES[0], **options):
+    spec = make_spec(sj.laws.chinchilla, objective, **options)
+    runs = read_runs(sj.laws.chinchilla, FIFTY, on_log=objective.on == "log")
+    return build_problem(Task.of(spec, runs))[0]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: f"{o.kind}-{o.on}")
+def test_gradient_and_exact_hessian_against_central_differences(objective) -> None:
+    p = problem(objective)
+    with jax.enable_x64(True):
+        run = jax.jit(lambda z: exact_evaluation(p.law, p.on_log, z, p.data))
+        here = run(jnp.asarray(AT))
+        steps = 1e-6 * np.eye(5)
+        both = [(run(jnp.asarray(AT + s)), run(jnp.asarray(AT - s))) for s in steps]
+    slope = np.array([(float(u.value) - float(d.value)) / 2e-6 for u, d in both])
+    bend = np.array([(np.asarray(u.gradient) - np.asarray(d.gradient)) / 2e-6 for u, d in both])
+    np.testing.assert_allclose(here.gradient, slope, rtol=1e-5, atol=1e-7 * np.abs(slope).max())
+    # a Huber corner crossed inside the difference step changes the second derivative by one row's share
+    np.testing.assert_allclose(here.curvature, bend, rtol=1e-4, atol=1e-4 * np.abs(bend).max())
+
+
+def test_gauss_newton_value_and_gradient_equal_the_exact_ones() -> None:
+    p = problem()
+    with jax.enable_x64(True):
+        quick, exact = (f(p.law, p.on_log, jnp.asarray(AT), p.data) for f in (evaluate, exact_evaluation))
+        value = OBJECTIVES[0].rho(
+            np.log(
+                sj.laws.chinchilla(
+                    FIFTY["N"], FIFTY["D"], E=np.exp(0.6), A=np.exp(6.0), B=np.exp(7.5), alpha=0.34, beta=0.36
+                )
+                / FIFTY["loss"]
+            )
+        )
+    assert float(quick.value) == pytest.approx(float(value.sum()), rel=1e-12) == float(exact.value)
+    np.testing.assert_allclose(quick.gradient, exact.gradient, rtol=1e-12)
+    assert np.linalg.eigvalsh(quick.curvature)[0] > 0

@@ -1,0 +1,153 @@
+"""The certificate catches what fooled others, and stays quiet where there is nothing to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+import scaling_jax as sj
+from tests.cases.simulated import TABLE
+
+
+def _objective(frame: pd.DataFrame):
+    N, D, y = (np.log(frame[c].to_numpy()) for c in ("n_params", "tokens", "loss"))
+
+    def value(x: np.ndarray) -> float:
+        e, a, b, alpha, beta = x
+        r = np.logaddexp(np.logaddexp(a - alpha * N, b - beta * D), e) - y
+        size = np.abs(r)
+        return float(np.where(size <= 1e-3, r**2 / 2, 1e-3 * (size - 5e-4)).sum())
+
+    return value
+
+
+def _natural(x: np.ndarray) -> dict[str, float]:
+    return dict(zip(("E", "A", "B", "alpha", "beta"), [*np.exp(x[:3]), *x[3:]], strict=True))
+
+
+def test_the_mean_with_stock_tolerances_is_not_an_optimum(runs240: pd.DataFrame) -> None:
+    """A mean's gradients are below SciPy's default tolerance: it stops early and reports success."""
+    total = _objective(runs240)
+    starts = [(0.0, 5.0, 5.0, 0.5, 0.5), (0.5, 10.0, 10.0, 0.5, 0.5), (0.5, 5.0, 5.0, 0.5, 0.5)]
+    stopped = [minimize(lambda x: total(x) / 240, np.array(s), method="L-BFGS-B") for s in starts]
+    best = min(stopped, key=lambda r: r.fun)
+    assert best.success
+    judged = sj.certify(sj.laws.chinchilla, runs240, _natural(best.x))
+    assert judged.status == "not_converged"
+    assert judged.objective_value == pytest.approx(total(best.x), rel=1e-9)
+    assert "above the best optimum found on this table" in judged.warnings[0]
+
+
+PLATEAUS = {
+    "constant only": ({"E": 2.65, "A": 1e-13, "B": 1e-13, "alpha": 0.5, "beta": 0.5}, {"A", "B"}, 0.02102),
+    "data term extinct": ({"E": 1.9, "A": 500.0, "B": 1e-13, "alpha": 0.35, "beta": 0.5}, {"B"}, 0.0113),
+    "parameter term extinct": (
+        {"E": 1.9, "A": 1e-13, "B": 2000.0, "alpha": 0.5, "beta": 0.35},
+        {"A"},
+        0.0110,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLATEAUS)
+def test_plateaus_where_a_term_has_died_are_called_so(runs240: pd.DataFrame, name: str) -> None:
+    start, dead, level = PLATEAUS[name]
+    law = sj.laws.chinchilla
+    fit = sj.fit(
+        law,
+        runs240,
+        starts=law.flatten(start)[None],
+        screen=False,
+        fixed={p: start[p] for p in dead},
+    )
+    # the plateau of the replication's failed starts
+    assert fit.objective_value == pytest.approx(level, rel=0.02)
+    judged = sj.certify(law, runs240, fit.params)
+    assert judged.status == "not_converged"
+    assert set(judged.certificate.extinct) == dead
+    assert any("gone extinct" in w for w in judged.warnings)
+    assert any("above the best optimum" in w for w in judged.warnings)
+
+
+def test_a_fit_stopped_early_says_so(runs240: pd.DataFrame) -> None:
+    early = sj.certify(
+        sj.laws.chinchilla,
+        runs240,
+        {"E": 1.8, "A": 470.0, "B": 2000.0, "alpha": 0.347, "beta": 0.365},
+    )
+    assert early.status == "not_converged" and early.certificate.relative_decrement > 1e-4
+    start = sj.laws.chinchilla.flatten({"E": 1.0, "A": 1e8, "B": 1e8, "alpha": 1.0, "beta": 1.0})
+    stopped = sj.fit(sj.laws.chinchilla, runs240, starts=start[None], solver=sj.LM(max_steps=3))
+    assert stopped.objective_value >= 1.018274017e-3
+
+
+def test_one_model_size_is_underdetermined(runs240: pd.DataFrame) -> None:
+    one = runs240.assign(N=1e9).head(40)
+    fit = sj.fit(sj.laws.chinchilla, one)
+    assert fit.status == "underdetermined" and not fit.converged
+    assert "N has a single value in this table" in fit.warnings[0]
+    assert {"A", "alpha"} & set(fit.certificate.unidentified)
+    with pytest.raises(sj.UnderdeterminedError, match="single value"):
+        sj.fit(sj.laws.chinchilla, one, strict=True)
+
+
+def test_fewer_runs_than_parameters_is_underdetermined(runs240: pd.DataFrame) -> None:
+    fit = sj.fit(sj.laws.chinchilla, runs240.head(4))
+    assert fit.status == "underdetermined" and "4 distinct runs cannot determine 5" in fit.warnings[0]
+    eased = sj.fit(sj.laws.chinchilla, runs240.head(4), tied=[("alpha", "beta")], fixed={"E": 1.8})
+    assert eased.status != "underdetermined"
+
+
+def test_a_floor_the_data_do_not_show_is_extinct_or_vague() -> None:
+    x = np.geomspace(1, 100, 12)
+    fit = sj.fit(sj.laws.power_law_floor, {"x": x, "loss": 5 * x**-0.4})
+    assert "E" in fit.certificate.unidentified
+    assert any("E" in w for w in fit.warnings)
+
+
+def test_bounds_and_outliers_are_named() -> None:
+    @sj.law
+    def bounded(x, *, a: sj.NonNegative, b: sj.Real):
+        return 3.0 + a * x + b * 0.0 * x
+
+    x = np.linspace(1, 2, 20)
+    noise = np.random.default_rng(0).normal(0, 1e-3, 20)
+    noise[7] = 0.5
+    fit = sj.fit(bounded, {"x": x, "loss": 3.0 - 0.1 * x + noise}, fixed={"b": 0.0})
+    assert fit.certificate.at_bound == ["a"] and fit.params["a"] == 0.0
+    assert fit.certificate.outliers == [7]
+    assert any("on the bound" in w for w in fit.warnings) and any("rows 7" in w for w in fit.warnings)
+
+
+def test_a_good_fit_is_quiet() -> None:
+    rng = np.random.default_rng(3)
+    N = np.exp(rng.uniform(np.log(1e7), np.log(1e10), 80))
+    D = np.exp(rng.uniform(np.log(1e9), np.log(1e12), 80))
+    clean = sj.laws.chinchilla(N, D, E=1.8, A=400.0, B=1500.0, alpha=0.34, beta=0.35)
+    loss = clean * np.exp(rng.normal(0, 0.002, 80))
+    fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": loss})
+    assert fit.converged and fit.warnings == []
+    assert fit.certificate.relative_decrement < 1e-10 and fit.certificate.curvature_ok
+
+
+def test_one_size_is_enough_where_nothing_of_the_size_is_free() -> None:
+    D = np.geomspace(1e9, 1e11, 8)
+    table = {"N": np.full(8, 1e8), "D": D, "loss": 2.0 + 900.0 / D**0.3}
+    fixed = {"A": 400.0, "alpha": 0.34}
+    assert sj.fit(sj.laws.chinchilla, table, fixed=fixed).status == "converged"
+    # A and E cannot be told apart
+    assert sj.fit(sj.laws.chinchilla, table, fixed={"alpha": 0.34}).status == "underdetermined"
+
+
+def test_a_perfect_fit_of_few_rows_divides_by_nothing() -> None:
+    found = sj.fit(sj.laws.power_law_floor, {"x": [1.0, 10.0, 100.0], "loss": [3.0, 1.5, 1.25]})
+    assert found.converged and found.n_agree == found.certificate.n_finished
+    assert found.params["E"] == pytest.approx(1.2, abs=1e-6)
+
+
+def test_certify_confirms_an_optimum(best: sj.FitResult) -> None:
+    judged = sj.certify(sj.laws.chinchilla, TABLE, best.params)
+    assert judged.converged and judged.warnings == best.warnings
+    assert judged.numbers == pytest.approx(best.numbers, rel=1e-12)

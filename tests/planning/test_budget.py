@@ -1,0 +1,92 @@
+"""Plans for a budget: published optima, first-order conditions, units, and tokens that will be served."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import scaling_jax as sj
+from tests.planning.constants import PRINTED, REPLICATION, TEX
+
+SOURCE = (sj.laws.chinchilla, PRINTED)
+TRAINING = [1e20, 1e22, 5.76e23]
+
+
+@pytest.mark.parametrize("served", [1e10, 1e12, 1e14])
+def test_the_first_order_condition(served):
+    """Sardana et al. 2024: the two costs balance once tokens of inference are counted."""
+    plan = sj.inference_optimal(SOURCE, TRAINING, served)
+    size = PRINTED["alpha"] * PRINTED["A"] * plan["N"] ** -PRINTED["alpha"]
+    data = PRINTED["beta"] * PRINTED["B"] * plan["D"] ** -PRINTED["beta"]
+    np.testing.assert_allclose(size / data, 1 + served / (3 * plan["D"]), rtol=1e-6)
+    np.testing.assert_allclose(plan["N"] * (6 * plan["D"] + 2 * served), TRAINING, rtol=1e-12)
+
+
+def test_nothing_served_is_chinchillas_optimum():
+    columns = ["N", "D", "loss", "tokens_per_param"]
+    plan = sj.inference_optimal(SOURCE, TRAINING, 0)
+    np.testing.assert_allclose(plan[columns], sj.compute_optimal(SOURCE, TRAINING)[columns], rtol=1e-6)
+    np.testing.assert_allclose(plan["training_share"], 1.0)
+
+
+@pytest.mark.parametrize("served", [-1.0, np.nan, [1e12]])
+def test_tokens_of_inference_that_make_no_sense(served):
+    with pytest.raises(ValueError, match="served="):
+        sj.inference_optimal(SOURCE, TRAINING, served)
+
+
+GOPHER = 5.76e23
+FLOPS = [1e18, 1e21, GOPHER, 1e26]
+
+
+def test_the_replication_at_gophers_budget():
+    """Besiroglu et al. 2024, whose figures are printed to four digits."""
+    row = sj.compute_optimal((sj.laws.chinchilla, REPLICATION), GOPHER).iloc[0]
+    exponents = sj.allocation_exponents((sj.laws.chinchilla, REPLICATION))["estimate"]
+    assert row["N"] == pytest.approx(73.19e9, rel=1e-4)
+    assert row["tokens_per_param"] == pytest.approx(17.92, abs=5e-3)
+    assert row["N"] / (GOPHER / 6) ** exponents["N"] == pytest.approx(0.11321, abs=5e-6)
+    assert exponents["loss"] == pytest.approx(0.17848, abs=5e-6)
+    assert exponents["N"] == pytest.approx(
+        REPLICATION["beta"] / (REPLICATION["alpha"] + REPLICATION["beta"]), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(("params", "size", "ratio"), [(PRINTED, 32.2e9, 92.7), (TEX, 40.4e9, 58.9)])
+def test_rounded_constants_move_hoffmanns_optimum(params, size, ratio):
+    row = sj.compute_optimal((sj.laws.chinchilla, params), GOPHER).iloc[0]
+    assert row["N"] == pytest.approx(size, abs=0.05e9)
+    assert row["tokens_per_param"] == pytest.approx(ratio, rel=1e-3)  # three digits are given
+
+
+@pytest.mark.parametrize("params", [REPLICATION, PRINTED])
+def test_the_two_costs_balance_at_the_optimum(params):
+    plan = sj.compute_optimal((sj.laws.chinchilla, params), FLOPS)
+    size = params["alpha"] * params["A"] * plan["N"] ** -params["alpha"]
+    data = params["beta"] * params["B"] * plan["D"] ** -params["beta"]
+    np.testing.assert_allclose(size, data, rtol=1e-12)
+    np.testing.assert_allclose(6 * plan["N"] * plan["D"], FLOPS, rtol=1e-12)
+
+
+def test_repeated_data_need_their_amount():
+    params = {"E": 1.869, "A": 520.8, "B": 1487.7, "alpha": 0.3526596, "R_D": 15.39, "R_N": 5.31}
+    with pytest.raises(TypeError, match="given="):
+        sj.compute_optimal((sj.laws.data_constrained, params), 1e22)
+
+
+def test_units_scale_as_they_should():
+    """N in millions, D in billions, compute in 1e15 FLOP: A and B take up the factors, the run stays."""
+    other = REPLICATION | {
+        "A": REPLICATION["A"] * 1e6 ** -REPLICATION["alpha"],
+        "B": REPLICATION["B"] * 1e9 ** -REPLICATION["beta"],
+    }
+    plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION), FLOPS)
+    scaled = sj.compute_optimal((sj.laws.chinchilla, other), np.array(FLOPS) / 1e15)
+    np.testing.assert_allclose(scaled["N"] * 1e6, plan["N"], rtol=1e-10)
+    np.testing.assert_allclose(scaled["loss"], plan["loss"], rtol=1e-12)
+
+
+def test_a_law_without_an_optimum_says_so():
+    with pytest.warns(UserWarning, match="no optimum inside"):
+        plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION | {"beta": -0.1}), [1e22])
+    assert plan["N"].isna().all()

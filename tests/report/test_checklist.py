@@ -1,0 +1,18 @@
+"""The checklist of a paper is filled in."""
+
+from __future__ import annotations
+
+import scaling_jax as sj
+
+
+def test_the_checklist_is_filled_in(line: sj.FitResult) -> None:
+    text = line.checklist()
+    for words in (
+        "Form: ",
+        "Objective: squared, on log residuals",
+        "Rows and filters: 24 fitted",
+        "Intervals, 90 %: A ",
+        "[to fill in]",
+    ):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 96

@@ -1,0 +1,106 @@
+"""Any table is read: forms of tables, columns, filters and missing values, and what is warned of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import scaling_jax as sj
+from tests.cases.simulated import LOSS, ROWS, TABLE, D, N, fit, same
+
+SIX = pd.DataFrame(
+    {
+        "N": [1e6, 1e7, 1e8, 1e9, 1e6, 1e7],
+        "D": [1e9, 1e9, 1e10, 1e10, 1e10, 1e11],
+        "loss": [4.0, 3.5, 3.0, 2.5, 3.6, 3.1],
+        "family": list("aaabbb"),
+    }
+)
+
+
+def with_(**columns):
+    return SIX.assign(**columns)
+
+
+def test_warnings_for_what_can_be_fitted_but_should_be_seen() -> None:
+    twice = sj.read_runs(
+        sj.laws.power_law, pd.concat([SIX, SIX.head(2)], ignore_index=True), inputs={"x": "N"}
+    )
+    assert twice.warnings == ["2 rows repeat another row exactly, first rows 6, 7; they count twice."]
+    steps = np.arange(1.0, 21.0)
+    curve = {"N": np.full(20, 1e8), "D": steps * 1e9, "loss": 3 + 1 / steps}
+    seen = sj.read_runs(sj.laws.chinchilla, curve).warnings
+    assert len(seen) == 1 and "looks like checkpoints of one run. Pass run=" in seen[0]
+    assert sj.read_runs(sj.laws.chinchilla, curve, run=np.zeros(20)).warnings == []
+
+
+def test_numbers_are_taken_in_any_dress() -> None:
+    """Numeric text, whole numbers beyond 64 bits, nullable and categorical columns, large products."""
+    plain = sj.read_runs(sj.laws.chinchilla, SIX)
+    dresses = [
+        with_(N=SIX.N.astype(str)),
+        with_(N=SIX.N.astype("Int64")),
+        with_(N=SIX.N.astype("category")),
+        with_(N=SIX.N.astype(int).astype(object)),
+    ]
+    for table in dresses:
+        np.testing.assert_array_equal(sj.read_runs(sj.laws.chinchilla, table).inputs["N"], plain.inputs["N"])
+    whole = with_(N=[5_760_000_000_000_000_000_000_000 + i for i in range(6)])
+    assert sj.read_runs(sj.laws.chinchilla, whole).inputs["N"][0] == 5.76e24
+    integers = SIX.astype({"N": "int64", "D": "int64"})
+    flops = sj.read_runs(sj.laws.power_law, integers, inputs={"x": lambda t: 6 * t.N * t.D}).inputs["x"]
+    np.testing.assert_array_equal(flops, 6 * SIX.N * SIX.D)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["N > 1e8", lambda t: t.N > 1e8, N > 1e8, (N > 1e8).astype(object)],
+    ids=["words", "function", "mask", "object"],
+)
+def test_what_where_leaves_out_is_counted(where) -> None:
+    found = fit(where=where)
+    kept = int((N > 1e8).sum())
+    assert len(found.data()) == kept == found.record["rows_used"]
+    assert found.record["dropped_where"] == ROWS - kept and found.record["rows_in_table"] == ROWS
+    assert f"{kept} fitted of {ROWS} ({ROWS - kept} left out by where=" in found.summary()
+    same(found, fit(TABLE[N > 1e8]))
+
+
+def test_missing_rows_are_dropped_and_counted(best: sj.FitResult) -> None:
+    extra = pd.DataFrame(
+        {"N": [np.nan, 1e9, 1e9], "D": [1e9, 1e9, np.inf], "loss": [3.0, np.nan, 3.0], "run_id": [1, 1, 1]}
+    )
+    found = fit(pd.concat([TABLE, extra], ignore_index=True), missing="drop")
+    same(found, best)
+    assert found.record["dropped_missing"] == 3 and "3 with missing values" in found.summary()
+
+
+TABLES = {
+    "polars": pl.from_pandas(TABLE),
+    "lazy polars": pl.from_pandas(TABLE).lazy(),
+    "arrays": {"N": N, "D": D, "loss": LOSS},
+    "lists and JAX arrays": {"N": list(N), "D": D, "loss": LOSS},
+    "whole numbers": TABLE.assign(N=TABLE.N.round().astype("int64"), D=TABLE.D.round().astype("Int64")),
+    "shuffled index": TABLE.set_index(np.arange(ROWS)[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_any_kind_of_table_is_read(name: str, best: sj.FitResult) -> None:
+    found = fit(TABLES[name])
+    # rounding N and D to whole numbers moves the data by up to 5e-8
+    assert found.objective_value == pytest.approx(
+        best.objective_value, rel=1e-10 if name != "whole numbers" else 1e-5
+    )
+
+
+def test_inputs_and_target_by_name_array_or_function(best: sj.FitResult) -> None:
+    renamed = TABLE.rename(columns={"N": "n_params", "D": "tokens", "loss": "val"})
+    same(fit(renamed, inputs={"N": "n_params", "D": "tokens"}, target="val"), best)
+    same(fit(renamed, inputs={"N": N, "D": pd.Series(D)}, target=LOSS), best)
+    billions = renamed.assign(n_params=lambda t: t.n_params / 1e9)
+    found = fit(billions, inputs={"N": lambda t: 1e9 * t.n_params, "D": "tokens"}, target=lambda t: t.val)
+    same(found, best)
+    assert found.sources == {"N": "function", "D": "tokens", "target": "function"}

@@ -1,0 +1,36 @@
+"""What a run's budget is, which runs are the largest, and where a law will be used next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import scaling_jax as sj
+from scaling_jax.tables.scale import beyond, scale_of, top_rows
+
+
+def read(law: sj.Law, **columns):
+    size = len(next(iter(columns.values())))
+    return sj.read_runs(law, {**columns, "loss": np.linspace(3.0, 2.0, size)})
+
+
+def test_the_budget_is_compute_where_it_is_known() -> None:
+    N, D = np.array([1e8, 1e9, 1e9]), np.array([2e9, 2e10, 3e10])
+    name, size = scale_of(read(sj.laws.chinchilla, N=N, D=D), sj.laws.chinchilla)
+    assert name == "6ND"
+    np.testing.assert_allclose(size, 6 * N * D)
+    assert scale_of(read(sj.laws.compute_frontier, C=N), sj.laws.compute_frontier)[0] == "C"
+    assert scale_of(read(sj.laws.power_law, x=N), sj.laws.power_law)[0] == "x"
+
+
+def test_the_top_decade_is_dropped_where_enough_is_left() -> None:
+    law = sj.laws.power_law
+    words, top = top_rows(read(law, x=np.geomspace(1, 1e3, 13)), law, free=2)
+    assert words == "top decade of x" and top.sum() == 5  # four runs a decade, and both ends of the last
+    words, top = top_rows(read(law, x=np.geomspace(1, 30, 13)), law, free=2)
+    assert words == "top half decade of x"  # a decade would leave fewer than 60 %
+    assert top_rows(read(law, x=np.array([1.0, 10.0, 100.0])), law, free=2) is None
+
+
+def test_the_next_run_grows_what_the_table_has_varied() -> None:
+    N, D = np.array([1e7, 1e8, 1e9]), np.array([2e10, 2e10, 3e10])
+    assert beyond(read(sj.laws.chinchilla, N=N, D=D), sj.laws.chinchilla) == {"N": 1e10, "D": 3e10}

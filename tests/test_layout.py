@@ -1,0 +1,72 @@
+"""The tests of `scaling_jax/FOLDER/MODULE.py` stand in `tests/FOLDER/test_MODULE.py`.
+
+`test_FOLDER.py` covers a folder as a whole; files at the top cover the whole package. A module without a file
+of its own is named here with the one that covers it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "scaling_jax"
+COVERED_BY = {
+    "datasets/_catalog": "datasets/test_datasets",
+    "datasets/_hitchhikers_sources": "datasets/test_hitchhikers",
+    "engine/compiled": "engine/test_lanes",
+    "engine/lbfgs": "engine/test_solve",
+    "engine/status": "fitting/test_certificate",
+    "fitting/batch": "test_invariance",
+    "fitting/replicates": "uncertainty/test_bootstrap",
+    "plot/axes": "plot/test_fits",
+    "posterior/build": "posterior/test_geometry",
+    "posterior/model": "posterior/test_geometry",
+    "posterior/sample": "posterior/test_result",
+    "posterior/sampled": "posterior/test_result",
+    "posterior/sampler": "posterior/test_result",
+}
+EVERY_LAW = "laws/test_laws"  # laws are data to it; a file of a law's own holds published numbers
+
+
+def own_test(module: str) -> str:
+    """Where the tests of "folder/module" stand."""
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/test_{name.lstrip('_')}" if folder else f"test_{name}"
+
+
+MODULES = [
+    str(file.relative_to(PACKAGE).with_suffix(""))
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file.name != "__init__.py"
+]
+FILES = [str(file.relative_to(TESTS).with_suffix("")) for file in sorted(TESTS.rglob("test_*.py"))]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_file_of_tests(module: str) -> None:
+    own, other = own_test(module), COVERED_BY.get(module)
+    if other is None and module.startswith("laws/"):
+        other = EVERY_LAW
+    assert own in FILES or other in FILES, f"write tests/{own}.py"
+    assert module not in COVERED_BY or own not in FILES, f"{module} has tests of its own: take it out"
+
+
+def test_every_file_of_tests_is_named_after_what_it_covers() -> None:
+    named = {own_test(module) for module in MODULES}
+    named |= {f"{d.name}/test_{d.name}" for d in PACKAGE.iterdir() if d.is_dir()}
+    named |= {f"benchmarks/test_{p.stem}" for p in (TESTS.parent / "benchmarks").iterdir()}
+    assert [file for file in FILES if "/" in file and file not in named] == []
+    assert set(COVERED_BY) <= set(MODULES), "a module that is gone"
+
+
+def test_every_benchmark_has_its_row_in_the_index() -> None:
+    folder = TESTS.parent / "benchmarks"
+    commands = {file.stem for file in folder.glob("*.py")} | {
+        file.parent.name for file in folder.glob("*/__main__.py")
+    }
+    index = (folder / "README.md").read_text()
+    assert [name for name in commands - {"__init__", "report"} if f"| `{name}" not in index] == []
+    kept = {file.stem for file in (folder / "results").glob("*.txt")}
+    assert [name for name in kept if f"`{name}`" not in index] == [], "results that no row names"
