@@ -67,7 +67,7 @@ class Evaluation(NamedTuple, Generic[Leaf]):
     curvature: Leaf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A batch of fits of one law: LaneData whose leaves have a fit axis, or lack it where all fits share one.
 

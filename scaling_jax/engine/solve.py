@@ -35,7 +35,7 @@ SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """What the engine found, per fit.
 

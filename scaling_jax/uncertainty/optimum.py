@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
-from scaling_jax.engine.coordinates import named_numbers, typical_size
+from scaling_jax.engine.coordinates import held, named_numbers, searched_as_logs, typical_size
 from scaling_jax.engine.linear import solve_definite
 from scaling_jax.engine.problem import LaneData, exact_evaluation, residuals
 from scaling_jax.fitting.batch import Task, build_problem
@@ -129,7 +129,7 @@ def lane_of(fit: Fitted, padded: bool = True) -> Lane:
         data = data._replace(
             inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short
         )
-    unit = typical_size(fit.evidence.z, np.array([d.log for d in fit.law.label_domains]))
+    unit = typical_size(fit.evidence.z, searched_as_logs(fit.law.label_domains))
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 
 
@@ -152,7 +152,7 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
     """The parameters (labels,) as a function of what is given, with its derivative by implicit
     differentiation."""
     law, on_log = fit.law, fit.objective.on_log
-    logs = np.array([d.log for d in law.label_domains])
+    logs = searched_as_logs(law.label_domains)
 
     def data_of(given: Given) -> LaneData:
         """The lane's data with what is given in place of the fit's own."""
@@ -298,8 +298,8 @@ def _search(law: Law, on_log: bool, lane: Lane, data: LaneData) -> Reached:
 
 def _moving(z: jax.Array, gradient: jax.Array, lane: Lane) -> jax.Array:
     """Coordinates that respond: free, and not held by a bound."""
-    lower, upper = lane.data.lower, lane.data.upper
-    return lane.free & ~(((z <= lower) & (gradient >= 0)) | ((z >= upper) & (gradient <= 0)))
+    lower, upper = jnp.asarray(lane.data.lower), jnp.asarray(lane.data.upper)
+    return jnp.asarray(lane.free) & ~held(z, gradient, lower, upper, level=True)
 
 
 def _inverse(hessian: jax.Array, moving: jax.Array, unit: np.ndarray) -> jax.Array:
