@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax import laws
 from scaling_jax.api.fit import fit
@@ -18,7 +19,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.refits import refit, vary
 from scaling_jax.planning.source import budgets_of, with_ends
 from scaling_jax.uncertainty.bootstrap import REPLICATES
-from scaling_jax.uncertainty.ensemble import Ensemble, interval
+from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval
 
 if TYPE_CHECKING:
     from scaling_jax.api.result import FitResult
@@ -27,16 +28,20 @@ __all__ = ["Allocation", "AllocationDraws"]
 
 FRONTIER_ROWS = 40
 FRONTIER_NEEDS = 3
-QUANTITIES = ("N", "D", "loss", "tokens_per_param")
 
 
-@dataclass(frozen=True, eq=False)
-class Allocation:
-    """Optima over compute. table: flops, N, D, loss, edge (the best size was the smallest or largest tried),
-    ...; warnings."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Allocation(ABC):
+    """Optima over compute; each approach finds and resamples its own.
+
+    Args:
+        table: flops, N, D, loss, edge (the best size was the smallest or largest tried), and what else an
+            approach knows.
+        warnings: what a reader must know.
+    """
 
     table: pd.DataFrame
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
     @property
     def inside(self) -> pd.DataFrame:
@@ -44,8 +49,7 @@ class Allocation:
         return self.table[~self.table["edge"]]
 
     def exponents(self, level: float | None = None) -> pd.DataFrame:
-        """Rows N and D with the exponent `estimate` and log `intercept` of the power law in compute; edges
-        are left out.
+        """Rows N and D: exponent `estimate` and log `intercept` of the power law in compute, without edges.
 
         Args:
             level: gives `lower`, `upper` and `se` from the bootstrap in `draws` (without `intercept`).
@@ -56,7 +60,7 @@ class Allocation:
         lines = {name: np.ravel(line(x, np.log(self.inside[name].to_numpy())[None])) for name in ("N", "D")}
         return pd.DataFrame.from_dict(lines, orient="index", columns=["estimate", "intercept"])
 
-    def optimal(self, flops: Any, level: float | None = None) -> pd.DataFrame:
+    def optimal(self, flops: ArrayLike, level: float | None = None) -> pd.DataFrame:
         """The best run of each budget on the power laws, as `compute_optimal` has it.
 
         Args:
@@ -74,8 +78,7 @@ class Allocation:
 
     @cached_property
     def frontier(self) -> FitResult | None:
-        """The saturating frontier E + A C^-gamma through the optima, as a fit with its certificate; None with
-        fewer than three.
+        """The saturating frontier E + A C^-gamma through the optima, as a fit; None with fewer than three.
 
         E is barely identified over the few decades of compute anybody has: read `frontier.summary()` before
         extrapolating a loss.
@@ -83,11 +86,8 @@ class Allocation:
         rows = self.inside.iloc[self.frontier_rows]
         if rows["flops"].nunique() < FRONTIER_NEEDS:
             return None
-        return fit(
-            laws.compute_frontier,
-            {"C": rows["flops"].to_numpy(), "loss": rows["loss"].to_numpy()},
-            objective=SquaredError(),
-        )
+        runs = {"C": rows["flops"].to_numpy(), "loss": rows["loss"].to_numpy()}
+        return fit(laws.compute_frontier, runs, objective=SquaredError())
 
     @property
     def frontier_rows(self) -> np.ndarray:
@@ -100,34 +100,24 @@ class Allocation:
         """The bootstrap behind intervals: 1,000 replicates by the default way, seed 0."""
         return self.bootstrap(REPLICATES)
 
+    @abstractmethod
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
-        """Replicates of the optima; each approach has its own."""
-        raise NotImplementedError
+        """Replicates of the optima."""
 
     def losses(self, budgets: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
-        """(vectors, budgets) losses on the frontier, of the fit itself or of other parameter vectors; NaN
-        without a frontier."""
+        """(vectors, budgets) losses on the frontier, of its fit or of other numbers; NaN without one."""
         if self.frontier is None:
             return np.full((1, len(budgets)), np.nan)
-        return predict(
-            laws.compute_frontier, self.frontier.numbers if numbers is None else numbers, {"C": budgets}
-        )
+        numbers = self.frontier.numbers if numbers is None else numbers
+        return predict(laws.compute_frontier, numbers, {"C": budgets})
 
     def on_lines(self, budgets: np.ndarray, lines: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
         """The table of `optimal` from the lines of N and D, (2, slope and intercept)."""
         N, D = (np.exp(intercept + slope * np.log(budgets)) for slope, intercept in lines)
         low, high = np.log10(self.inside["flops"].min()), np.log10(self.inside["flops"].max())
         beyond = np.maximum(0.0, np.maximum(np.log10(budgets) - high, low - np.log10(budgets)))
-        return pd.DataFrame(
-            {
-                "flops": budgets,
-                "N": N,
-                "D": D,
-                "loss": loss,
-                "tokens_per_param": D / N,
-                "extrapolation": beyond,
-            }
-        )
+        table = {"flops": budgets, "N": N, "D": D, "loss": loss, "tokens_per_param": D / N}
+        return pd.DataFrame(table | {"extrapolation": beyond})
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,8 +172,10 @@ class AllocationDraws:
         return self.slopes.conf_int(level).rename(index={"a": "N", "b": "D"})
 
     def optima(self, level: float = 0.9) -> pd.DataFrame:
-        """One row per optimum inside: flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that
-        have one there.
+        """One row per optimum inside.
+
+        Returns:
+            flops, N with `N_lower`, `N_upper`, and `kept`, the share of draws that have an optimum there.
 
         Raises:
             ValueError: where each draw has optima at other budgets (the convex hull).
@@ -194,30 +186,20 @@ class AllocationDraws:
             )
         lower, upper = interval(self.N, level)
         kept = np.isfinite(self.N).mean(axis=0)
-        return pd.DataFrame(
-            {
-                "flops": self.flops[0],
-                "N": self.source.inside["N"].to_numpy(),
-                "N_lower": lower,
-                "N_upper": upper,
-                "kept": kept,
-            }
-        )
+        best = {"flops": self.flops[0], "N": self.source.inside["N"].to_numpy()}
+        return pd.DataFrame(best | {"N_lower": lower, "N_upper": upper, "kept": kept})
 
-    def optimal(self, flops: Any, level: float = 0.9) -> pd.DataFrame:
-        """The best run of each budget with `_lower` and `_upper` of every quantity; see
-        `Allocation.optimal`."""
+    def optimal(self, flops: ArrayLike, level: float = 0.9) -> pd.DataFrame:
+        """The best run of each budget, `_lower` and `_upper` of all of it; see `Allocation.optimal`."""
         budgets = budgets_of(flops)
         table = self.source.on_lines(budgets, self.lines, self.source.losses(budgets, None)[0])
         N, D = (np.exp(i[:, None] + s[:, None] * np.log(budgets)) for s, i in self.drawn_lines)
-        drawn = dict(
-            zip(QUANTITIES, (N, D, self.source.losses(budgets, self.frontier_numbers), D / N), strict=True)
-        )
-        table = with_ends(table, drawn, level)
+        loss = self.source.losses(budgets, self.frontier_numbers)
+        table = with_ends(table, {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N}, level)
         table.attrs["level"], table.attrs["method"] = level, f"{len(self.N):,} replicates: {self.method}"
         return table
 
-    def derive(self, quantity: Callable[[dict[Any, np.ndarray]], Any], level: float = 0.9) -> pd.DataFrame:
+    def derive(self, quantity: Quantity, level: float = 0.9) -> pd.DataFrame:
         """Any function of the exponents `a` (N) and `b` (D), arrays (draws,): estimate, lower, upper, se."""
         return self.slopes.derive(quantity, level)
 

@@ -1,5 +1,4 @@
-"""Approach 1: the envelope of training curves, which run has the lowest loss for its compute, or the convex
-hull below them."""
+"""Approach 1: the envelope of training curves, the lowest loss for each compute, or the hull below them."""
 
 from __future__ import annotations
 
@@ -21,17 +20,21 @@ CELLS_AT_ONCE = 2**22
 ROUNDING = 1e-9  # of log compute: a grid's ends are those of the longest runs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Envelope(Allocation):
-    """Best runs over compute. table: flops, N, D, loss, run, edge (no smaller or no larger size had spent as
-    much); warnings.
+    """Best runs over compute; made by `sj.envelope`.
 
-    Made by `sj.envelope`.
+    Args:
+        table: flops, N, D, loss, run, edge (no smaller or no larger size had spent as much).
+        warnings: what a reader must know.
+        curves: the training curves.
+        method: "minimum" or "hull".
+        points: how many amounts of compute.
     """
 
-    curves: Curves = field(default_factory=lambda: Curves([], np.zeros(0), []), repr=False)
-    method: str = "minimum"
-    points: int = 1500
+    curves: Curves = field(repr=False)
+    method: str
+    points: int
 
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
         """Envelopes of runs drawn with replacement, all at once, and the power laws through each.
@@ -91,11 +94,10 @@ def envelope(
     points: int = 1500,
     smooth: float = 0.0,
 ) -> Envelope:
-    r"""The runs with the lowest loss for the compute they have spent, and power laws of their size and
-    tokens.
+    r"""The runs of lowest loss for the compute they have spent, and power laws of their size and tokens.
 
-    $$r^*(C) = \arg\min_r L_r(C), \qquad N^*(C) = N_{r^*(C)} \propto C^a, \qquad D^*(C) = D_{r^*}(C) \propto
-    C^b$$
+    $$r^*(C) = \arg\min_r L_r(C), \qquad N^*(C) = N_{r^*(C)} \propto C^a, \qquad
+      D^*(C) = D_{r^*}(C) \propto C^b$$
 
     Args:
         runs: one row per checkpoint.
@@ -118,9 +120,8 @@ def envelope(
         ValueError: for another method, too few points, or a negative width.
 
     Known to go wrong: rows from the middle of a decaying learning-rate schedule are worse than runs that end
-    there, which favours
-    small models trained to their end: give every size several lengths, as Hoffmann et al. did. Noise favours
-    lucky runs: smooth.
+    there, which favours small models trained to their end: give every size several lengths, as Hoffmann et
+    al. did. Noise favours lucky runs: smooth.
 
     Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.1 (1,500 amounts, Gaussian of 10 steps); hull:
     McLeish et al. 2025 (arXiv:2502.06857).
@@ -146,19 +147,17 @@ def envelope(
             f"The runs have {sizes} sizes; an optimum needs smaller and larger ones beside it, so three at "
             "least."
         )
-    stages = (
-        _by_slope(curves, _hull_slopes(curves))
-        if method == "hull"
-        else _by_compute(curves, _compute_grid(curves, points))
-    )
+    if method == "hull":
+        stages = _by_slope(curves, _hull_slopes(curves))
+    else:
+        stages = _by_compute(curves, _compute_grid(curves, points))
     table = _table(stages, method)
     inside = table[~table["edge"]]
     notes = []
     if len(inside) < 2 or inside["N"].nunique() < 2:
         raise DataError(
             f"{inside['N'].nunique()} sizes are best anywhere between smaller and larger ones, and a power "
-            "law needs two: "
-            "add sizes, or train them for longer."
+            "law needs two: add sizes, or train them for longer."
         )
     if (best := inside["N"].nunique()) < 4:
         notes.append(f"Only {best} sizes are ever best: the exponents rest on {best} steps.")
@@ -169,7 +168,7 @@ def envelope(
         )
     for note in notes:
         python_warnings.warn(note, UserWarning, stacklevel=2)
-    return Envelope(table, notes, curves, method, points)
+    return Envelope(table=table, warnings=notes, curves=curves, method=method, points=points)
 
 
 def _table(stages: _Stages, method: str) -> pd.DataFrame:
@@ -185,11 +184,12 @@ def _table(stages: _Stages, method: str) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class _Stages:
-    """What decides which run is best, stage by stage: at an amount of compute its loss, under a slope how low
-    its tangent lies.
+    """What decides which run is best, stage by stage: its loss at a compute, or how low its tangent lies.
 
-    score, log_C, log_D: (runs, stages) the lowest score wins, inf where a run is not there, and compute and
-    tokens of what wins.
+    Args:
+        curves: the runs.
+        score: (runs, stages) the lowest wins, inf where a run is not there.
+        log_C, log_D: (runs, stages) compute and tokens of what wins.
     """
 
     curves: Curves
@@ -199,9 +199,8 @@ class _Stages:
 
     def loss_at(self, winner: np.ndarray, log_C: np.ndarray) -> np.ndarray:
         """Log loss of the winners at their compute."""
-        return np.array(
-            [np.interp(c, *self.curves.rows[k][[0, 2]]) for k, c in zip(winner, log_C, strict=True)]
-        )
+        at = zip(winner, log_C, strict=True)
+        return np.array([np.interp(c, *self.curves.rows[k][[0, 2]]) for k, c in at])
 
     def best(self, present: np.ndarray) -> _Best:
         """The best run of each stage, each (draws, stages), among the runs present (draws, runs)."""
@@ -210,20 +209,18 @@ class _Stages:
         stage = np.arange(self.score.shape[1])
         log_C, N = self.log_C[winner, stage], self.curves.N[winner]
         begins, ends = (np.array([c[k] for c, _, _ in self.curves.rows])[:, None] for k in (0, -1))
-        there = (
-            present[:, :, None] & (begins <= log_C[:, None] + ROUNDING) & (log_C[:, None] <= ends + ROUNDING)
-        )
-        sizes = self.curves.N[:, None]
-        smallest, largest = (
-            np.where(there, sizes, np.inf).min(axis=1),
-            np.where(there, sizes, 0.0).max(axis=1),
-        )
+        at, sizes = log_C[:, None], self.curves.N[:, None]
+        there = present[:, :, None] & (begins <= at + ROUNDING) & (at <= ends + ROUNDING)
+        smallest = np.where(there, sizes, np.inf).min(axis=1)
+        largest = np.where(there, sizes, 0.0).max(axis=1)
         edge = (smallest >= N) | (largest <= N)
         return _Best(winner, score.min(axis=1), log_C, N, self.log_D[winner, stage], edge)
 
 
 @dataclass(frozen=True, eq=False)
 class _Best:
+    """The best run of each stage, each (draws, stages); edge: no smaller or no larger one had got there."""
+
     winner: np.ndarray
     score: np.ndarray
     log_C: np.ndarray
@@ -246,8 +243,7 @@ def _by_compute(curves: Curves, flops: np.ndarray) -> _Stages:
 
 
 def _by_slope(curves: Curves, slopes: np.ndarray) -> _Stages:
-    """A line of given slope raised until it touches a curve: what it touches is a vertex of the hull, and the
-    lowest line wins."""
+    """A line of given slope is raised until it touches a curve, in a vertex of the hull; the lowest wins."""
     found = []
     for log_C, log_D, log_loss in curves.rows:
         height = log_loss - slopes[:, None] * log_C

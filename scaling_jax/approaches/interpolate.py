@@ -29,8 +29,7 @@ def line(x: np.ndarray, y: np.ndarray, weight: np.ndarray | float = 1.0) -> np.n
 
 
 def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Akima's interpolating cubic (1970) through knots x and values y (draws, knots), at points: (draws,
-    points)."""
+    """(draws, points) Akima's cubic of 1970 through knots x and values y (draws, knots)."""
     from scipy.interpolate import Akima1DInterpolator
 
     return Akima1DInterpolator(x, y.T)(at).T

@@ -1,19 +1,22 @@
-"""Approach 2: the best size of each compute budget from a parabola or an Akima spline, and power laws through
-the optima."""
+"""Approach 2: the best size of each compute budget, and power laws through these optima.
+
+A budget's optimum is that of a parabola, or of an Akima spline, through its runs' losses over log size.
+"""
 
 from __future__ import annotations
 
 import warnings as python_warnings
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
 from scaling_jax.approaches.interpolate import akima, line
 from scaling_jax.planning.source import budgets_of
 from scaling_jax.tables.curves import columns_of, read_curves
+from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.resample import counts
 
@@ -25,16 +28,19 @@ FLOOR = 0.33  # of the spacing of sizes: no standard deviation of log N* below i
 FEWEST_REPEATS = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Isoflop(Allocation):
-    """Best sizes of compute budgets. table: flops, N, D, loss, sizes (how many), edge (optimum outside the
-    sizes tried); warnings.
+    """Best sizes of compute budgets; made by `sj.isoflop`.
 
-    Made by `sj.isoflop`.
+    Args:
+        table: flops, N, D, loss, sizes (how many), edge (optimum outside the sizes tried).
+        warnings: what a reader must know.
+        runs: the runs, with the budget of each as flops.
+        method: "parabola" or "akima".
     """
 
-    runs: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    method: str = "parabola"
+    runs: pd.DataFrame = field(repr=False)
+    method: str
 
     def families(self) -> dict[float, pd.DataFrame]:
         """The runs of each budget with an optimum inside."""
@@ -52,8 +58,7 @@ class Isoflop(Allocation):
 
     @property
     def noise(self) -> float:
-        """Standard deviation of log loss: between runs of equal size and budget where enough repeat, else
-        about the parabolas."""
+        """Standard deviation of log loss: between repeated runs where enough are, else about parabolas."""
         log_loss = np.log(self.runs["loss"])
         cells = log_loss.groupby([self.runs["flops"], self.runs["N"]])
         freedom = len(log_loss) - cells.ngroups
@@ -97,75 +102,63 @@ class Isoflop(Allocation):
         if resample not in ("noise", "run") or weights not in ("equal", "precision") or n < 1:
             raise ValueError(
                 f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample "
-                "'noise' or 'run', "
-                "weights 'equal' or 'precision'."
+                "'noise' or 'run', weights 'equal' or 'precision'."
             )
         if resample == "run" and self.method == "akima":
             raise ValueError(
                 "A spline goes through every size, so runs cannot be left out: use resample='noise', or "
                 "parabolas."
             )
-        rng = np.random.default_rng(seed)
-        log_noise, share = np.zeros((n, len(self.runs))), np.ones((n, len(self.runs)))
-        if resample == "noise":
-            sd = self.noise if noise is None else float(noise)
-            if not 0 <= sd < np.inf:
-                raise ValueError(
-                    "The table shows no noise (three runs per budget, none repeated): give noise=, the sd "
-                    "of log loss."
-                )
-            log_noise, words = (
-                sd * rng.standard_normal(log_noise.shape),
-                f"noise of {sd:.2g} added to log losses",
-            )
-        else:
+        log_noise, share, words = self._resampled(n, np.random.default_rng(seed), resample, noise)
+        families = self.families()
+        found = []
+        for family in families.values():
+            rows = self.runs.index.get_indexer(family.index)
+            losses = family["loss"].to_numpy() * np.exp(log_noise[:, rows])
+            found.append(_optima(family, losses, share[:, rows], self.method))
+        log_N, loss = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
+        tokens = [_tokens(family) for family in families.values()]
+        log_D = np.stack([np.polyval(along, log_N[:, k]) for k, along in enumerate(tokens)], axis=1)
+        flops, weight = np.array(list(families)), np.ones(len(families))
+        lines = self.exponents()[["estimate", "intercept"]].to_numpy()
+        if weights == "precision":
+            weight = _precisions(families, log_N)
+            middles = [np.nanmedian(logs, axis=0)[None] for logs in (log_N, log_D)]
+            lines = np.stack([np.ravel(line(np.log(flops), middle, weight)) for middle in middles])
+        return AllocationDraws(
+            source=self,
+            flops=np.broadcast_to(flops, log_N.shape),
+            N=np.exp(log_N),
+            D=np.exp(log_D),
+            loss=loss[:, self.frontier_rows],
+            lines=lines,
+            weight=weight,
+            method=words,
+        )
+
+    def _resampled(
+        self, n: int, rng: np.random.Generator, resample: str, noise: float | None
+    ) -> tuple[np.ndarray, np.ndarray, str]:
+        """(n, rows) what is added to log losses, and how often each row counts; and how, in words."""
+        shape = (n, len(self.runs))
+        if resample == "run":
             cluster = pd.factorize(self.runs["run"])[0] if "run" in self.runs else np.arange(len(self.runs))
             size = cluster.max() + 1
-            share, words = (
-                counts(rng.integers(size, size=(n, size)), size)[:, cluster],
-                "runs resampled with replacement",
+            share = counts(rng.integers(size, size=(n, size)), size)[:, cluster]
+            return np.zeros(shape), share, "runs resampled with replacement"
+        sd = self.noise if noise is None else float(noise)
+        if not 0 <= sd < np.inf:
+            raise ValueError(
+                "The table shows no noise (three runs per budget, none repeated): give noise=, the sd of log "
+                "loss."
             )
-        families = self.families()
-        place = {flops: self.runs.index.get_indexer(part.index) for flops, part in families.items()}
-        found = [
-            _optima(
-                part,
-                part["loss"].to_numpy() * np.exp(log_noise[:, place[flops]]),
-                share[:, place[flops]],
-                self.method,
-            )
-            for flops, part in families.items()
-        ]
-        log_N, loss = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))
-        log_D = np.stack(
-            [np.polyval(_tokens(part), log_N[:, k]) for k, part in enumerate(families.values())], axis=1
-        )
-        flops = np.array(list(families))
-        lines, weight = self.exponents()[["estimate", "intercept"]].to_numpy(), np.ones(len(flops))
-        if weights == "precision":
-            spacing = np.array(
-                [np.ptp(np.log(part["N"])) / (part["N"].nunique() - 1) for part in families.values()]
-            )
-            weight = 1 / np.maximum(np.nanstd(log_N, axis=0), FLOOR * spacing) ** 2
-            lines = np.stack(
-                [np.ravel(line(np.log(flops), np.nanmedian(y, axis=0)[None], weight)) for y in (log_N, log_D)]
-            )
-        return AllocationDraws(
-            self,
-            np.broadcast_to(flops, log_N.shape),
-            np.exp(log_N),
-            np.exp(log_D),
-            loss[:, self.frontier_rows],
-            lines,
-            weight,
-            words,
-        )
+        return sd * rng.standard_normal(shape), np.ones(shape), f"noise of {sd:.2g} added to log losses"
 
 
 def isoflop(
     runs: pd.DataFrame,
     *,
-    budget: Any,
+    budget: str | ArrayLike,
     N: str = "N",
     D: str = "D",
     loss: str = "loss",
@@ -173,8 +166,7 @@ def isoflop(
     flops: str | None = None,
     method: str = "parabola",
 ) -> Isoflop:
-    r"""The compute-optimal size of each budget: where the loss is least over log size, and power laws through
-    these optima.
+    r"""The compute-optimal size of each budget, where the loss is least over log size, and their power laws.
 
     $$L = c_0 + c_1 \ln N + c_2 (\ln N)^2, \quad \ln N^* = -\frac{c_1}{2 c_2}; \qquad
       N^* \propto C^a, \; D^* \propto C^b, \; L^* = E + A C^{-\gamma}$$
@@ -217,29 +209,11 @@ def isoflop(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
-    values = (
-        _at_budgets(runs, budget, run, N, D, loss, flops)
-        if not isinstance(budget, str)
-        else _in_column(runs, budget, run, N, D, loss)
-    )
-    found, notes = [], []
-    for amount, family in values.groupby("flops"):
-        sizes = family["N"].nunique()
-        if sizes < 3:
-            notes.append(f"Budget {amount:.3g} has {sizes} sizes and three are needed: it is left out.")
-            continue
-        log_N, best = (
-            part[0]
-            for part in _optima(family, family["loss"].to_numpy()[None], np.ones((1, len(family))), method)
-        )
-        edge = bool(np.isnan(log_N))
-        if edge:
-            notes.append(
-                f"Budget {amount:.3g} has its optimum outside the sizes tried: it is left out of the power "
-                "laws."
-            )
-        found.append((amount, np.exp(log_N), np.exp(np.polyval(_tokens(family), log_N)), best, sizes, edge))
-    table = pd.DataFrame(found, columns=["flops", "N", "D", "loss", "sizes", "edge"]).astype({"edge": bool})
+    if isinstance(budget, str):
+        values = _in_column(runs, budget, run, N, D, loss)
+    else:
+        values = _at_budgets(runs, budget, run, N, D, loss, flops)
+    table, notes = _table(values, method)
     inside = int((~table["edge"]).sum())
     if inside < 2:
         raise DataError(
@@ -250,16 +224,37 @@ def isoflop(
         notes.append("Fewer than three budgets: the exponents have nothing to be checked against.")
     for note in notes:
         python_warnings.warn(note, UserWarning, stacklevel=2)
-    return Isoflop(table, notes, values, method)
+    return Isoflop(table=table, warnings=notes, runs=values, method=method)
 
 
-def _in_column(runs: Any, budget: str, run: str | None, N: str, D: str, loss: str) -> pd.DataFrame:
+def _table(values: pd.DataFrame, method: str) -> tuple[pd.DataFrame, list[str]]:
+    """The optimum of each budget, and what is to be said of budgets without one inside."""
+    found, notes = [], []
+    for amount, family in values.groupby("flops"):
+        sizes = family["N"].nunique()
+        if sizes < 3:
+            notes.append(f"Budget {amount:.3g} has {sizes} sizes and three are needed: it is left out.")
+            continue
+        losses = family["loss"].to_numpy()[None]
+        (log_N,), (best,) = _optima(family, losses, np.ones(losses.shape), method)
+        edge = bool(np.isnan(log_N))
+        if edge:
+            notes.append(
+                f"Budget {amount:.3g} has its optimum outside the sizes tried: it is left out of the power "
+                "laws."
+            )
+        found.append((amount, np.exp(log_N), np.exp(np.polyval(_tokens(family), log_N)), best, sizes, edge))
+    columns = ["flops", "N", "D", "loss", "sizes", "edge"]
+    return pd.DataFrame(found, columns=columns).astype({"edge": bool}), notes
+
+
+def _in_column(runs: TableLike, budget: str, run: str | None, N: str, D: str, loss: str) -> pd.DataFrame:
     table = columns_of(runs, {"budget": budget, "N": N, "D": D, "loss": loss}, {"run": run})
     return table.rename(columns={"budget": "flops"}).reset_index(drop=True)
 
 
 def _at_budgets(
-    runs: Any, budget: Any, run: str | None, N: str, D: str, loss: str, flops: str | None
+    runs: TableLike, budget: ArrayLike, run: str | None, N: str, D: str, loss: str, flops: str | None
 ) -> pd.DataFrame:
     if run is None:
         raise ValueError(
@@ -269,15 +264,10 @@ def _at_budgets(
     curves = read_curves(runs, run=run, N=N, D=D, loss=loss, flops=flops)
     log_D, log_loss = curves.at(amounts)
     which, at = np.nonzero(np.isfinite(log_loss))
-    return pd.DataFrame(
-        {
-            "flops": amounts[at],
-            "N": curves.N[which],
-            "D": np.exp(log_D[which, at]),
-            "loss": np.exp(log_loss[which, at]),
-            "run": [curves.labels[k] for k in which],
-        }
-    )
+    return pd.DataFrame({
+        "flops": amounts[at], "N": curves.N[which], "D": np.exp(log_D[which, at]),
+        "loss": np.exp(log_loss[which, at]), "run": [curves.labels[k] for k in which],
+    })  # fmt: skip
 
 
 def _tokens(family: pd.DataFrame) -> np.ndarray:
@@ -285,35 +275,49 @@ def _tokens(family: pd.DataFrame) -> np.ndarray:
     return np.polyfit(np.log(family["N"]), np.log(family["D"]), 1)
 
 
-def _optima(
-    family: pd.DataFrame, losses: np.ndarray, share: np.ndarray, method: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log N* and loss there, each (draws,), NaN outside the sizes tried, from losses and weights (draws,
-    rows)."""
+def _precisions(families: dict[float, pd.DataFrame], log_N: np.ndarray) -> np.ndarray:
+    """(budgets,) 1/sd^2 of each optimum's log N (draws, budgets), no sd below a third of the spacing."""
+    sizes = [family["N"] for family in families.values()]
+    spacing = np.array([np.ptp(np.log(N)) / (N.nunique() - 1) for N in sizes])
+    return 1 / np.maximum(np.nanstd(log_N, axis=0), FLOOR * spacing) ** 2
+
+
+Optima = tuple[np.ndarray, np.ndarray]
+"""Log N* and the loss there, each (draws,), NaN where the optimum is not inside the sizes tried."""
+
+
+def _optima(family: pd.DataFrame, losses: np.ndarray, share: np.ndarray, method: str) -> Optima:
+    """The optima of a budget's runs under losses and weights (draws, rows)."""
     x = np.log(family["N"].to_numpy())
     return _vertices(x, losses, share) if method == "parabola" else _lowest(x, losses)
 
 
-def _vertices(x: np.ndarray, losses: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _vertices(x: np.ndarray, losses: np.ndarray, share: np.ndarray) -> Optima:
+    """Of weighted parabolas over log size x (rows,), inside the sizes that a draw holds."""
     middle, reach = x.mean(), np.ptp(x) / 2
     u = (x - middle) / reach
-    powers = np.stack([np.ones_like(u), u, u**2])
     present = share > 0
     first, last = np.where(present, u, np.inf).min(axis=1), np.where(present, u, -np.inf).max(axis=1)
-    inner = present & (u > first[:, None]) & (u < last[:, None])
-    solvable = inner.any(axis=1)
-    normal = np.einsum("pr,dr,qr->dpq", powers, share, powers)
-    normal[~solvable] = np.eye(3)
-    level, slope, bend = np.linalg.solve(normal, np.einsum("pr,dr->dp", powers, share * losses)[..., None])[
-        ..., 0
-    ].T
+    solvable = (present & (u > first[:, None]) & (u < last[:, None])).any(axis=1)
+    level, slope, bend = _parabolas(u, losses, share, solvable)
     with np.errstate(divide="ignore", invalid="ignore"):
         vertex = -slope / (2 * bend)
     good = solvable & (bend > 0) & (vertex > first) & (vertex < last)
-    return np.where(good, middle + reach * vertex, np.nan), np.where(good, level + slope * vertex / 2, np.nan)
+    lowest = level + slope * vertex / 2
+    return np.where(good, middle + reach * vertex, np.nan), np.where(good, lowest, np.nan)
 
 
-def _lowest(x: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _parabolas(u: np.ndarray, losses: np.ndarray, share: np.ndarray, solvable: np.ndarray) -> np.ndarray:
+    """(3, draws) weighted least squares of 1, u and u^2; draws with too few sizes stay arbitrary."""
+    powers = np.stack([np.ones_like(u), u, u**2])
+    normal = np.einsum("pr,dr,qr->dpq", powers, share, powers)
+    normal[~solvable] = np.eye(3)
+    moments = np.einsum("pr,dr->dp", powers, share * losses)
+    return np.linalg.solve(normal, moments[..., None])[..., 0].T
+
+
+def _lowest(x: np.ndarray, losses: np.ndarray) -> Optima:
+    """Of splines of log loss through the best run of each size, refined by a parabola at the lowest node."""
     order = np.argsort(x, kind="stable")
     knots, starts = np.unique(x[order], return_index=True)
     y = np.log(np.minimum.reduceat(losses[:, order], starts, axis=1))
@@ -326,6 +330,5 @@ def _lowest(x: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bend = before - 2 * here + after
     shift = np.where(bend > 0, 0.5 * (before - after) / np.where(bend > 0, bend, 1.0), 0.0)
     lowest = here - 0.25 * (before - after) * shift
-    return np.where(good, nodes[inner] + shift * (nodes[1] - nodes[0]), np.nan), np.where(
-        good, np.exp(lowest), np.nan
-    )
+    log_N = nodes[inner] + shift * (nodes[1] - nodes[0])
+    return np.where(good, log_N, np.nan), np.where(good, np.exp(lowest), np.nan)

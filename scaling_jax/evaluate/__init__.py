@@ -1,5 +1,4 @@
-r"""How well a law predicts runs it has not seen: splits of a table, error measures, and every split fitted in
-one batch.
+r"""How well a law predicts runs it has not seen: splits of a table, error measures, all splits in one batch.
 
 A split is two sets of rows, the training runs and the target. Splits are made from columns
 (`by_size(runs["N"])`), narrowed (`.first(runs["D"], 0.3)`), and handed, thousands at once, to `score`. The

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
-from scaling_jax.tables.read import as_frame
+from scaling_jax.tables.read import Column, Keys, TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.likelihood import information
 
 __all__ = ["compare_laws"]
 
-COLUMNS = (
-    "extrapolation",
-    "are",
-    "wins",
-    "in_sample",
-    "aicc",
-    "bic",
-    "log_likelihood",
-    "k",
-    "fits",
+COLUMNS = [
+    "extrapolation", "are", "wins", "in_sample", "aicc", "bic", "log_likelihood", "k", "fits",
     "not_converged",
-)
+]  # fmt: skip
 THREADS = 2  # one law compiles while another runs
+
+Entry = tuple[Law, Mapping[str, Any]]
+"""A law, and the options of `sj.fit` for it alone."""
+Holdout = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
+"""The rows to predict: a query, a mask, or a function of the table."""
 
 
 def compare_laws(
-    laws: Sequence[Law | tuple[Law, Mapping[str, Any]]],
-    runs: Any,
+    laws: Sequence[Law | Entry],
+    runs: TableLike,
     *,
-    by: Any = None,
-    holdout: Any = None,
-    inputs: Mapping[str, Any] | None = None,
+    by: Keys | None = None,
+    holdout: Holdout | None = None,
+    inputs: Mapping[str, Column] | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Ranks laws by how well they predict the runs that were held out.
@@ -78,49 +76,49 @@ def compare_laws(
     >>> sj.compare_laws([sj.laws.power_law, sj.laws.power_law_floor], table, holdout="x > 1e3").index.tolist()
     ['power_law_floor', 'power_law']
     """
-    entries = [entry if isinstance(entry, tuple) else (entry, {}) for entry in laws]
+    entries: list[Entry] = [entry if isinstance(entry, tuple) else (entry, {}) for entry in laws]
     if not entries:
         raise ValueError("compare_laws needs at least one law.")
     frame = as_frame(runs).reset_index(drop=True)
     splits = _splits(frame, by, holdout)
 
-    def judged(entry: tuple[Law, Mapping[str, Any]]) -> pd.DataFrame:
+    def judged(entry: Entry) -> pd.DataFrame:
         law, own = entry
         needed = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
         return _judged(law, frame, splits, {"inputs": needed, **options, **own})
 
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(judged, entries))
-    table = _table(_names(entries), found, bool(holdout is not None))
+    table = _table(_names(entries), found, holdout is not None)
     return table.sort_values("extrapolation" if holdout is not None else "aicc", kind="stable")
 
 
-def _splits(frame: pd.DataFrame, by: Any, holdout: Any) -> list[Split]:
-    if holdout is None:
-        held = np.zeros(len(frame), dtype=bool)
-    else:
-        held = (
-            frame.eval(holdout)
-            if isinstance(holdout, str)
-            else holdout(frame)
-            if callable(holdout)
-            else holdout
-        )
-        held = np.asarray(held)
-        if held.dtype != bool or held.shape != (len(frame),):
-            raise DataError(
-                f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of "
-                f"shape {held.shape}."
-            )
-        if held.all() or not held.any():
-            raise DataError(
-                f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "
-                "predict."
-            )
+def _splits(frame: pd.DataFrame, by: Keys | None, holdout: Holdout | None) -> list[Split]:
+    """One split per group: the rows to fit, and those held out."""
+    held = np.zeros(len(frame), dtype=bool) if holdout is None else _held_out(frame, holdout)
     if by is None:
         return [Split("all", ~held, held)]
     groups = frame.groupby(by, sort=False).indices
     return [Split(key, rows[~held[rows]], rows[held[rows]]) for key, rows in groups.items()]
+
+
+def _held_out(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
+    """(rows,) whether each is held out."""
+    if isinstance(holdout, str):
+        held = np.asarray(frame.eval(holdout))
+    else:
+        held = np.asarray(holdout(frame) if callable(holdout) else holdout)
+    if held.dtype != bool or held.shape != (len(frame),):
+        raise DataError(
+            f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of "
+            f"shape {held.shape}."
+        )
+    if held.all() or not held.any():
+        raise DataError(
+            f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "
+            "predict."
+        )
+    return held
 
 
 def _judged(law: Law, frame: pd.DataFrame, splits: list[Split], options: dict[str, Any]) -> pd.DataFrame:
@@ -157,10 +155,10 @@ def _table(names: list[str], found: list[pd.DataFrame], held_out: bool) -> pd.Da
             "fits": len(errors),
             "not_converged": int(both["not_converged"].sum()),
         })  # fmt: skip
-    return pd.DataFrame(rows, index=pd.Index(names, name="law"), columns=list(COLUMNS))
+    return pd.DataFrame(rows, index=pd.Index(names, name="law"), columns=COLUMNS)
 
 
-def _names(entries: Sequence[tuple[Law, Mapping[str, Any]]]) -> list[str]:
+def _names(entries: Sequence[Entry]) -> list[str]:
     """The laws' names; a second use of one is numbered."""
     seen: dict[str, itertools.count] = {}
     names = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,13 +19,13 @@ from scaling_jax.evaluate.splits import Split
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import asked, fixed_numbers
-from scaling_jax.tables.read import Reading, as_frame
+from scaling_jax.tables.read import Reading, TableLike, as_frame
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
 __all__ = ["fit_splits", "score"]
 
 
-def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> FitGroups:
+def fit_splits(law: Law, runs: TableLike, splits: Sequence[Split], **options: Any) -> FitGroups:
     """Fits a law to the training rows of every split in one batch.
 
     Args:
@@ -54,7 +54,12 @@ def fit_splits(law: Law, runs: Any, splits: Sequence[Split], **options: Any) -> 
 
 
 def score(
-    law: Law, runs: Any, splits: Sequence[Split], *, measures: Sequence[str] = tuple(MEASURES), **options: Any
+    law: Law,
+    runs: TableLike,
+    splits: Sequence[Split],
+    *,
+    measures: Sequence[str] = tuple(MEASURES),
+    **options: Any,
 ) -> pd.DataFrame:
     """Fits every split in one batch and measures what it predicts of its target.
 
@@ -86,12 +91,12 @@ def score(
             row["in_sample"] = log_rmse(inside[split.label], target[train])
         row["status"] = "no rows" if fit is None else fit.status
         rows.append(row | ({} if fit is None else dict(zip(law.labels, fit.numbers, strict=True))))
-    return pd.DataFrame(
-        rows, index=pd.Index([split.label for split in splits], name="split", tupleize_cols=False)
-    )
+    labels = pd.Index([split.label for split in splits], name="split", tupleize_cols=False)
+    return pd.DataFrame(rows, index=labels)
 
 
-Members = dict[Any, tuple[np.ndarray, np.ndarray]]
+Members = dict[Hashable, tuple[np.ndarray, np.ndarray]]
+"""Label of a split -> positions of the rows to fit and to predict."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +114,16 @@ class SplitFits:
     fits: FitGroups
 
     @cached_property
-    def inside(self) -> dict[Any, np.ndarray]:
+    def inside(self) -> dict[Hashable, np.ndarray]:
         """What each fit says of the rows it was fitted to."""
         return self._predictions({label: train for label, (train, _) in self.members.items()})
 
     @cached_property
-    def beyond(self) -> dict[Any, np.ndarray]:
+    def beyond(self) -> dict[Hashable, np.ndarray]:
         """What each fit predicts of its target."""
         return self._predictions({label: test for label, (_, test) in self.members.items()})
 
-    def _predictions(self, rows: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+    def _predictions(self, rows: dict[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
         """Predictions of every fit for its own rows, in one pass."""
         keys = [key for key in rows if key in self.fits]
         if not keys:
@@ -131,9 +136,8 @@ class SplitFits:
         return dict(zip(keys, np.split(found, np.cumsum(sizes)[:-1]), strict=True))
 
 
-def solve_splits(law: Law, runs: Any, splits: Sequence[Split], options: Mapping[str, Any]) -> SplitFits:
-    """Fits the training rows of every split in one batch; splits with the same rows and fixed values share
-    one fit."""
+def solve_splits(law: Law, runs: TableLike, splits: Sequence[Split], options: Mapping[str, Any]) -> SplitFits:
+    """Fits every split in one batch; splits with the same rows and fixed values share one fit."""
     if "where" in options:
         raise TypeError(
             "where= and splits both choose rows: leave where= out, or filter the table before splitting it."
@@ -154,7 +158,7 @@ def solve_splits(law: Law, runs: Any, splits: Sequence[Split], options: Mapping[
 
 
 def _read_splits(
-    law: Law, runs: Any, splits: Sequence[Split], reading: Reading, on_log: bool
+    law: Law, runs: TableLike, splits: Sequence[Split], reading: Reading, on_log: bool
 ) -> tuple[Runs, Members]:
     """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if len({split.label for split in splits}) < len(splits):

@@ -1,5 +1,4 @@
-r"""Which model to fine-tune: predict every candidate's loss at full size from small subsets, and take the
-lowest.
+r"""Which model to fine-tune: the one of lowest loss at full size, as small subsets predict it.
 
 Accept-then-stop and the scores PearCorr and RelAcc are those of Lin et al. 2024 (arXiv:2402.02314), section
 5. Candidates are rows of one array, so that all of them are extrapolated at once.
@@ -7,15 +6,17 @@ Accept-then-stop and the scores PearCorr and RelAcc are those of Lin et al. 2024
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from scaling_jax.api.fit import fit_groups
 from scaling_jax.core.law import Law
-from scaling_jax.tables.read import as_frame
+from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["METHODS", "Selection", "accept_then_stop", "pear_corr", "rel_acc", "select"]
@@ -30,7 +31,7 @@ METHODS = {
 ROUNDING = 1e-13  # of a difference of logarithms: points on a perfect line do not refuse the next
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """Candidates ranked by what is predicted of them.
 
@@ -44,12 +45,12 @@ class Selection:
     method: str
 
     @property
-    def best(self) -> Any:
+    def best(self) -> Hashable:
         """The candidate to fine-tune next."""
         return self.table.index[0]
 
     @property
-    def ranking(self) -> list[Any]:
+    def ranking(self) -> list[Hashable]:
         """Candidates, best first; those that could not be predicted are missing."""
         return self.table.index[self.table["predicted"].notna()].tolist()
 
@@ -63,7 +64,7 @@ class Selection:
 
 
 def select(
-    runs: Any,
+    runs: TableLike,
     *,
     by: str = "model",
     x: str,
@@ -136,8 +137,6 @@ def _ranked(table: pd.DataFrame, method: str) -> Selection:
 def _by_law(
     frame: pd.DataFrame, law: Law, by: str, x: str, target: str, at: float, options: Mapping[str, Any]
 ) -> pd.DataFrame:
-    from scaling_jax.api.fit import fit_groups
-
     if len(law.inputs) > 1:
         raise ValueError(
             f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: a selection needs a law of one input."
@@ -145,9 +144,8 @@ def _by_law(
     if not law.input_domains[law.inputs[0]].contains(np.zeros(1)).all():
         frame = frame[frame[x] > 0]
     fits = fit_groups(law, frame, by=by, inputs={law.inputs[0]: x}, target=target, **options)
-    rows = [
-        (fit.predict({law.inputs[0]: at})[0], fit.record["rows_used"], fit.status) for fit in fits.values()
-    ]
+    point = {law.inputs[0]: at}
+    rows = [(fit.predict(point)[0], fit.record["rows_used"], fit.status) for fit in fits.values()]
     return pd.DataFrame(rows, index=pd.Index(list(fits), name=by), columns=["predicted", "used", "status"])
 
 
@@ -173,9 +171,8 @@ def _by_rule(
     place = tuned.groupby(by).cumcount()
     wide = tuned.assign(place=place).pivot_table(index=by, columns="place", values=[x, target]).reindex(names)
     if method == "sub_tuning":
-        return pd.DataFrame(
-            {"predicted": wide[target][0], "used": wide[target][0].notna().astype(int)}, index=names
-        )
+        found = wide[target][0]
+        return pd.DataFrame({"predicted": found, "used": found.notna().astype(int)}, index=names)
     if (tuned[target] <= 0).any():
         raise DataError(f"Column '{target}' must be positive for a line in logs.")
     predicted, used = accept_then_stop(wide[x].to_numpy(), wide[target].to_numpy(), at, k, delta)
@@ -183,7 +180,7 @@ def _by_rule(
 
 
 def accept_then_stop(
-    sizes: Any, losses: Any, at: float, k: int = 3, delta: float = 5.0
+    sizes: ArrayLike, losses: ArrayLike, at: float, k: int = 3, delta: float = 5.0
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Extrapolates each curve by a line in logs through its largest sizes, as far down as points lie on it.
 
@@ -213,10 +210,7 @@ def accept_then_stop(
     """
     if k < 2:
         raise ValueError(f"k={k}: a line needs two points at least.")
-    x, y = (
-        np.log(np.atleast_2d(np.asarray(sizes, dtype=float))),
-        np.log(np.atleast_2d(np.asarray(losses, dtype=float))),
-    )
+    x, y = (np.log(np.atleast_2d(np.asarray(values, dtype=float))) for values in (sizes, losses))
     available = np.isfinite(x).sum(axis=1)
     used = np.where(available > k, available - 1, available)
     open_still = available > k
@@ -232,8 +226,7 @@ def accept_then_stop(
 
 
 def _line(x: np.ndarray, y: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares through the first points of every row: slope, level, and population deviation of the
-    residuals."""
+    """Least squares through the first points of every row: slope, level, and deviation of the residuals."""
     inside = (np.arange(x.shape[1]) < first[:, None]) & np.isfinite(x)
     n = inside.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -246,9 +239,8 @@ def _line(x: np.ndarray, y: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, 
     return slope, y_mean - slope * x_mean, spread
 
 
-def pear_corr(predicted: Any, true: Any) -> float:
-    """Pearson's correlation between predicted and true losses of the candidates (PearCorr of Lin et al.
-    2024).
+def pear_corr(predicted: ArrayLike, true: ArrayLike) -> float:
+    """Pearson's correlation of predicted and true losses of the candidates (PearCorr of Lin et al. 2024).
 
     >>> round(pear_corr([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]), 9)
     1.0
@@ -256,7 +248,7 @@ def pear_corr(predicted: Any, true: Any) -> float:
     return float(np.corrcoef(np.asarray(predicted, float), np.asarray(true, float))[0, 1])
 
 
-def rel_acc(predicted: Any, true: Any) -> float:
+def rel_acc(predicted: ArrayLike, true: ArrayLike) -> float:
     r"""How good the chosen candidate is on the way from the worst to the best (RelAcc of Lin et al. 2024).
 
     $$\frac{L_\text{worst} - L_\text{chosen}}{L_\text{worst} - L_\text{best}}$$
@@ -264,5 +256,6 @@ def rel_acc(predicted: Any, true: Any) -> float:
     >>> rel_acc([1.0, 2.0, 3.0], [2.5, 2.0, 3.0])
     0.5
     """
-    true = np.asarray(true, float)
-    return float((true.max() - true[np.nanargmin(np.asarray(predicted, float))]) / (true.max() - true.min()))
+    loss = np.asarray(true, float)
+    chosen = loss[np.nanargmin(np.asarray(predicted, float))]
+    return float((loss.max() - chosen) / (loss.max() - loss.min()))

@@ -1,22 +1,21 @@
-"""What to train with a budget: the size, tokens and loss of the best run, with intervals, from any law of N
-and D.
+"""What to train with a budget: the size, tokens and loss of its best run, from any law of N and D.
 
 A plan takes whatever stands for a law with parameters: a fit, its bootstrap or posterior, a law with a dict
-of parameters, a published entry, or the result of Approach 1 or 2.
+of parameters, a published entry, or the result of Approach 1 or 2. Where there are draws, it has intervals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.planning.frontier import along, frontier
-from scaling_jax.planning.source import budgets_of, planned
+from scaling_jax.planning.source import LawSource, Optima, budgets_of, planned
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.ensemble import interval
 
@@ -26,17 +25,22 @@ CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
 
 
 def compute_optimal(
-    source: Any, flops: Any, *, level: float | None = None, given: Mapping[str, float] | None = None
+    source: LawSource | Optima,
+    flops: ArrayLike,
+    *,
+    level: float | None = None,
+    given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     r"""The size, tokens and loss of the best run of each training budget.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad
-      \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}}, \quad G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
+      \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}}, \quad
+      G = \left(\frac{\alpha A}{\beta B}\right)^{\frac{1}{\alpha+\beta}}$$
 
     Args:
         source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
             The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a
-                search over D.
+            search over D.
         flops: training budgets, FLOP.
         level: probability between the two ends of the intervals. None: .9 where draws are given, and no
             intervals for a bare fit (a number makes its bootstrap, 1,000 refits, cached).
@@ -61,7 +65,7 @@ def compute_optimal(
     ['5.76e+23', '3.22e+10', '2.98e+12', '1.93', '92.6']
     """
     budgets = budgets_of(flops)
-    if hasattr(source, "optimal"):
+    if isinstance(source, Optima):
         return source.optimal(budgets) if level is None else source.optimal(budgets, level=level)
     plan = planned(source, level, given)
 
@@ -76,7 +80,11 @@ def compute_optimal(
 
 
 def allocation_exponents(
-    source: Any, *, flops: float = 1e21, level: float | None = None, given: Mapping[str, float] | None = None
+    source: LawSource | Optima,
+    *,
+    flops: float = 1e21,
+    level: float | None = None,
+    given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     r"""How fast the best size and tokens grow with compute, and the loss falls.
 
@@ -99,7 +107,7 @@ def allocation_exponents(
     {'N': 0.5126, 'D': 0.4874, 'loss': 0.1783}
     """
     budget = budgets_of(flops)[:1]
-    if hasattr(source, "exponents"):
+    if isinstance(source, Optima):
         return source.exponents() if level is None else source.exponents(level=level)
     plan = planned(source, level, given)
 
@@ -111,11 +119,9 @@ def allocation_exponents(
 
     table = pd.DataFrame({"estimate": {name: values[0] for name, values in quantities(plan.numbers).items()}})
     if plan.draws is not None:
-        drawn = quantities(plan.draws)
-        ends = {name: interval(values, plan.level) for name, values in drawn.items()}
-        table["lower"], table["upper"] = (
-            pd.Series({k: float(v[i]) for k, v in ends.items()}) for i in (0, 1)
-        )
+        ends = {name: interval(values, plan.level) for name, values in quantities(plan.draws).items()}
+        table["lower"] = pd.Series({name: float(lower) for name, (lower, _) in ends.items()})
+        table["upper"] = pd.Series({name: float(upper) for name, (_, upper) in ends.items()})
     return table
 
 
@@ -132,15 +138,14 @@ def _closed(law: Law, numbers: np.ndarray, flops: np.ndarray) -> tuple[np.ndarra
 
 
 def inference_optimal(
-    source: Any,
-    flops: Any,
+    source: LawSource,
+    flops: ArrayLike,
     served: float,
     *,
     level: float | None = None,
     given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    r"""The size, tokens and loss of the best run whose budget pays for its training and for the tokens it
-    will serve.
+    r"""The best run whose budget pays for its training and for the tokens it will serve.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND + 2N D_{inf}; \qquad
       \text{Chinchilla: } \frac{\alpha A N^{-\alpha}}{\beta B D^{-\beta}} = 1 + \frac{D_{inf}}{3D}$$
@@ -176,13 +181,8 @@ def inference_optimal(
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
         N, D, loss = frontier(plan.law, numbers, budgets, np.asarray(float(served)), plan.given)
-        return {
-            "N": N,
-            "D": D,
-            "loss": loss,
-            "tokens_per_param": D / N,
-            "training_share": 3 * D / (3 * D + float(served)),
-        }
+        share = 3 * D / (3 * D + float(served))
+        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "training_share": share}
 
     table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
     return plan.with_intervals(table, quantities)

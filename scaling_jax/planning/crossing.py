@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax import laws
-from scaling_jax.planning.source import budgets_of, planned
+from scaling_jax.core.law import Law
+from scaling_jax.planning.source import LawSource, budgets_of, planned
 
 __all__ = ["critical_size"]
 
 LOG_SIZES = np.linspace(0.0, np.log(1e15), 2001)
 HALVINGS = 60
 
+Side = tuple[Law, dict[str, float]]
+"""A method's law and its constants."""
 
-def critical_size(first: Any, second: Any, X: Any) -> pd.DataFrame:
-    r"""The fine-tuning set at which two methods reach the same loss; on its two sides different methods are
-    better.
+
+def critical_size(first: LawSource, second: LawSource, X: ArrayLike) -> pd.DataFrame:
+    r"""The fine-tuning set at which two methods reach the same loss, so that neither is better.
 
     $$D^* = H X^{\gamma}, \quad H = \left(\frac{A_1}{A_2}\right)^{\frac{1}{\beta_1 - \beta_2}}, \quad
       \gamma = \frac{\alpha_2 - \alpha_1}{\beta_1 - \beta_2} \qquad (E_1 = E_2)$$
@@ -50,18 +52,18 @@ def critical_size(first: Any, second: Any, X: Any) -> pd.DataFrame:
     ['1.3e+04', '8.1e+02']
     """
     sizes = budgets_of(X, "X")
-    plans = [planned(source, None, None, needs=("X", "D_f")) for source in (first, second)]
-    sides = [
-        (plan.law, {k: float(v) for k, v in plan.law.unflatten(plan.numbers[0]).items()}) for plan in plans
-    ]
-    power_laws = (
-        all(law is laws.zhang_multiplicative for law, _ in sides) and sides[0][1]["E"] == sides[1][1]["E"]
-    )
-    D_f, crossings = _closed(sides[0][1], sides[1][1], sizes) if power_laws else _searched(sides, sizes)
-    law, params = sides[0]
-    return pd.DataFrame(
-        {"X": sizes, "D_f": D_f, "loss": np.asarray(law(sizes, D_f, **params)), "crossings": crossings}
-    )
+    (law, one), (other, two) = sides = [_side(first), _side(second)]
+    if law is other is laws.zhang_multiplicative and one["E"] == two["E"]:
+        D_f, crossings = _closed(one, two, sizes)
+    else:
+        D_f, crossings = _searched(sides, sizes)
+    loss = np.asarray(law(sizes, D_f, **one))
+    return pd.DataFrame({"X": sizes, "D_f": D_f, "loss": loss, "crossings": crossings})
+
+
+def _side(source: LawSource) -> Side:
+    plan = planned(source, None, None, needs=("X", "D_f"))
+    return plan.law, {name: float(value) for name, value in plan.law.unflatten(plan.numbers[0]).items()}
 
 
 def _closed(one: dict[str, float], two: dict[str, float], X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +74,7 @@ def _closed(one: dict[str, float], two: dict[str, float], X: np.ndarray) -> tupl
     return np.exp(log_size), np.ones(len(X), dtype=int)
 
 
-def _searched(sides: list[tuple[Any, dict[str, float]]], X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _searched(sides: list[Side], X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     def first_is_worse(X: np.ndarray, log_size: np.ndarray) -> np.ndarray:
         one, two = (np.asarray(law(X, np.exp(log_size), **params)) for law, params in sides)
         return one > two

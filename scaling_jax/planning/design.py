@@ -6,56 +6,62 @@ of candidates is one matrix and one cost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.tables.read import TableLike
 
 __all__ = ["Design", "v_optimal"]
 
 EXHAUSTIVE = 2**21
 CHUNK = 2**16
+ROUNDING = 1e-12
+
+Source: TypeAlias = Fitted | tuple[Law, Mapping[str, ArrayLike]] | None
+"""A fit, `(law, params)`, or None for a linear law whose features are given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """Chosen runs; made by `sj.v_optimal`.
 
-    chosen: the groups' names (row labels where every candidate is its own group); rows: positions of their
-    candidates;
-    criterion: summed prediction variance over the targets, in units of one run's noise variance; cost: spent
-    of the budget;
-    method: "exhaustive" or "exchange".
+    Args:
+        chosen: the groups' names (row labels where every candidate is its own group).
+        rows: positions of their candidates.
+        criterion: summed prediction variance over the targets, in units of one run's noise variance.
+        cost: spent of the budget.
+        method: "exhaustive" or "exchange".
     """
 
-    chosen: list[Any]
+    chosen: list[Hashable]
     rows: np.ndarray
     criterion: float
     cost: float
     method: str
 
     def __repr__(self) -> str:
-        return (
-            f"<Design: {', '.join(map(str, self.chosen))}; criterion {self.criterion:.5g}; cost "
-            f"{self.cost:g}; {self.method}>"
-        )
+        names = ", ".join(map(str, self.chosen))
+        return f"<Design: {names}; criterion {self.criterion:.5g}; cost {self.cost:g}; {self.method}>"
 
 
 def v_optimal(
-    source: Any,
-    candidates: Any,
+    source: Source,
+    candidates: TableLike | ArrayLike,
     budget: float,
     *,
-    groups: Any = None,
-    cost: Any = None,
-    include: Sequence[Any] = (),
-    targets: Any = None,
+    groups: str | ArrayLike | None = None,
+    cost: str | ArrayLike | None = None,
+    include: Sequence[Hashable] = (),
+    targets: TableLike | ArrayLike | None = None,
 ) -> Design:
     r"""The candidates, within a budget, whose fit has the least variance of its predictions.
 
@@ -93,9 +99,7 @@ def v_optimal(
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)
-    costs = np.bincount(
-        member, np.ones(len(X)) if cost is None else np.asarray(_column(frame, cost), dtype=float), len(names)
-    )
+    costs = np.bincount(member, np.ones(len(X)) if cost is None else _costs(frame, cost), len(names))
     scale = np.sqrt(np.mean(np.square(np.concatenate([X, goal])), axis=0))
     X, goal, made = X / scale, goal / scale, made / np.outer(scale, scale)
     if unknown := [g for g in include if g not in names]:
@@ -115,34 +119,35 @@ def v_optimal(
             "budget."
         )
     chosen = [name for name, taken in zip(names, best, strict=True) if taken]
-    return Design(
-        chosen, np.flatnonzero(best[member]), float(value), float(costs[best].sum()), search.__name__[1:]
-    )
+    rows, spent = np.flatnonzero(best[member]), float(costs[best].sum())
+    return Design(chosen, rows, float(value), spent, search.__name__[1:])
 
 
-def _features(source: Any, table: Any) -> tuple[np.ndarray, np.ndarray]:
+def _features(source: Source, table: TableLike | ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Gradients of the predictions, (rows, parameters), and the information of the runs already made."""
+    if isinstance(source, Fitted):
+        return _features_of_fit(source, table)
     if source is None:
         X = np.atleast_2d(np.asarray(table, dtype=np.float64))
-        return X, np.zeros((X.shape[1], X.shape[1]))
-    if isinstance(source, tuple):
-        law, params = source
-        frame = pd.DataFrame(table)
-        X = _gradients(
-            law, law.flatten(params), {n: frame[n].to_numpy(dtype=float) for n in law.inputs}, False
-        )
-        return X, np.zeros((X.shape[1], X.shape[1]))
-    on_log, free = source.objective.on == "log", [label not in source.fixed for label in source.law.labels]
-    runs = source.data()
-    known = _gradients(source.law, source.numbers, runs.inputs, on_log)[:, free]
+    else:
+        (law, params), frame = source, pd.DataFrame(table)
+        inputs = {name: frame[name].to_numpy(dtype=float) for name in law.inputs}
+        X = _gradients(law, law.flatten(params), inputs, False)
+    return X, np.zeros((X.shape[1], X.shape[1]))
+
+
+def _features_of_fit(fit: Fitted, table: TableLike) -> tuple[np.ndarray, np.ndarray]:
+    on_log, free = fit.objective.on_log, [label not in fit.fixed for label in fit.law.labels]
+    runs = fit.data()
+    known = _gradients(fit.law, fit.numbers, runs.inputs, on_log)[:, free]
     if runs.target_se is not None:
         known = known / runs.target_se[:, None] * np.median(runs.target_se)
     made = (known * runs.weight[:, None]).T @ known
-    return _gradients(source.law, source.numbers, source.inputs_of(table), on_log)[:, free], made
+    return _gradients(fit.law, fit.numbers, fit.inputs_of(table), on_log)[:, free], made
 
 
 def _gradients(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], on_log: bool) -> np.ndarray:
-    def one(p: Any, row: Any) -> Any:
+    def one(p: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
         value = law.apply(law.unflatten(p), row)
         return jnp.log(value) if on_log else value
 
@@ -151,14 +156,15 @@ def _gradients(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], on_
         return np.asarray(jax.vmap(jax.grad(one), (None, 0))(jnp.asarray(numbers, dtype=jnp.float64), rows))
 
 
-def _column(frame: pd.DataFrame, source: Any) -> Any:
-    return frame[source] if isinstance(source, str) else source
+def _costs(frame: pd.DataFrame, cost: str | ArrayLike) -> np.ndarray:
+    return np.asarray(frame[cost] if isinstance(cost, str) else cost, dtype=float)
 
 
-def _grouped(frame: pd.DataFrame, groups: Any) -> tuple[list[Any], np.ndarray]:
+def _grouped(frame: pd.DataFrame, groups: str | ArrayLike | None) -> tuple[list[Hashable], np.ndarray]:
+    """The groups' names, and the group of each candidate (rows,)."""
     if groups is None:
         return list(frame.index), np.arange(len(frame))
-    member, names = pd.factorize(np.asarray(_column(frame, groups)))
+    member, names = pd.factorize(np.asarray(frame[groups] if isinstance(groups, str) else groups))
     return list(names), member
 
 
@@ -166,9 +172,8 @@ def _values(M: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """tr(goal M^-1) for a stack of matrices; infinite where M is singular to rounding."""
     good = np.linalg.cond(M) < 1e13
     safe = np.where(good[:, None, None], M, np.eye(M.shape[-1]))
-    return np.where(
-        good, np.trace(np.linalg.solve(safe, np.broadcast_to(goal, M.shape)), axis1=1, axis2=2), np.inf
-    )
+    traces = np.trace(np.linalg.solve(safe, np.broadcast_to(goal, M.shape)), axis1=1, axis2=2)
+    return np.where(good, traces, np.inf)
 
 
 def _exhaustive(
@@ -179,21 +184,27 @@ def _exhaustive(
     forced: np.ndarray,
     budget: float,
 ) -> tuple[np.ndarray, float]:
+    """The best of all combinations that the budget allows: what is chosen (groups,), and its criterion."""
     optional = np.flatnonzero(~forced)
     base, spent = made + information[forced].sum(axis=0), costs[forced].sum()
     best, best_value = forced.copy(), np.inf
-    for first in range(0, 2 ** len(optional), CHUNK):
-        code = np.arange(first, min(first + CHUNK, 2 ** len(optional)))
-        taken = (code[:, None] >> np.arange(len(optional))) & 1
-        taken = taken[spent + taken @ costs[optional] <= budget * (1 + 1e-12)]
+    for taken in _combinations(len(optional)):
+        taken = taken[spent + taken @ costs[optional] <= budget * (1 + ROUNDING)]
         if not len(taken):
             continue
         values = _values(base + np.tensordot(taken, information[optional], 1), goal)
-        if (low := int(np.argmin(values))) is not None and values[low] < best_value:
+        low = int(np.argmin(values))
+        if values[low] < best_value:
             best_value = float(values[low])
-            best = forced.copy()
             best[optional] = taken[low].astype(bool)
     return best, best_value
+
+
+def _combinations(n: int) -> Iterator[np.ndarray]:
+    """All choices among n as rows of 0 and 1, in chunks that fit into memory."""
+    for first in range(0, 2**n, CHUNK):
+        code = np.arange(first, min(first + CHUNK, 2**n))
+        yield (code[:, None] >> np.arange(n)) & 1
 
 
 def _exchange(
@@ -204,26 +215,39 @@ def _exchange(
     forced: np.ndarray,
     budget: float,
 ) -> tuple[np.ndarray, float]:
-    """Greedy additions, then additions and swaps while any of them helps; a ridge stands in until the matrix
-    is regular."""
+    """Greedy additions, then additions and swaps while any of them helps; returns as `_exhaustive`.
+
+    A ridge stands in until the matrix is regular.
+    """
     ridge = 1e-9 * np.trace(information.sum(axis=0)) / len(goal) * np.eye(len(goal))
     chosen = forced.copy()
     value = float(_values((made + ridge + information[chosen].sum(axis=0))[None], goal)[0])
-    while True:
-        outs = [-1, *np.flatnonzero(chosen & ~forced)]
-        moves = [(o, i) for o in outs for i in np.flatnonzero(~chosen)]
-        left = budget * (1 + 1e-12) - costs[chosen].sum()
-        moves = [(o, i) for o, i in moves if costs[i] - (costs[o] if o >= 0 else 0.0) <= left]
-        if not moves:
-            break
+    while moves := _moves(chosen, forced, costs, budget * (1 + ROUNDING)):
         base = made + ridge + information[chosen].sum(axis=0)
-        stack = np.stack([base + information[i] - (information[o] if o >= 0 else 0.0) for o, i in moves])
-        values = _values(stack, goal)
+        values = _values(np.stack([_after(base, information, move) for move in moves]), goal)
         low = int(np.argmin(values))
-        if values[low] >= value * (1 - 1e-12):
+        if values[low] >= value * (1 - ROUNDING):
             break
         value, (out, in_) = float(values[low]), moves[low]
         chosen[in_] = True
-        if out >= 0:
+        if out is not None:
             chosen[out] = False
     return chosen, float(_values((made + information[chosen].sum(axis=0))[None], goal)[0])
+
+
+Move = tuple[int | None, int]
+"""The group that goes, or None, and the one that comes."""
+
+
+def _moves(chosen: np.ndarray, forced: np.ndarray, costs: np.ndarray, budget: float) -> list[Move]:
+    """Additions, then swaps, that the budget allows."""
+    left = budget - costs[chosen].sum()
+    outs = [None, *map(int, np.flatnonzero(chosen & ~forced))]
+    moves = [(out, int(in_)) for out in outs for in_ in np.flatnonzero(~chosen)]
+    return [(out, in_) for out, in_ in moves if costs[in_] - (0.0 if out is None else costs[out]) <= left]
+
+
+def _after(base: np.ndarray, information: np.ndarray, move: Move) -> np.ndarray:
+    """The information that a move leaves."""
+    out, in_ = move
+    return base + information[in_] - (0.0 if out is None else information[out])

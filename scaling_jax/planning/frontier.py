@@ -1,16 +1,15 @@
-"""The best run that a budget buys: the loss of any law of N and D minimised along a budget, for many
-parameter vectors at once.
+"""The best run that a budget buys, by any law of N and D, for many parameter vectors at once.
 
 A budget C = N (6 D + 2 I), I tokens of inference, gives the size that each D leaves room for, so the search
-is over log D
-alone and knows no edge: a scan for the basin, then bisection on the slope, whose root is known to rounding
-(the minimum of the values themselves only to its square root).
+is over log D alone and knows no edge: a scan for the basin, then bisection on the slope, whose root is known
+to rounding (the minimum of the values themselves only to its square root).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import quick_jit
-from scaling_jax.engine.problem import bucket
+from scaling_jax.engine.padding import bucket
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 __all__ = ["Frontier", "along", "frontier"]
@@ -28,6 +27,11 @@ NODES = 160
 HALVINGS = 56
 BEYOND = 14.0
 LANES = 2**13
+
+Given = Mapping[str, jax.Array]
+"""Values of the law's other inputs."""
+Program = Callable[..., tuple[jax.Array, ...]]
+"""From columns with a row per lane, and what is given, to columns."""
 
 
 class Frontier(NamedTuple):
@@ -52,10 +56,8 @@ def frontier(
     """
     shape = np.broadcast_shapes((len(numbers), 1), np.shape(budgets), np.shape(served))
     lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
-    per_lane = (
-        lanes,
-        *(np.broadcast_to(np.asarray(v, dtype=np.float64), shape).ravel() for v in (np.log(budgets), served)),
-    )
+    columns = [np.asarray(v, dtype=np.float64) for v in (np.log(budgets), served)]
+    per_lane = (lanes, *(np.broadcast_to(column, shape).ravel() for column in columns))
     v, loss = (part.reshape(shape) for part in _in_chunks(_search(law, tuple(given)), per_lane, given))
     D = np.exp(v)
     return Frontier(budgets / (TOKENS_FLOP * D + SERVED_FLOP * served), D, loss)
@@ -64,28 +66,31 @@ def frontier(
 def along(
     law: Law, numbers: np.ndarray, log_budgets: np.ndarray, given: dict[str, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Local exponents along the frontier of C = 6 N D, each (vectors, budgets): d ln N / d ln C, and d L / d
-    ln C."""
+    """Along the frontier of C = 6 N D, each (vectors, budgets): d ln N / d ln C, and d L / d ln C."""
     best = frontier(law, numbers, np.exp(log_budgets), np.asarray(0.0), given)
     shape = best.D.shape
     lanes = np.broadcast_to(numbers[:, None, :], (*shape, numbers.shape[1])).reshape(-1, numbers.shape[1])
     per_lane = (lanes, np.broadcast_to(log_budgets, shape).ravel(), np.log(best.D).ravel())
-    of_data, of_loss = (
-        part.reshape(shape) for part in _in_chunks(_slopes(law, tuple(given)), per_lane, given)
-    )
+    found = _in_chunks(_slopes(law, tuple(given)), per_lane, given)
+    of_data, of_loss = (part.reshape(shape) for part in found)
     return 1 - of_data, of_loss
 
 
-def _loss(law: Law, numbers: Any, log_budget: Any, served: Any, v: Any, given: dict[str, Any]) -> Any:
+def _loss(
+    law: Law, numbers: jax.Array, log_budget: jax.Array, served: jax.Array | float, v: jax.Array, given: Given
+) -> jax.Array:
+    """The loss of the run that spends a budget on exp(v) tokens."""
     D = jnp.exp(v)
     N = jnp.exp(log_budget - jnp.log(TOKENS_FLOP * D + SERVED_FLOP * served))
     return law.apply(law.unflatten(numbers), {**given, "N": N, "D": D})
 
 
 @lru_cache(maxsize=64)
-def _search(law: Law, names: tuple[str, ...]) -> Any:
-    def one(numbers: Any, log_budget: Any, served: Any, given: dict[str, Any]) -> Any:
-        def loss(v: Any) -> Any:
+def _search(law: Law, names: tuple[str, ...]) -> Program:
+    def one(
+        numbers: jax.Array, log_budget: jax.Array, served: jax.Array, given: Given
+    ) -> tuple[jax.Array, jax.Array]:
+        def loss(v: jax.Array) -> jax.Array:
             return _loss(law, numbers, log_budget, served, v, given)
 
         reach = BEYOND + jnp.abs(log_budget) / 2
@@ -94,7 +99,7 @@ def _search(law: Law, names: tuple[str, ...]) -> Any:
         values = jnp.where(jnp.isfinite(values), values, jnp.inf)
         at = jnp.argmin(values)
 
-        def halve(_: Any, bracket: Any) -> Any:
+        def halve(_: int, bracket: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             low, high = bracket
             middle = 0.5 * (low + high)
             falling = jax.grad(loss)(middle) < 0
@@ -110,26 +115,25 @@ def _search(law: Law, names: tuple[str, ...]) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _slopes(law: Law, names: tuple[str, ...]) -> Any:
-    def one(numbers: Any, log_budget: Any, v: Any, given: dict[str, Any]) -> Any:
-        def loss(c: Any, x: Any) -> Any:
+def _slopes(law: Law, names: tuple[str, ...]) -> Program:
+    def one(
+        numbers: jax.Array, log_budget: jax.Array, v: jax.Array, given: Given
+    ) -> tuple[jax.Array, jax.Array]:
+        def loss(c: jax.Array, x: jax.Array) -> jax.Array:
             return _loss(law, numbers, c, 0.0, x, given)
 
         slope = jax.grad(loss, argnums=1)
-        curvature, mixed = (
-            jax.grad(slope, argnums=1)(log_budget, v),
-            jax.grad(slope, argnums=0)(log_budget, v),
-        )
+        curvature = jax.grad(slope, argnums=1)(log_budget, v)
+        mixed = jax.grad(slope, argnums=0)(log_budget, v)
         return -mixed / curvature, jax.grad(loss, argnums=0)(log_budget, v)
 
     return quick_jit(jax.vmap(one, (0, 0, 0, None)))
 
 
 def _in_chunks(
-    program: Any, per_lane: tuple[np.ndarray, ...], given: dict[str, float]
+    program: Program, per_lane: tuple[np.ndarray, ...], given: dict[str, float]
 ) -> tuple[np.ndarray, ...]:
-    """Runs a program over all lanes in padded chunks, so that near sizes share a program and memory stays
-    small."""
+    """Runs a program over lanes in padded chunks: near sizes share it, and memory stays small."""
     count = len(per_lane[0])
     size = min(bucket(count), LANES)
     found = []

@@ -3,28 +3,73 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.published.entry import Entry
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.ensemble import interval, tail_of
 
-__all__ = ["Planned", "budgets_of", "planned", "with_ends"]
+__all__ = ["LawSource", "Optima", "Planned", "budgets_of", "planned", "with_ends"]
 
 
-@dataclass(frozen=True)
+@runtime_checkable
+class WithDraws(Protocol):
+    """Draws of one fit's parameters, as a bootstrap or a posterior has them."""
+
+    @property
+    def fit(self) -> Fitted: ...
+
+    @property
+    def numbers(self) -> np.ndarray: ...
+
+
+@runtime_checkable
+class WithConstants(Protocol):
+    """Whatever carries a law with its constants, as a published entry does."""
+
+    @property
+    def law(self) -> Law: ...
+
+    @property
+    def params(self) -> Mapping[str, ArrayLike]: ...
+
+
+@runtime_checkable
+class Optima(Protocol):
+    """What knows the best runs without a law, as the results of Approaches 1 and 2 do."""
+
+    def optimal(self, flops: ArrayLike, *, level: float = ...) -> pd.DataFrame: ...
+
+    def exponents(self, *, level: float = ...) -> pd.DataFrame: ...
+
+
+LawSource: TypeAlias = Fitted | WithDraws | WithConstants | tuple[Law, Mapping[str, ArrayLike]]
+"""Whatever stands for a law with parameters: a fit, its bootstrap or posterior, an entry, `(law, params)`."""
+Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From parameter vectors (vectors, labels) to what a plan says of them, (vectors, budgets) by name."""
+
+
+@dataclass(frozen=True, eq=False)
 class Planned:
     """A law with the parameters a plan is made from.
 
-    law; numbers (1, labels); draws (draws, labels) or None; level; given: the law's other inputs; fitted:
-    smallest and largest compute of the fitted runs, or None; notes: what the reader must know about the way
-    things were counted.
+    Args:
+        law: the law.
+        numbers: (1, labels).
+        draws: (draws, labels), or None.
+        level: of the intervals.
+        given: values of the law's other inputs.
+        fitted: smallest and largest compute of the fitted runs, or None.
+        notes: what the reader must know about the way things were counted.
     """
 
     law: Law
@@ -42,17 +87,15 @@ class Planned:
         low, high = self.fitted
         return np.maximum(0.0, np.maximum(np.log10(flops / high), np.log10(low / flops)))
 
-    def with_intervals(self, table: pd.DataFrame, quantities: Any) -> pd.DataFrame:
-        """The table with `_lower` and `_upper` of every quantity, its notes in attrs, and what cannot be said
-        as a warning."""
+    def with_intervals(self, table: pd.DataFrame, quantities: Quantities) -> pd.DataFrame:
+        """The table with `_lower` and `_upper` of every quantity, and notes as warnings and in attrs."""
         notes = list(self.notes)
         if self.draws is not None:
             drawn = quantities(self.draws)
             table = with_ends(table, drawn, self.level)
-            if lost := np.isnan(drawn["N"]).any(axis=1).mean():
+            if lost := 100 * np.isnan(drawn["N"]).any(axis=1).mean():
                 notes.append(
-                    f"{100 * lost:.1f} % of the draws have no optimum inside and are left out of the "
-                    "intervals."
+                    f"{lost:.1f} % of the draws have no optimum inside and are left out of the intervals."
                 )
         if table["N"].isna().any():
             notes.append(
@@ -68,40 +111,51 @@ class Planned:
 
 
 def planned(
-    source: Any, level: float | None, given: Mapping[str, float] | None, needs: tuple[str, ...] = ("N", "D")
+    source: LawSource,
+    level: float | None,
+    given: Mapping[str, float] | None,
+    needs: tuple[str, ...] = ("N", "D"),
 ) -> Planned:
     """Reads law, parameters and draws out of whatever a plan is made from."""
     known = {name: float(value) for name, value in (given or {}).items()}
-    fit: Any = getattr(source, "fit", source if hasattr(source, "objective_value") else None)
-    count = getattr(source if fit is None else fit, "count", None)
-    if fit is not None:
-        law, numbers = fit.law, fit.numbers
-        if fit.reason:
-            raise ValueError(f"There is no fit to plan from: {fit.reason}")
-    else:
-        law, numbers = _constants(source)
-        if level is not None:
-            raise ValueError(
-                "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or "
-                "posterior."
-            )
-    missing = [name for name in needs if name not in law.inputs]
-    if missing or set(law.inputs) != {*needs, *known}:
-        others = [name for name in law.inputs if name not in needs]
-        raise TypeError(
-            f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; this plan needs {' and '.join(needs)}"
-            + (
-                f", and values for the others: given={{{', '.join(f'{name!r}: value' for name in others)}}}."
-                if others
-                else "."
-            )
+    if isinstance(source, Fitted | WithDraws):
+        return _of_fit(source, level, known, needs)
+    law, numbers = _constants(source)
+    if level is not None:
+        raise ValueError(
+            "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior."
         )
-    draws = np.asarray(source.numbers) if fit is not None and source is not fit else None
+    _check_inputs(law, needs, known)
+    counted = _counted(source.count) if isinstance(source, Entry) else []
+    return Planned(law, np.atleast_2d(numbers), None, 0.9, known, None, counted)
+
+
+def _of_fit(
+    source: Fitted | WithDraws, level: float | None, known: dict[str, float], needs: tuple[str, ...]
+) -> Planned:
+    """From a fit, whose bootstrap is made where a level asks for it, or from draws of one."""
+    fit = source if isinstance(source, Fitted) else source.fit
+    if fit.reason:
+        raise ValueError(f"There is no fit to plan from: {fit.reason}")
+    _check_inputs(fit.law, needs, known)
+    draws = None if isinstance(source, Fitted) else np.asarray(source.numbers)
     if draws is None and level is not None:
         draws = draws_of(fit).numbers
     level = 0.9 if level is None else level
     tail_of(level)
-    return Planned(law, np.atleast_2d(numbers), draws, level, known, _fitted_compute(fit), _counted(count))
+    computed, notes = _fitted_compute(fit), _counted(fit.count)
+    return Planned(fit.law, np.atleast_2d(fit.numbers), draws, level, known, computed, notes)
+
+
+def _check_inputs(law: Law, needs: tuple[str, ...], known: Mapping[str, float]) -> None:
+    if set(needs) <= set(law.inputs) and set(law.inputs) == {*needs, *known}:
+        return
+    others = ", ".join(f"{name!r}: value" for name in law.inputs if name not in needs)
+    remedy = f", and values for the others: given={{{others}}}." if others else "."
+    raise TypeError(
+        f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; this plan needs "
+        f"{' and '.join(needs)}{remedy}"
+    )
 
 
 def with_ends(table: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float) -> pd.DataFrame:
@@ -111,7 +165,7 @@ def with_ends(table: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float
     return table.assign(**lower, **{f"{name}_upper": high for name, (_, high) in ends.items()})
 
 
-def budgets_of(flops: Any, what: str = "flops") -> np.ndarray:
+def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
     """Positive finite amounts as a flat float64 array."""
     try:
         values = np.atleast_1d(np.asarray(flops, dtype=np.float64))
@@ -122,17 +176,13 @@ def budgets_of(flops: Any, what: str = "flops") -> np.ndarray:
     return values
 
 
-def _constants(source: Any) -> tuple[Law, np.ndarray]:
-    law, params = (
-        source
-        if isinstance(source, tuple) and len(source) == 2
-        else (getattr(source, n, None) for n in ("law", "params"))
-    )
+def _constants(source: object) -> tuple[Law, np.ndarray]:
+    law, params = _law_and_params(source)
     if not isinstance(law, Law) or not isinstance(params, Mapping):
+        group = "; pick one group: fits[key]." if isinstance(source, Mapping) else "."
         raise TypeError(
             "A plan is made from a fit, its bootstrap or posterior, a published entry, or (law, params), "
-            f"not {type(source).__name__}"
-            + ("; pick one group: fits[key]." if isinstance(source, Mapping) else ".")
+            f"not {type(source).__name__}{group}"
         )
     if set(params) != set(law.params):
         raise ValueError(
@@ -141,25 +191,29 @@ def _constants(source: Any) -> tuple[Law, np.ndarray]:
     return law, law.flatten(params)
 
 
-def _fitted_compute(fit: Any) -> tuple[float, float] | None:
-    runs = fit.data() if getattr(fit, "runs", None) is not None else None
-    if runs is None or not {"N", "D"} <= set(runs.inputs):
+def _law_and_params(source: object) -> tuple[object, object]:
+    if isinstance(source, WithConstants):
+        return source.law, source.params
+    return source if isinstance(source, tuple) and len(source) == 2 else (None, None)
+
+
+def _fitted_compute(fit: Fitted) -> tuple[float, float] | None:
+    """Least and most compute of the fitted runs, where they are known and sized."""
+    inputs = {} if fit.runs is None else fit.data().inputs
+    if not {"N", "D"} <= set(inputs):
         return None
-    flops = TOKENS_FLOP * runs.inputs["N"] * runs.inputs["D"]
+    flops = TOKENS_FLOP * inputs["N"] * inputs["D"]
     flops = flops[flops > 0]
     return (float(flops.min()), float(flops.max())) if len(flops) else None
 
 
-def _counted(count: Any) -> list[str]:
+def _counted(count: Mapping[str, str]) -> list[str]:
     """Sentences for counts that a plan at C = 6 N D must not pass over."""
-    found: list[str] = []
-    if not isinstance(count, Mapping):
-        return found
+    found = []
     if (size := count.get("N")) and "non" in size.lower():
         found.append(
             f"N is counted '{size}', so C = 6 N D leaves out the embedding's FLOP and N is smaller than the "
-            "model: the optimum "
-            "differs from one in total parameters (Pearce and Song 2024)."
+            "model: the optimum differs from one in total parameters (Pearce and Song 2024)."
         )
     if (compute := count.get("C")) and compute.replace(" ", "").replace("*", "").upper() != "6ND":
         found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -10,56 +10,32 @@ import jax
 import numpy as np
 
 from scaling_jax.core.optional import needs
-from scaling_jax.posterior.model import OFFSET, TARGET, Table, model
+from scaling_jax.posterior.model import OFFSET, TARGET, Sites, Table, model
+from scaling_jax.tables.runs import Runs
 
 if TYPE_CHECKING:
     from scaling_jax.posterior.sampled import Sampled
 
 __all__ = ["to_arviz"]
 
+Arrays = dict[str, np.ndarray]
 
-def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None) -> Any:
+
+def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Hashable] | None) -> Any:
     """One group without an axis of groups (keys None), or several with one."""
-
-    needs("arviz", "bayes", "Posteriors need")
-    import arviz
-
-    design, table, chains = sampled.design, sampled.table, sampled.chains
-    of_group = np.asarray(table.group)
-    blocks = np.flatnonzero(np.isin(of_group, groups))
-    posterior, dims = {}, {}
-    for name, values in chains.sites.items():
-        if name == OFFSET:
-            posterior[name], dims[name] = values[:, :, blocks], ["run"]
-        elif name in design.own:
-            posterior[name] = values[:, :, groups] if keys is not None else values[:, :, groups[0]]
-            dims[name] = ["group"] if keys is not None else []
-        else:
-            posterior[name] = values
-    rows = [fit.data() for fit in sampled.fits]
-    first = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
-    chosen = np.concatenate([np.arange(first[g], first[g + 1]) for g in groups])
-    places = sampled.places[chosen]
+    arviz = needs("arviz", "bayes", "Posteriors need")
+    chains, rows = sampled.chains, [fit.data() for fit in sampled.fits]
+    first = np.cumsum([0, *map(len, rows)])
+    places = sampled.places[np.concatenate([np.arange(first[g], first[g + 1]) for g in groups])]
+    blocks = np.flatnonzero(np.isin(np.asarray(sampled.table.group), groups))
     log_likelihood, predictive = _per_row(sampled)
-    target = {TARGET: np.asarray(table.target).ravel()[places]}
-    constant = {name: np.asarray(values).ravel()[places] for name, values in table.inputs.items()}
-    constant["weight"] = np.asarray(table.weight).ravel()[places]
-    if design.known_se:
-        constant["target_se"] = np.asarray(table.se).ravel()[places]
-    coords: dict[str, Any] = {"row": np.concatenate([r.rows for r in (rows[g] for g in groups)])}
-    if len(set(coords["row"].tolist())) < len(coords["row"]):
-        coords["row"] = np.arange(len(coords["row"]))
+    target, constant = _data(sampled, places)
+    coords = _coords(sampled, [rows[g] for g in groups], keys, len(blocks))
     if keys is not None:
-        coords["group"] = [str(k) for k in keys]
         constant["group_of_row"] = np.repeat(np.arange(len(groups)), [len(rows[g]) for g in groups])
-    if design.run_effects:
-        coords["run"] = (
-            [str(label) for g in groups for label in _run_names(rows[g])]
-            if keys is None
-            else np.arange(len(blocks))
-        )
-    by_row = {name: ["row"] for name in (*target, *constant)}
-    parts: dict[str, Any] = {
+    posterior, dims = _posterior(sampled, groups, blocks, keys is not None)
+    dims |= {name: ["row"] for name in (*target, *constant)}
+    parts: dict[str, Arrays] = {
         "posterior": posterior,
         "sample_stats": {"diverging": chains.diverging, "n_steps": chains.n_steps, "lp": -chains.energy},
         "posterior_predictive": {TARGET: predictive[:, :, places]},
@@ -67,29 +43,72 @@ def to_arviz(sampled: Sampled, groups: Sequence[int], keys: Sequence[Any] | None
         "observed_data": target,
         "constant_data": constant,
     }
-    attrs = {
+    if int(arviz.__version__.split(".")[0]) >= 1:
+        held = arviz.from_dict(parts, coords=coords, dims=dims)
+    else:
+        held = arviz.from_dict(**parts, coords=coords, dims=dims)
+    held.attrs.update(_attrs(sampled, groups))
+    return held
+
+
+def _posterior(
+    sampled: Sampled, groups: Sequence[int], blocks: np.ndarray, by_group: bool
+) -> tuple[Arrays, dict[str, list[str]]]:
+    """What was sampled of these groups, and the names of its axes after chain and draw."""
+    posterior, dims = {}, {}
+    for name, values in sampled.chains.sites.items():
+        if name == OFFSET:
+            posterior[name], dims[name] = values[:, :, blocks], ["run"]
+        elif name in sampled.design.own:
+            posterior[name] = values[:, :, groups if by_group else groups[0]]
+            dims[name] = ["group"] if by_group else []
+        else:
+            posterior[name] = values
+    return posterior, dims
+
+
+def _data(sampled: Sampled, places: np.ndarray) -> tuple[Arrays, Arrays]:
+    """The target, and what else is known of each row."""
+    table = sampled.table
+    constant = {**table.inputs, "weight": table.weight}
+    if sampled.design.known_se:
+        constant["target_se"] = table.se
+    named = {name: np.asarray(values).ravel()[places] for name, values in constant.items()}
+    return {TARGET: np.asarray(table.target).ravel()[places]}, named
+
+
+def _coords(
+    sampled: Sampled, rows: Sequence[Runs], keys: Sequence[Hashable] | None, n_blocks: int
+) -> dict[str, np.ndarray | list[str]]:
+    """The labels of rows, groups and runs; numbers where a label would stand for two rows or runs."""
+    labels = np.concatenate([r.rows for r in rows])
+    distinct = len(set(labels.tolist())) == len(labels)
+    coords: dict[str, np.ndarray | list[str]] = {"row": labels if distinct else np.arange(len(labels))}
+    if keys is not None:
+        coords["group"] = [str(k) for k in keys]
+    if sampled.design.run_effects:
+        one = keys is None
+        coords["run"] = [name for r in rows for name in _run_names(r)] if one else np.arange(n_blocks)
+    return coords
+
+
+def _run_names(runs: Runs) -> list[str]:
+    return [str(runs.run_labels[code]) for code in np.unique(np.asarray(runs.run))]
+
+
+def _attrs(sampled: Sampled, groups: Sequence[int]) -> dict[str, str | int]:
+    design = sampled.design
+    return {
         "law": design.law.name,
         "formula": design.law.formula,
         "observation": sampled.words,
         "target_scale": "log" if design.on_log else "raw",
         "data_fingerprint": " ".join(sampled.fits[g].fingerprint for g in groups),
         "seed": sampled.settings.seed,
-        **{
-            f"{name}_version": version(dist)
-            for name, dist in (("scaling_jax", "scaling-jax"), ("numpyro", "numpyro"), ("jax", "jax"))
-        },
+        "scaling_jax_version": version("scaling-jax"),
+        "numpyro_version": version("numpyro"),
+        "jax_version": version("jax"),
     }
-    if int(arviz.__version__.split(".")[0]) >= 1:
-        tree = arviz.from_dict(parts, coords=coords, dims=dims | by_row)
-        tree.attrs.update(attrs)
-        return tree
-    data = arviz.from_dict(**parts, coords=coords, dims=dims | by_row)
-    data.attrs.update(attrs)
-    return data
-
-
-def _run_names(runs: Any) -> list[Any]:
-    return [runs.run_labels[code] for code in np.unique(runs.run)]
 
 
 def _per_row(sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +118,7 @@ def _per_row(sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
     design, table, chains = sampled.design, sampled.table, sampled.chains
     shape = chains.energy.shape
 
-    def one(table: Table, sites: Any, key: Any) -> Any:
+    def one(table: Table, sites: Sites, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         trace = handlers.trace(handlers.substitute(model, data=sites)).get_trace(design, table)
         observed = trace[TARGET]["fn"]
         return observed.log_prob(table.target).ravel(), observed.sample(key).ravel()

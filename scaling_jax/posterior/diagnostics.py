@@ -5,9 +5,8 @@ After Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021 (arXiv:1903.08008).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import pandas as pd
 
 from scaling_jax.core.optional import needs
 
@@ -36,17 +35,15 @@ def chain_table(named: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return out
 
 
-def verdict(table: Any, n_divergent: int, n_draws: int) -> list[str]:
-    """What a reader must know, most serious first: sentences, the last of them good news where there is
-    any."""
+def verdict(table: pd.DataFrame, n_divergent: int, n_draws: int) -> list[str]:
+    """What a reader must know, in sentences, most serious first; good news where there is nothing else."""
     r_hat, ess = table["r_hat"], table["ess_bulk"]
     worst, fewest = r_hat.idxmax(), ess.idxmin()
     out = []
     if n_divergent:
         out.append(
             f"{n_divergent} of {n_draws:,} draws diverged: the chains step over part of the posterior. "
-            "Raise target_accept (0.99), or give "
-            "tighter priors to what the data do not identify."
+            "Raise target_accept (0.99), or give tighter priors to what the data do not identify."
         )
     if r_hat[worst] > RHAT_GOOD:
         out.append(

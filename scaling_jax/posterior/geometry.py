@@ -20,14 +20,30 @@ and Sköld 2007 (centring) and Margossian et al. 2020 (Laplace marginals).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.posterior.model import OFFSET, TARGET, Design, Table, location, model, per_block, scatter_of
-from scaling_jax.posterior.priors import bijection
+from scaling_jax.posterior.model import (
+    OFFSET,
+    TARGET,
+    Design,
+    Shapes,
+    Sites,
+    Table,
+    location,
+    model,
+    per_block,
+    scatter_of,
+)
+from scaling_jax.posterior.priors import NOISE_PRIORS, bijection
+
+if TYPE_CHECKING:
+    from jax.typing import ArrayLike
+    from numpyro.distributions.transforms import Transform
 
 __all__ = ["Geometry", "dimension", "natural", "potential", "settle", "start_coordinates"]
 
@@ -35,22 +51,30 @@ STEPS = 60
 ROUNDS = 6
 LONGEST_STEP = 1.0
 
+Coordinates = tuple[jax.Array, jax.Array]
+"""Unconstrained phi (m,) of what groups have in common, and theta (groups, k) of what each has for itself."""
+Energy = Callable[[jax.Array], jax.Array]
+"""From coordinates (groups, k) to minus a log density per group (groups,)."""
+
 
 class Geometry(NamedTuple):
-    """Where the bijection is anchored: common quantities phi (m,), groups' theta (groups, k), and their
-    derivatives.
+    """Where the bijection is anchored, and the derivatives there.
 
-    slope (groups, k), curvature (groups, k, k) and cross (groups, k, m) belong to each group's energy without
-    its population prior; factor is Q^(-1/2) at the anchor, phi_factor the same for phi.
+    Args:
+        phi: (m,) common quantities; phi_factor: (m, m) Q^(-1/2) of them.
+        theta: (groups, k).
+        slope, curvature, cross: (groups, k), (groups, k, k) and (groups, k, m) of each group's energy without
+            its population prior.
+        factor: (groups, k, k) Q^(-1/2) at the anchor.
     """
 
-    phi: Any
-    phi_factor: Any
-    theta: Any
-    slope: Any
-    curvature: Any
-    cross: Any
-    factor: Any
+    phi: jax.Array
+    phi_factor: jax.Array
+    theta: jax.Array
+    slope: jax.Array
+    curvature: jax.Array
+    cross: jax.Array
+    factor: jax.Array
 
 
 def sizes(design: Design) -> tuple[int, int, int]:
@@ -66,7 +90,7 @@ def dimension(design: Design) -> int:
     return m + design.n_groups * k + r
 
 
-def _bijection(design: Design, table: Table, name: str) -> Any:
+def _bijection(design: Design, table: Table, name: str) -> Transform:
     import numpyro.distributions as dist
 
     if name in design.pooled:
@@ -74,7 +98,7 @@ def _bijection(design: Design, table: Table, name: str) -> Any:
     return dist.biject_to(table.priors[name].support)
 
 
-def _named(shapes: dict[str, tuple[int, ...]], flat: Any) -> dict[str, Any]:
+def _named(shapes: Shapes, flat: jax.Array) -> Sites:
     """A flat (..., numbers) array as named arrays (..., *shape)."""
     out, at = {}, 0
     for name, shape in shapes.items():
@@ -85,8 +109,8 @@ def _named(shapes: dict[str, tuple[int, ...]], flat: Any) -> dict[str, Any]:
 
 
 def start_coordinates(
-    design: Design, table: Table, common: dict[str, Any], own: dict[str, Any]
-) -> tuple[Any, Any]:
+    design: Design, table: Table, common: Mapping[str, ArrayLike], own: Mapping[str, ArrayLike]
+) -> Coordinates:
     """Natural start values as unconstrained phi (m,) and theta (groups, k)."""
     phi = [
         jnp.ravel(_bijection(design, table, n).inv(jnp.asarray(common[n], dtype=float)))
@@ -99,9 +123,11 @@ def start_coordinates(
     return jnp.concatenate([jnp.zeros(0), *phi]), jnp.concatenate(theta, axis=1)
 
 
-def _values(design: Design, table: Table, phi: Any, theta: Any) -> tuple[dict[str, Any], Any, Any]:
+def _values(
+    design: Design, table: Table, phi: jax.Array, theta: jax.Array
+) -> tuple[Sites, jax.Array, jax.Array]:
     """Natural values, and the log-Jacobian per group (groups,) and of the common ones ()."""
-    values: dict[str, Any] = {}
+    values: Sites = {}
     of_group, of_common = jnp.zeros(design.n_groups), jnp.zeros(())
     for name, x in _named(design.common, phi).items():
         map_ = _bijection(design, table, name)
@@ -114,7 +140,8 @@ def _values(design: Design, table: Table, phi: Any, theta: Any) -> tuple[dict[st
     return values, of_group, of_common
 
 
-def _by_group(design: Design, table: Table, per_block_value: Any) -> Any:
+def _by_group(design: Design, table: Table, per_block_value: jax.Array) -> jax.Array:
+    """Sums over each group's blocks."""
     if design.n_groups == 1:
         return jnp.sum(per_block_value)[None]
     if design.n_blocks == design.n_groups:
@@ -122,14 +149,13 @@ def _by_group(design: Design, table: Table, per_block_value: Any) -> Any:
     return jnp.zeros(design.n_groups, per_block_value.dtype).at[table.group].add(per_block_value)
 
 
-def _with_noise(design: Design, table: Table, values: dict[str, Any]) -> dict[str, Any]:
+def _with_noise(design: Design, table: Table, values: Sites) -> Sites:
     """Values with held noise filled in, as arrays per group or common."""
-    return {
-        name: jnp.asarray(table.held[name]) for name in ("sigma", "nu", "run_sd") if name in design.held
-    } | values
+    held = [name for name in NOISE_PRIORS if name in design.held]
+    return {name: jnp.asarray(table.held[name]) for name in held} | values
 
 
-def _offsets(design: Design, table: Table, values: dict[str, Any], u: Any) -> tuple[Any, Any]:
+def _offsets(design: Design, table: Table, values: Sites, u: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Offsets of the runs (blocks,), and the log-determinant per group."""
     full = _with_noise(design, table, values)
     precision = table.weight / scatter_of(design, table, full) ** 2
@@ -142,9 +168,10 @@ def _offsets(design: Design, table: Table, values: dict[str, Any], u: Any) -> tu
     return offset, -0.5 * _by_group(design, table, jnp.log(total))
 
 
-def energies(design: Design, table: Table, phi: Any, theta: Any, u_offset: Any) -> tuple[Any, Any]:
-    """Minus the log joint density of (phi, theta, u_offset): per group (groups,), and of the common ones
-    ()."""
+def energies(
+    design: Design, table: Table, phi: jax.Array, theta: jax.Array, u_offset: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Minus the log density of (phi, theta, u_offset): per group (groups,), and of what is common ()."""
     import numpyro.distributions as dist
     from numpyro import handlers
 
@@ -169,9 +196,8 @@ def energies(design: Design, table: Table, phi: Any, theta: Any, u_offset: Any) 
     return -of_group, -of_common
 
 
-def _population(design: Design, table: Table, phi: Any) -> tuple[Any, Any]:
-    """Mean and precision (k,) that the population gives a group's coordinates; precision 0 where a parameter
-    is not pooled."""
+def _population(design: Design, table: Table, phi: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and precision (k,) that the population gives a group's coordinates; precision 0 where unpooled."""
     common = _named(design.common, phi)
     means, precisions = [], []
     for name, shape in design.own.items():
@@ -189,7 +215,9 @@ def _population(design: Design, table: Table, phi: Any) -> tuple[Any, Any]:
     return jnp.concatenate(means), jnp.concatenate(precisions)
 
 
-def _groups(design: Design, table: Table, geometry: Geometry, phi: Any, u: Any) -> tuple[Any, Any]:
+def _groups(
+    design: Design, table: Table, geometry: Geometry, phi: jax.Array, u: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """theta (groups, k) given phi and standard coordinates, and the log-determinant ()."""
     if not design.common:
         log_determinant = jnp.sum(jnp.log(jnp.diagonal(geometry.factor, axis1=-2, axis2=-1)))
@@ -203,13 +231,14 @@ def _groups(design: Design, table: Table, geometry: Geometry, phi: Any, u: Any) 
     return theta, -jnp.sum(jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)))
 
 
-def _split(design: Design, u: Any) -> tuple[Any, Any, Any]:
+def _split(design: Design, u: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Standard coordinates of phi (m,), theta (groups, k), and the runs' offsets."""
     m, k, _ = sizes(design)
     n = m + design.n_groups * k
     return u[:m], u[m:n].reshape(design.n_groups, k), u[n:]
 
 
-def potential(design: Design, table: Table, geometry: Geometry, u: Any) -> Any:
+def potential(design: Design, table: Table, geometry: Geometry, u: jax.Array) -> jax.Array:
     """Minus the log posterior density of the standard coordinates u (dimension,)."""
     u_phi, u_theta, u_offset = _split(design, u)
     phi = geometry.phi + geometry.phi_factor @ u_phi
@@ -219,7 +248,7 @@ def potential(design: Design, table: Table, geometry: Geometry, u: Any) -> Any:
     return jnp.sum(of_group) + of_common - log_determinant
 
 
-def natural(design: Design, table: Table, geometry: Geometry, u: Any) -> dict[str, Any]:
+def natural(design: Design, table: Table, geometry: Geometry, u: jax.Array) -> Sites:
     """The model's sites on natural units at standard coordinates u."""
     u_phi, u_theta, u_offset = _split(design, u)
     phi = geometry.phi + geometry.phi_factor @ u_phi
@@ -230,77 +259,63 @@ def natural(design: Design, table: Table, geometry: Geometry, u: Any) -> dict[st
     return values
 
 
-def settle(design: Design, table: Table, phi: Any, theta: Any) -> Geometry:
+def settle(design: Design, table: Table, phi: jax.Array, theta: jax.Array) -> Geometry:
     """Finds the mode level by level from start coordinates, and anchors the bijection there."""
     m, k, r = sizes(design)
-    still = jnp.zeros(r)
+    still, groups = jnp.zeros(r), design.n_groups
 
-    def group_energy(phi: Any, theta: Any) -> Any:
+    def group_energy(phi: jax.Array, theta: jax.Array) -> jax.Array:
         return energies(design, table, phi, theta, still)[0]
 
-    def anchored(phi: Any, theta: Any) -> Geometry:
+    def anchored(phi: jax.Array, theta: jax.Array) -> Geometry:
         theta, slope, curvature = _settle_groups(lambda t: group_energy(phi, t), theta)
-        cross = jnp.zeros((design.n_groups, k, m))
-        if design.common:
-            mean, precision = _population(design, table, phi)
-            direct = jax.jacfwd(lambda p: jax.grad(lambda t: jnp.sum(group_energy(p, t)))(theta))(phi)
-            through = jax.jacfwd(lambda p: _population_slope(design, table, p, theta))(phi)
-            slope, curvature, cross = (
-                slope - precision * (theta - mean),
-                curvature - jnp.diag(precision),
-                direct - through,
-            )
-            return Geometry(
-                phi,
-                jnp.eye(m),
-                theta,
-                slope,
-                _positive(curvature, floor=1e-8),
-                cross,
-                jnp.zeros_like(curvature),
-            )
-        return Geometry(phi, jnp.eye(m), theta, slope, curvature, cross, _root(curvature))
+        cross = jnp.zeros((groups, k, m))
+        if not design.common:
+            return Geometry(phi, jnp.eye(m), theta, slope, curvature, cross, _root(curvature))
+        mean, precision = _population(design, table, phi)
+        direct = jax.jacfwd(lambda p: jax.grad(lambda t: jnp.sum(group_energy(p, t)))(theta))(phi)
+        through = jax.jacfwd(lambda p: _population_slope(design, table, p, theta))(phi)
+        slope = slope - precision * (theta - mean)
+        rows_alone = _positive(curvature - jnp.diag(precision), floor=1e-8)
+        unused = jnp.zeros_like(curvature)
+        return Geometry(phi, jnp.eye(m), theta, slope, rows_alone, direct - through, unused)
 
     if not design.common:
         return anchored(phi, theta)
 
-    def marginal(geometry: Geometry, phi: Any) -> Any:
+    def marginal(geometry: Geometry, phi: jax.Array) -> jax.Array:
         theta, log_determinant = _groups(design, table, geometry, phi, jnp.zeros_like(geometry.theta))
         of_group, of_common = energies(design, table, phi, theta, still)
         return jnp.sum(of_group) + of_common - log_determinant
 
-    def round_(_: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        geometry = anchored(state[0], state[1])
-        phi, _, curvature = _settle_groups(lambda p: marginal(geometry, p[0])[None], state[0][None], steps=8)
-        return phi[0], geometry.theta, geometry._replace(phi_factor=_root(curvature)[0])
+    def round_(_: jax.Array, state: tuple[jax.Array, Geometry]) -> tuple[jax.Array, Geometry]:
+        phi, geometry = state
+        geometry = anchored(phi, geometry.theta)
+        phis, _, curvature = _settle_groups(lambda p: marginal(geometry, p[0])[None], phi[None], steps=8)
+        return phis[0], geometry._replace(phi_factor=_root(curvature)[0])
 
-    empty = Geometry(
-        phi,
-        jnp.zeros((m, m)),
-        theta,
-        theta,
-        jnp.zeros((design.n_groups, k, k)),
-        jnp.zeros((design.n_groups, k, m)),
-        jnp.zeros((design.n_groups, k, k)),
-    )
-    return jax.lax.fori_loop(0, ROUNDS, round_, (phi, theta, empty))[2]
+    square = jnp.zeros((groups, k, k))
+    empty = Geometry(phi, jnp.zeros((m, m)), theta, theta, square, jnp.zeros((groups, k, m)), square)
+    return jax.lax.fori_loop(0, ROUNDS, round_, (phi, empty))[1]
 
 
-def _root(curvature: Any) -> Any:
+def _root(curvature: jax.Array) -> jax.Array:
     """Q^(-1/2): the inverse transpose of the Cholesky factor of a matrix made positive."""
     lower = jnp.linalg.cholesky(_positive(curvature))
     eye = jnp.broadcast_to(jnp.eye(curvature.shape[-1]), curvature.shape)
     return jax.scipy.linalg.solve_triangular(jnp.swapaxes(lower, -1, -2), eye, lower=False)
 
 
-def _population_slope(design: Design, table: Table, phi: Any, theta: Any) -> Any:
+def _population_slope(design: Design, table: Table, phi: jax.Array, theta: jax.Array) -> jax.Array:
     mean, precision = _population(design, table, phi)
     return precision * (theta - mean)
 
 
-def _derivatives(energy: Any, theta: Any) -> tuple[Any, Any]:
-    """Gradient (groups, k) and Hessian blocks (groups, k, k): groups do not see each other, so k directions
-    give all blocks."""
+def _derivatives(energy: Energy, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Gradient (groups, k) and Hessian blocks (groups, k, k).
+
+    Groups do not see each other, so k directions give all blocks.
+    """
     slope = jax.grad(lambda t: jnp.sum(energy(t)))
     basis = jnp.broadcast_to(jnp.eye(theta.shape[1])[:, None, :], (theta.shape[1], *theta.shape))
     columns = jax.vmap(lambda direction: jax.jvp(slope, (theta,), (direction,))[1])(basis)
@@ -308,22 +323,26 @@ def _derivatives(energy: Any, theta: Any) -> tuple[Any, Any]:
     return slope(theta), 0.5 * (curvature + jnp.swapaxes(curvature, -1, -2))
 
 
-def _positive(matrix: Any, floor: float = 1e-3) -> Any:
+def _positive(matrix: jax.Array, floor: float = 1e-3) -> jax.Array:
     """A symmetric matrix with its curvatures made positive, none below a floor."""
     values, vectors = jnp.linalg.eigh(matrix)
     values = jnp.maximum(jnp.abs(values), floor)
     return jnp.einsum("...ik,...k,...jk->...ij", vectors, values, vectors)
 
 
-def _settle_groups(energy: Any, theta: Any, steps: int = STEPS) -> tuple[Any, Any, Any]:
-    """Damped Newton steps of every group at once, each accepted on its own; the point, its gradient and its
-    Hessian.
+def _settle_groups(
+    energy: Energy, theta: jax.Array, steps: int = STEPS
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Damped Newton steps of every group at once, each accepted on its own.
 
     The first step is none: it measures the start, so that energy and derivatives are compiled once.
+
+    Returns:
+        The point, its gradient and its Hessian.
     """
     groups, k = theta.shape
 
-    def step(_: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    def step(_: jax.Array, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         theta, value, damping, slope, curvature = state
         values, vectors = jnp.linalg.eigh(curvature)
         along = jnp.einsum("gij,gi->gj", vectors, slope)

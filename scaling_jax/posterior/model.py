@@ -6,19 +6,31 @@ of `geometry`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from scaling_jax.core.law import Law, Parameter
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.posterior.priors import bijection
 
-__all__ = ["OFFSET", "TARGET", "Design", "Table", "location", "model"]
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
+
+__all__ = ["OFFSET", "TARGET", "Design", "Sites", "Table", "location", "model"]
 
 TARGET, OFFSET = "target", "run_offset"
+
+Array = jax.Array | np.ndarray
+"""NumPy's where data are laid out, JAX's where programs compute."""
+Shapes = dict[str, tuple[int, ...]]
+"""The shape of one value of each site."""
+Sites = dict[str, jax.Array]
+"""Values on natural units by the name of their site, with a leading axis of groups where each has its own."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +74,8 @@ class Design:
         return tuple(name for name, here in there.items() if here and name not in self.held)
 
     @property
-    def common(self) -> dict[str, tuple[int, ...]]:
-        """Sites with one value for all groups, and their shapes: populations, shared parameters, and noise of
-        several groups."""
+    def common(self) -> Shapes:
+        """Sites with one value for all groups: populations, shared parameters, noise of several groups."""
         found = {
             f"{p.name}_{what}": p.shape for p in self.free if p.name in self.pooled for what in ("mean", "sd")
         }
@@ -73,41 +84,44 @@ class Design:
         return found | {name: () for name in self.noise if name != "sigma" and self.n_groups > 1}
 
     @property
-    def own(self) -> dict[str, tuple[int, ...]]:
+    def own(self) -> Shapes:
         """Sites with a value per group, and the shape of one group's."""
         found = {p.name: p.shape for p in self.free if p.name not in self.shared}
         return found | {name: () for name in self.noise if name not in self.common}
 
 
 class Table(NamedTuple):
-    """The data of a model, (blocks, width), padded with rows of weight 0; a block is a run, or a group where
-    runs are unknown.
+    """The data of a model in blocks, a run or a group each, padded with rows of weight 0.
 
-    target is a logarithm where residuals are; group (blocks,) says which group a block belongs to; held maps
-    names to values that are not sampled; priors maps names to distributions.
+    Args:
+        inputs: (blocks, width) each.
+        target: (blocks, width), a logarithm where residuals are.
+        weight, se: (blocks, width).
+        group: (blocks,) which group a block belongs to.
+        held: values that are not sampled, by name.
+        priors: distributions of what is, by name.
     """
 
-    inputs: dict[str, Any]
-    target: Any
-    weight: Any
-    se: Any
-    group: Any
-    held: dict[str, Any]
-    priors: dict[str, Any]
+    inputs: Mapping[str, Array]
+    target: Array
+    weight: Array
+    se: Array
+    group: Array
+    held: Mapping[str, Array]
+    priors: dict[str, Distribution]
 
 
 def model(design: Design, table: Table) -> None:
-    """The NumPyro model; sites are natural quantities, with a leading axis of groups where each group has its
-    own."""
+    """The NumPyro model; sites are natural quantities, groups leading where each has its own."""
     import numpyro
     import numpyro.distributions as dist
 
-    def one(name: str, shape: tuple[int, ...]) -> Any:
+    def one(name: str, shape: tuple[int, ...]) -> jax.Array:
         if name in design.held:
             return jnp.broadcast_to(table.held[name], shape)
         return numpyro.sample(name, table.priors[name].expand(shape).to_event(len(shape)))
 
-    values = {}
+    values: Sites = {}
     groups = design.n_groups
     for p in design.free:
         if p.name in design.shared:
@@ -125,44 +139,38 @@ def model(design: Design, table: Table) -> None:
     centre = location(design, table, values)
     if design.run_effects:
         spread = per_block(design, table, values["run_sd"])
-        centre = (
-            centre
-            + numpyro.sample(OFFSET, dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1))[:, None]
-        )
+        offset = dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1)
+        centre = centre + numpyro.sample(OFFSET, offset)[:, None]
     scatter = scatter_of(design, table, values)
     if design.student:
         observed = dist.StudentT(per_block(design, table, values["nu"])[:, None], centre, scatter)
     else:
         observed = dist.Normal(centre, scatter)
-    rows = (
-        numpyro.plate("block", table.target.shape[0], dim=-2),
-        numpyro.plate("row", table.target.shape[1], dim=-1),
-    )
-    with rows[0], rows[1], numpyro.handlers.scale(scale=table.weight):
+    blocks, width = table.target.shape
+    by_block, by_row = numpyro.plate("block", blocks, dim=-2), numpyro.plate("row", width, dim=-1)
+    with by_block, by_row, numpyro.handlers.scale(scale=table.weight):
         numpyro.sample(TARGET, observed, obs=table.target)
 
 
-def per_block(design: Design, table: Table, value: Any) -> Any:
+def per_block(design: Design, table: Table, value: jax.Array) -> jax.Array:
     """A group's quantity for each of its blocks, or the common one."""
     if value.ndim == 0 or design.n_groups == 1:
         return jnp.broadcast_to(value.reshape(()), (design.n_blocks,))
     return value if design.n_blocks == design.n_groups else value[table.group]
 
 
-def scatter_of(design: Design, table: Table, values: dict[str, Any]) -> Any:
+def scatter_of(design: Design, table: Table, values: Sites) -> jax.Array:
     """(blocks, width) scale of a row's scatter: sigma, joined in square by the known standard error."""
     sigma = per_block(design, table, values["sigma"])[:, None]
-    return (
-        jnp.sqrt(sigma**2 + table.se**2) if design.known_se else jnp.broadcast_to(sigma, table.target.shape)
-    )
+    if not design.known_se:
+        return jnp.broadcast_to(sigma, table.target.shape)
+    return jnp.sqrt(sigma**2 + table.se**2)
 
 
-def location(design: Design, table: Table, values: dict[str, Any]) -> Any:
+def location(design: Design, table: Table, values: Sites) -> jax.Array:
     """(blocks, width) the law on the residual's scale, before any offset of the runs."""
-    named = dict(values)
-    for p in design.law.parameters:
-        if p.name in design.held:
-            named[p.name] = table.held[p.name]
+    named: dict[str, Array] = dict(values)
+    named |= {p.name: table.held[p.name] for p in design.law.parameters if p.name in design.held}
     for name, leader in design.tied:
         named[name] = named[leader]
     axes, params = {}, {}

@@ -7,12 +7,17 @@ natural units, which is also where a user states theirs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Parameter
+
+if TYPE_CHECKING:
+    from jax.typing import ArrayLike
+    from numpyro.distributions import Distribution
+    from numpyro.distributions.transforms import Transform
 
 __all__ = [
     "NOISE_PRIORS",
@@ -29,7 +34,7 @@ NOISE_PRIORS = ("sigma", "nu", "run_sd")
 PROBES = (np.arange(2000) + 0.5) / 2000
 
 
-def default_prior(parameter: Parameter, fitted: np.ndarray) -> Any:
+def default_prior(parameter: Parameter, fitted: np.ndarray) -> Distribution:
     """The law's own prior on natural units, else a wide one around the fitted values, by domain.
 
     Positive: log-normal around the fit, three natural logs wide. Real: normal around the fit, as wide as its
@@ -57,7 +62,7 @@ def default_prior(parameter: Parameter, fitted: np.ndarray) -> Any:
     return dist.Normal(centre, max(abs(centre), WIDE_REAL))
 
 
-def _from_family(name: str, domain: Domain, family: str, location: float, scale: float) -> Any:
+def _from_family(name: str, domain: Domain, family: str, location: float, scale: float) -> Distribution:
     import numpyro.distributions as dist
 
     low, high = domain.search_bounds
@@ -84,7 +89,7 @@ def _from_family(name: str, domain: Domain, family: str, location: float, scale:
     )
 
 
-def noise_prior(name: str, unit: float) -> Any:
+def noise_prior(name: str, unit: float) -> Distribution:
     """Of the scatter sigma, the degrees of freedom nu, and the scale run_sd of a run's own offset.
 
     sigma: log-normal around 2 % of the target (0.02 on logs), a factor of 4.5 per standard deviation. nu:
@@ -97,9 +102,8 @@ def noise_prior(name: str, unit: float) -> Any:
     return dist.Gamma(2.0, 0.1) if name == "nu" else dist.HalfNormal(0.1 * unit)
 
 
-def coordinate_of(prior: Any, domain: Domain) -> tuple[float, float]:
-    """Centre and spread of a prior on the coordinate where a population is normal: log, logit, or the value
-    itself."""
+def coordinate_of(prior: Distribution, domain: Domain) -> tuple[float, float]:
+    """Centre and spread of a prior where a population is normal: on the log, the logit, or as it is."""
     import numpyro.distributions as dist
 
     if isinstance(prior, dist.LogNormal) and domain.log:
@@ -111,7 +115,7 @@ def coordinate_of(prior: Any, domain: Domain) -> tuple[float, float]:
     return float(middle), float(max((upper - lower) / 2, 1e-12))
 
 
-def probes(prior: Any) -> Any:
+def probes(prior: Distribution) -> ArrayLike:
     """Values spread over the prior: its quantiles where known, else draws under a fixed key."""
     import jax
 
@@ -121,7 +125,7 @@ def probes(prior: Any) -> Any:
         return prior.sample(jax.random.key(0), (len(PROBES),))
 
 
-def bijection(domain: Domain) -> Any:
+def bijection(domain: Domain) -> Transform:
     """From the real line to a domain."""
     import numpyro.distributions as dist
 
@@ -134,9 +138,8 @@ def bijection(domain: Domain) -> Any:
     return dist.biject_to(constraints.less_than(high) if np.isfinite(high) else constraints.real)
 
 
-def population_priors(name: str, prior: Any, domain: Domain) -> dict[str, Any]:
-    """Hyperpriors of a pooled parameter: its population mean is as uncertain as one value was, its spread at
-    most as wide."""
+def population_priors(name: str, prior: Distribution, domain: Domain) -> dict[str, Distribution]:
+    """Hyperpriors of a pooled parameter: a mean as uncertain as one value was, a spread at most as wide."""
     import numpyro.distributions as dist
 
     centre, spread = coordinate_of(prior, domain)
@@ -144,10 +147,9 @@ def population_priors(name: str, prior: Any, domain: Domain) -> dict[str, Any]:
 
 
 def read_priors(
-    given: Mapping[str, Any] | None, known: Mapping[str, Domain]
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """A user's priors, checked: distributions by name, and plain numbers, which hold a quantity at that
-    value.
+    given: Mapping[str, Distribution | float] | None, known: Mapping[str, Domain]
+) -> tuple[dict[str, Distribution], dict[str, float]]:
+    """A user's priors, checked: distributions by name, and numbers at which quantities are held.
 
     Raises:
         ValueError: for an unknown name, or a prior that reaches outside the parameter's domain.
@@ -155,7 +157,7 @@ def read_priors(
     """
     import numpyro.distributions as dist
 
-    distributions: dict[str, Any] = {}
+    distributions: dict[str, Distribution] = {}
     held: dict[str, float] = {}
     for name, prior in (given or {}).items():
         if name not in known:

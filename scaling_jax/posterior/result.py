@@ -1,9 +1,8 @@
-"""What a posterior is to its user: draws that predict as a bootstrap's do, the chains behind them, and a
-container for ArviZ."""
+"""What a posterior is to its user: draws that predict as a bootstrap's do, and the chains behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,7 @@ from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.uncertainty.draws import FitEnsemble
-from scaling_jax.uncertainty.ensemble import tail_of
+from scaling_jax.uncertainty.ensemble import Ensemble, tail_of
 
 __all__ = ["Posterior", "PosteriorGroups"]
 
@@ -38,6 +37,7 @@ class Posterior(FitEnsemble):
 
     @classmethod
     def of(cls, sampled: Sampled, group: int) -> Posterior:
+        """One group's share of what was sampled."""
         fit, chains = sampled.fits[group], sampled.chains
         design = sampled.design
         draws = chains.energy.size
@@ -48,26 +48,17 @@ class Posterior(FitEnsemble):
             named[p.name] = value.reshape(draws, -1)
         for p in fit.law.parameters:
             if p.name in design.held:
-                named[p.name] = np.broadcast_to(
-                    np.ravel(np.asarray(sampled.table.held[p.name])[group]), (draws, p.size)
-                )
+                held = np.ravel(np.asarray(sampled.table.held[p.name])[group])
+                named[p.name] = np.broadcast_to(held, (draws, p.size))
         for name, leader in design.tied:
             named[name] = named[leader]
         numbers = np.concatenate([named[p.name] for p in fit.law.parameters], axis=1)
-        return cls(
-            fit.law.labels,
-            np.median(numbers, axis=0),
-            numbers,
-            f"posterior, {sampled.words}",
-            fit,
-            sampled,
-            group,
-        )
+        middle, words = np.median(numbers, axis=0), f"posterior, {sampled.words}"
+        return cls(fit.law.labels, middle, numbers, words, fit, sampled, group)
 
     @cached_property
     def sites(self) -> dict[str, np.ndarray]:
-        """Every quantity of the model, (chains, draws, ...), natural units: parameters, sigma, nu, run_sd,
-        run_offset."""
+        """(chains, draws, ...) parameters, sigma, nu, run_sd and run_offset, natural units."""
         design, found = self.sampled.design, {}
         for name, values in self.sampled.chains.sites.items():
             if name == OFFSET:
@@ -99,19 +90,16 @@ class Posterior(FitEnsemble):
         return np.nanmedian(curves, axis=0)
 
     def _scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Each row a run of its own: its offset, and scatter with its tails; of known standard errors the
-        median."""
+        """Each row a run of its own, with an offset and scatter; of known standard errors the median."""
         design, se = self.sampled.design, self.fit.data().target_se
         sigma = self._noise("sigma")[:, None]
         if se is not None:
             sigma = np.sqrt(sigma**2 + np.median(se) ** 2)
         size = curve.shape
-        noise = (
-            rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size))
-            if design.student
-            else rng.standard_normal(size)
-        )
-        noise = sigma * noise
+        if design.student:
+            noise = sigma * rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size))
+        else:
+            noise = sigma * rng.standard_normal(size)
         if design.run_effects:
             noise = noise + self._noise("run_sd")[:, None] * rng.standard_normal(size)
         with np.errstate(over="ignore"):
@@ -125,8 +113,8 @@ class Posterior(FitEnsemble):
     def prior_sensitivity(self, factor: float = 2.0) -> pd.DataFrame:
         r"""How far each parameter's mean moves when all priors of the law's parameters are raised to a power.
 
-        $$p_\lambda(\theta \mid y) \propto p(\theta)^{\lambda}\, p(y \mid \theta), \qquad \lambda \in \{1/f,
-        f\}$$
+        $$p_\lambda(\theta \mid y) \propto p(\theta)^{\lambda}\, p(y \mid \theta), \qquad
+          \lambda \in \{1/f, f\}$$
 
         by reweighting the draws, without sampling again.
 
@@ -146,20 +134,22 @@ class Posterior(FitEnsemble):
                 value = self.params[p.labels].to_numpy()
                 with jax.enable_x64(True):
                     log_prior += np.asarray(self.sampled.table.priors[p.name].log_prob(value)).sum(axis=1)
-        out: dict[str, Any] = {}
+        out: dict[str, np.ndarray] = {}
+        worth, spread = 1.0, self.numbers.std(axis=0)
         for word, power in (("weaker", 1 / factor - 1), ("stronger", factor - 1)):
             weight = np.exp(power * (log_prior - log_prior.mean()))
             weight = weight / weight.sum()
             shift = weight @ self.numbers - self.numbers.mean(axis=0)
-            spread = self.numbers.std(axis=0)
             out[word] = np.divide(shift, spread, out=np.zeros_like(shift), where=spread > 0)
-            out["worth"] = min(out.get("worth", 1.0), 1.0 / float(np.sum(weight**2)) / len(weight))
-        return pd.DataFrame(out, index=list(self.fit.law.labels))[["weaker", "stronger", "worth"]]
+            worth = min(worth, 1.0 / float(np.sum(weight**2)) / len(weight))
+        return pd.DataFrame(out, index=list(self.fit.law.labels)).assign(worth=worth)
 
     def summary(self, level: float = 0.9) -> str:
         """Parameters with their intervals, chains in plain words."""
-        quantities = {name: x.ravel() for name, x in self.sampled.flat(self.sites, None).items()}
-        table = self.derive(lambda _: quantities, level).rename(columns={"estimate": "median", "se": "sd"})
+        named = self.sampled.flat(self.sites, None)
+        numbers = np.stack([draws.ravel() for draws in named.values()], axis=-1)
+        everything = Ensemble(list(named), np.nanmedian(numbers, axis=0), numbers, self.method)
+        table = everything.conf_int(level).rename(columns={"estimate": "median", "se": "sd"})
         rows = len(self.fit.data())
         title = f"Posterior of {self.fit.law.name}: {rows} rows, {self.sampled.words}"
         return _report(title, self.sampled, table.join(self.diagnostics))
@@ -178,7 +168,7 @@ class Posterior(FitEnsemble):
         return self.summary()
 
 
-class PosteriorGroups(Mapping):
+class PosteriorGroups(Mapping[Hashable, Posterior]):
     """The joint posterior of many groups: a mapping from the group's key to its `Posterior`.
 
     Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard
@@ -189,16 +179,16 @@ class PosteriorGroups(Mapping):
         skipped: key -> why a group is not in the model.
     """
 
-    def __init__(self, sampled: Sampled, skipped: Mapping[Any, str] | None = None):
+    def __init__(self, sampled: Sampled, skipped: Mapping[Hashable, str] | None = None):
         self.sampled = sampled
         self.skipped = dict(skipped or {})
         self.keys_of = [fit.key for fit in sampled.fits]
         self._members = {fit.key: Posterior.of(sampled, g) for g, fit in enumerate(sampled.fits)}
 
-    def __getitem__(self, key: Any) -> Posterior:
+    def __getitem__(self, key: Hashable) -> Posterior:
         return self._members[key]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(self._members)
 
     def __len__(self) -> int:
@@ -206,8 +196,7 @@ class PosteriorGroups(Mapping):
 
     @cached_property
     def population(self) -> pd.DataFrame:
-        """One row per draw: mean and standard deviation of each population, shared parameters, common
-        noise."""
+        """One row per draw: mean and sd of each population, shared parameters, common noise."""
         found = {name: self.sampled.chains.sites[name] for name in self.sampled.design.common}
         return pd.DataFrame({name: values.ravel() for name, values in self.sampled.flat(found, None).items()})
 
@@ -271,20 +260,18 @@ GOOD, APPROXIMATE = "The chains agree", "Approximate"
 def _verdict(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
     chains = sampled.chains
     if chains.log_weight is not None:
-        worth = importance_worth(chains.log_weight)
-        trust = (
-            "close to the posterior"
-            if worth > 0.5
-            else "rough"
-            if worth > 0.1
-            else "not to be trusted here: use method='nuts'"
-        )
-        word = APPROXIMATE if worth > 0.5 else "Mind"
-        return [
-            f"{word}: the Laplace approximation is {trust} (importance weights leave {worth:.0%} of the "
-            "draws)."
-        ]
+        return [_laplace_verdict(importance_worth(chains.log_weight))]
     return verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
+
+
+def _laplace_verdict(worth: float) -> str:
+    word, trust = "Mind", "not to be trusted here: use method='nuts'"
+    if worth > 0.5:
+        word, trust = APPROXIMATE, "close to the posterior"
+    elif worth > 0.1:
+        trust = "rough"
+    left = f"importance weights leave {worth:.0%} of the draws"
+    return f"{word}: the Laplace approximation is {trust} ({left})."
 
 
 def importance_worth(log_weight: np.ndarray) -> float:

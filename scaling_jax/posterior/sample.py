@@ -1,10 +1,13 @@
-"""From fits to posteriors: the model is built, sampled by the method asked for, and handed back with its
-diagnostics."""
+"""From fits to posteriors: the model is built, sampled as asked, and handed back with its chains.
+
+All of it runs on the CPU in double precision, whatever JAX's default device: chains are many short steps,
+each waiting for the one before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -16,22 +19,25 @@ from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.posterior.sampler import Settings, run_laplace, run_nuts
 
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
+
 __all__ = ["sample_fit", "sample_groups"]
 
 METHODS = {"nuts": run_nuts, "laplace": run_laplace}
 
 
 def sample_fit(fit: Fitted, **options: Any) -> Posterior:
-    """The posterior of one fit; see `FitResult.posterior`."""
+    """The posterior of one fit, sampled on the CPU; see `FitResult.posterior`."""
     if fit.reason:
         raise ValueError(f"There is no fit to start from: {fit.reason}")
     return Posterior.of(_sample([fit], **options), 0)
 
 
 def sample_groups(
-    fits: Mapping[Any, Fitted], pool: Sequence[str], shared: Sequence[str] = (), **options: Any
+    fits: Mapping[Hashable, Fitted], pool: Sequence[str], shared: Sequence[str] = (), **options: Any
 ) -> PosteriorGroups:
-    """The joint posterior of many groups; see `FitGroups.posterior`."""
+    """The joint posterior of many groups, sampled on the CPU; see `FitGroups.posterior`."""
     there = [fit for fit in fits.values() if not fit.reason]
     if not there:
         raise ValueError("None of the groups could be fitted, so there is nothing to start from.")
@@ -44,7 +50,7 @@ def _sample(
     *,
     pool: Sequence[str] = (),
     shared: Sequence[str] = (),
-    priors: Mapping[str, Any] | None = None,
+    priors: Mapping[str, Distribution | float] | None = None,
     observation: str = "student",
     run_effects: bool | None = None,
     method: str = "nuts",
@@ -66,13 +72,10 @@ def _sample(
         from scaling_jax.posterior.geometry import start_coordinates
 
         design, table, common, own, places = build(fits, pool, shared, priors, observation, run_effects)
+        start = start_coordinates(design, table, common, own)
         with progress_bar(1, "sampling", "draw") as progress:
-            found = METHODS[method](
-                design, table, start_coordinates(design, table, common, own), settings, progress
-            )
-    how = (
-        f"NUTS, {chains} chains of {draws:,} draws"
-        if method == "nuts"
-        else f"Laplace approximation, {chains * draws:,} draws"
-    )
+            found = METHODS[method](design, table, start, settings, progress)
+    how = f"NUTS, {chains} chains of {draws:,} draws"
+    if method == "laplace":
+        how = f"Laplace approximation, {chains * draws:,} draws"
     return Sampled(tuple(fits), design, table, found, places, settings, observation, how)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -17,10 +16,19 @@ from scaling_jax.posterior.sampler import Chains, Settings
 __all__ = ["Sampled"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampled:
-    """One run of the sampler: the model, its data, its chains, and where each row of each fit lies in the
-    blocks."""
+    """One run of the sampler.
+
+    Args:
+        fits: the fits it started from, one per group.
+        design, table: the model and its data.
+        chains: what came out.
+        places: (rows,) where the rows of all fits, one after the other, lie in the blocks laid flat.
+        settings: how long and how carefully.
+        observation: how rows are observed, a key of `OBSERVATIONS`.
+        how: the method in words.
+    """
 
     fits: tuple[Fitted, ...]
     design: Design
@@ -36,7 +44,9 @@ class Sampled:
         """The NumPyro model with its data, for rendering, tracing, or NumPyro's own tools."""
         return partial(model, self.design, self.table)
 
-    def flat(self, quantities: Mapping[str, np.ndarray], keys: Sequence[Any] | None) -> dict[str, np.ndarray]:
+    def flat(
+        self, quantities: Mapping[str, np.ndarray], keys: Sequence[Hashable] | None
+    ) -> dict[str, np.ndarray]:
         """Every sampled number but the runs' offsets by its printed name, (chains, draws)."""
         out = {}
         for name, values in quantities.items():
@@ -47,9 +57,7 @@ class Sampled:
                 named = list(map(str, index))
                 if keys is not None and name in self.design.own:
                     named[0] = str(keys[index[0]])
-                out[f"{name}[{','.join(named)}]" if named else name] = values[
-                    (slice(None), slice(None), *index)
-                ]
+                out[f"{name}[{','.join(named)}]" if named else name] = values[:, :, *index]
         return out
 
     @property

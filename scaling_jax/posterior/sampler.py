@@ -1,23 +1,29 @@
-"""Chains: NUTS over standard coordinates, every chain a lane of one program, in pieces short enough to watch
-and to stop."""
+"""Chains: NUTS over standard coordinates, each a lane of one program, in pieces short enough to watch."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.posterior.geometry import Geometry, dimension, natural, potential, settle
-from scaling_jax.posterior.model import Design, Table
+from scaling_jax.posterior.geometry import Coordinates, Geometry, dimension, natural, potential, settle
+from scaling_jax.posterior.model import Array, Design, Sites, Table
+
+if TYPE_CHECKING:
+    from numpyro.infer.hmc import HMCState
 
 __all__ = ["Chains", "Settings", "programs", "run_laplace", "run_nuts"]
 
 PIECE = 25
 DENSE_UP_TO = 40
 VALUES_PER_CALL = 2**23
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, out of how much."""
 
 
 class Settings(NamedTuple):
@@ -31,10 +37,14 @@ class Settings(NamedTuple):
 
 
 class Chains(NamedTuple):
-    """What sampling gives: sites (chains, draws, ...) on natural units, and per draw what happened.
+    """What sampling gives.
 
-    energy is minus the log posterior density of the standard coordinates; for the Laplace approximation,
-    log_weight is the log of the posterior over the approximation, up to a constant.
+    Args:
+        sites: (chains, draws, ...) each, natural units.
+        diverging, n_steps: (chains, draws) what happened on the way to each draw.
+        energy: (chains, draws) minus the log posterior density of the standard coordinates.
+        log_weight: (chains, draws) of the Laplace approximation: the log of the posterior over it, up to a
+            constant.
     """
 
     sites: dict[str, np.ndarray]
@@ -47,17 +57,16 @@ class Chains(NamedTuple):
 class Programs(NamedTuple):
     """Compiled on first use, one set per design and settings: settle, begin, advance, natural, potential."""
 
-    settle: Any
-    begin: Any
-    advance: Any
-    natural: Any
-    potential: Any
+    settle: Callable[[Table, jax.Array, jax.Array], Geometry]
+    begin: Callable[[Table, Geometry, jax.Array, jax.Array], HMCState]
+    advance: Callable[[Table, Geometry, HMCState], tuple[HMCState, tuple[jax.Array, ...]]]
+    natural: Callable[[Table, Geometry, Array], Sites]
+    potential: Callable[[Table, Geometry, Array], jax.Array]
 
 
 @lru_cache(maxsize=32)
 def programs(design: Design, warmup: int, target_accept: float) -> Programs:
-    """The functions of one posterior, mapped over chains, not yet over data sets: see `benchmarks/sbc.py` for
-    those."""
+    """The functions of one posterior, mapped over chains; `benchmarks/sbc.py` maps them over data sets."""
     from numpyro.infer.hmc import hmc
 
     begin_one, advance_one = hmc(
@@ -65,7 +74,7 @@ def programs(design: Design, warmup: int, target_accept: float) -> Programs:
     )
     dense = dimension(design) <= DENSE_UP_TO
 
-    def begin(table: Table, geometry: Geometry, u: Any, key: Any) -> Any:
+    def begin(table: Table, geometry: Geometry, u: jax.Array, key: jax.Array) -> HMCState:
         return begin_one(
             u,
             warmup,
@@ -76,28 +85,27 @@ def programs(design: Design, warmup: int, target_accept: float) -> Programs:
             rng_key=key,
         )
 
-    def advance(table: Table, geometry: Geometry, state: Any) -> tuple[Any, Any]:
-        def step(state: Any, _: None) -> tuple[Any, Any]:
+    def advance(table: Table, geometry: Geometry, state: HMCState) -> tuple[HMCState, tuple[jax.Array, ...]]:
+        def step(state: HMCState, _: None) -> tuple[HMCState, tuple[jax.Array, ...]]:
             state = advance_one(state, (table, geometry))
             return state, (state.z, state.diverging, state.num_steps, state.potential_energy)
 
         return jax.lax.scan(step, state, None, length=PIECE)
 
+    def over_chains(one: Callable[..., Any], *per_chain: int) -> Callable[..., Any]:
+        return jax.jit(jax.vmap(one, (None, None, *per_chain)))
+
     return Programs(
-        settle=jax.jit(lambda table, phi, theta: settle(design, table, phi, theta)),
-        begin=jax.jit(jax.vmap(begin, (None, None, 0, 0))),
-        advance=jax.jit(jax.vmap(advance, (None, None, 0))),
-        natural=jax.jit(
-            jax.vmap(lambda table, geometry, u: natural(design, table, geometry, u), (None, None, 0))
-        ),
-        potential=jax.jit(
-            jax.vmap(lambda table, geometry, u: potential(design, table, geometry, u), (None, None, 0))
-        ),
+        settle=jax.jit(partial(settle, design)),
+        begin=over_chains(begin, 0, 0),
+        advance=over_chains(advance, 0),
+        natural=over_chains(partial(natural, design), 0),
+        potential=over_chains(partial(potential, design), 0),
     )
 
 
 def run_nuts(
-    design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any
+    design: Design, table: Table, start: Coordinates, settings: Settings, progress: Progress
 ) -> Chains:
     """Settles at the mode, scatters the chains around it by the curvature there, and samples."""
     found = programs(design, settings.warmup, settings.target_accept)
@@ -121,7 +129,7 @@ def run_nuts(
 
 
 def run_laplace(
-    design: Design, table: Table, start: tuple[Any, Any], settings: Settings, progress: Any
+    design: Design, table: Table, start: Coordinates, settings: Settings, progress: Progress
 ) -> Chains:
     """Independent draws of the approximation that the bijection is: standard normals, mapped."""
     found = programs(design, settings.warmup, settings.target_accept)
