@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.padding import padded
 from scaling_jax.posterior.geometry import Coordinates, Geometry, dimension, natural, potential, settle
 from scaling_jax.posterior.model import Array, Design, Sites, Table
 
