@@ -176,7 +176,7 @@ def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
     return values
 
 
-def _constants(source: WithConstants | tuple[Law, Mapping[str, ArrayLike]]) -> tuple[Law, np.ndarray]:
+def _constants(source: object) -> tuple[Law, np.ndarray]:
     law, params = None, None
     if isinstance(source, tuple) and len(source) == 2:
         law, params = source
