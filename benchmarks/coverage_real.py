@@ -18,7 +18,7 @@ import pandas as pd
 import scaling_jax as sj
 from benchmarks.report import save
 from scaling_jax.engine.predict import predict
-from scaling_jax.uncertainty.draws import _run_residuals, extrapolation
+from scaling_jax.uncertainty.draws import extrapolation, run_residuals
 
 LEVEL, REPLICATES = 0.9, 200
 GRID = np.geomspace(0.05, 60, 200)
@@ -160,7 +160,7 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
             continue
         at = {name: np.array([float(one[column])]) for name, column in inputs.items()}
         point = np.log(predict(law, fit.numbers, at)[0, 0])
-        scatter = rng.choice(_run_residuals(fit), REPLICATES)
+        scatter = rng.choice(run_residuals(fit), REPLICATES)
         draws = {key: np.log(predict(law, d[one["task"]].numbers, at)[:, 0]) for key, d in resampled.items()}
         draws["default + residual"] = draws["default"] - scatter
         common = {
@@ -169,7 +169,7 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
             "task": one["task"],
             "decades": extrapolation(fit, at)[0],
             "error": np.log(float(one["loss"])) - point,
-            "scale": np.sqrt(np.mean(_run_residuals(fit) ** 2)),
+            "scale": np.sqrt(np.mean(run_residuals(fit) ** 2)),
         }
         for method, found in draws.items():
             lower, upper = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - point

@@ -83,12 +83,11 @@ def main() -> None:
         if found.loc[f, "pooled"] > found.loc[f, ["unpooled", "borrowed A, alpha"]].min()
     ]
     text = (
-        f"{found.to_string(float_format=lambda x: f'{x:.4f}')}\n\nmacro average: pooled "
-        f"{macro['pooled']:.4f}, unpooled "
-        f"{macro['unpooled']:.4f}, borrowed {macro['borrowed A, alpha']:.4f}; coverage of the 90 % "
-        "predictive interval "
-        f"{macro['covered']:.1%} (mean over families)\nfamilies where pooling loses to the better of the "
-        f"two: {', '.join(loses) or 'none'}"
+        f"{found.to_string(float_format=lambda x: f'{x:.4f}')}\n\n"
+        f"macro average: pooled {macro['pooled']:.4f}, unpooled {macro['unpooled']:.4f}, "
+        f"borrowed {macro['borrowed A, alpha']:.4f}; "
+        f"coverage of the 90 % predictive interval {macro['covered']:.1%} (mean over families)\n"
+        f"families where pooling loses to the better of the two: {', '.join(loses) or 'none'}"
     )
     print(text)
     save("pooling", text, {"families": found.to_dict("index"), "macro": macro.to_dict(), "loses": loses})

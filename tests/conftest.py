@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.tables.components import Components
 from tests.cases import simulated
+from tests.cases.observational import SCORES
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
@@ -85,8 +87,24 @@ def fit245(replication: pd.DataFrame) -> sj.FitResult:
 
 @pytest.fixture(scope="session")
 def overtrained(shared: Callable[[str], Path]) -> pd.DataFrame:
-    """Gadre et al. 2024's over-trained models."""
-    return pd.read_csv(shared("gadre/models.csv"))
+    """Gadre et al. 2024's over-trained models, with M, tokens per parameter."""
+    models = pd.read_csv(shared("gadre/models.csv"))
+    return models.assign(M=models["tokens"] / models["n_params"])
+
+
+@pytest.fixture(scope="session")
+def models77(shared: Callable[[str], Path]) -> pd.DataFrame:
+    """The base models whose scores Ruan et al. 2024 learn from."""
+    table = pd.read_csv(shared("obs_scaling/base_llm_benchmark_eval.csv"))
+    flags = pd.read_csv(shared("obs_scaling/subset_flags.csv"))
+    pool = flags.loc[flags["in_base_pool_77"] == 1, "Model"]
+    return table[table["Model"].isin(pool)].replace(-1, np.nan).reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def learnt(models77: pd.DataFrame) -> Components:
+    """The components of their scores."""
+    return sj.components(models77, SCORES)
 
 
 @pytest.fixture(scope="session")

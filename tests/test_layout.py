@@ -13,10 +13,13 @@ import pytest
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "scaling_jax"
 COVERED_BY = {
+    "core/arrays": "core/test_domains",
     "datasets/_catalog": "datasets/test_datasets",
     "datasets/_hitchhikers_sources": "datasets/test_hitchhikers",
     "engine/compiled": "engine/test_lanes",
     "engine/lbfgs": "engine/test_solve",
+    "engine/projection": "engine/test_starts",
+    "engine/solver": "engine/test_solve",
     "engine/status": "fitting/test_certificate",
     "fitting/batch": "test_invariance",
     "fitting/replicates": "uncertainty/test_bootstrap",

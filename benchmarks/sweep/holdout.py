@@ -50,8 +50,8 @@ def main() -> None:
             error = fit.predict(test) - test["loss"].to_numpy()
             inside = fit.predict(used) - used["loss"].to_numpy()
             print(
-                f"N = {count}, {len(used)} runs up to {highest:.2g} FLOP: mean error {error.mean():+.4f}, "
-                f"rms {rms(error):.4f} "
+                f"N = {count}, {len(used)} runs up to {highest:.2g} FLOP: "
+                f"mean error {error.mean():+.4f}, rms {rms(error):.4f} "
                 f"({100 * rms(error / test['loss']):.2f} %); rms where fitted {rms(inside):.4f}; "
                 f"{fit.n_agree} of {fit.n_polished} starts agree; "
                 + ", ".join(f"{k} {v:.4g}" for k, v in fit.params.items())

@@ -89,10 +89,10 @@ def main() -> None:
         begun = time.perf_counter()
     warm = f", warm {seconds[1]:.1f} s" if not options.folder else f", kept in {options.folder}"
     lines = [
-        f"{len(laws):,} laws; cold {seconds[0]:.1f} s with reading, filtering and compiling{warm}; peak "
-        f"{peak_megabytes():.0f} MB",
-        f"status: {laws['status'].value_counts().to_dict()}; fewer rows than parameters: "
-        f"{int(laws['few_rows'].sum())}",
+        f"{len(laws):,} laws; cold {seconds[0]:.1f} s with reading, filtering and compiling{warm}; "
+        f"peak {peak_megabytes():.0f} MB",
+        f"status: {laws['status'].value_counts().to_dict()}; "
+        f"fewer rows than parameters: {int(laws['few_rows'].sum())}",
         str(machine()),
     ]
     found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "peak_mb": peak_megabytes()} | dict(
@@ -115,13 +115,12 @@ def main() -> None:
             "ours": ours[1],
             "failed": failed,
         }
+        ours_each, scipy_each = seconds[-1] / len(laws), scipy_seconds / len(sample)
         lines.append(
-            f"the same {len(sample)} random cells: SciPy {scipy_seconds:.1f} s from one start ({failed} "
-            f"raised), ours {ours[1]:.1f} s "
-            f"from six with certificates; per law over the whole study {1e3 * seconds[-1] / len(laws):.1f} "
-            "ms against "
-            f"{1e3 * scipy_seconds / len(sample):.1f} ms, ratio "
-            f"{scipy_seconds / len(sample) / (seconds[-1] / len(laws)):.1f}"
+            f"the same {len(sample)} random cells: "
+            f"SciPy {scipy_seconds:.1f} s from one start ({failed} raised), "
+            f"ours {ours[1]:.1f} s from six with certificates; per law over the whole study "
+            f"{1e3 * ours_each:.1f} ms against {1e3 * scipy_each:.1f} ms, ratio {scipy_each / ours_each:.1f}"
         )
     hist = laws[laws["experiment"] == "hist"]
     if len(hist):

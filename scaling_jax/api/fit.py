@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jax.sharding import Mesh
 
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
+from scaling_jax.engine.devices import Place
+from scaling_jax.engine.solver import Solver
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
@@ -42,10 +45,10 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
     starts: Starts = None,
-    solver: Any = "lm",
+    solver: str | Solver = "lm",
     screen: bool = True,
-    device: Any = None,
-    mesh: Any = None,
+    device: str | Place = None,
+    mesh: Mesh | None = None,
     strict: bool = False,
 ) -> FitResult:
     r"""Fits a law to a table of runs and certifies the optimum.

@@ -7,11 +7,16 @@ engine sees search coordinates only, and this file is the single crossing betwee
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, get_args, get_origin, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from scaling_jax.core.arrays import Array, Numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["Domain", "Interval", "NonNegative", "Positive", "Real", "Unit", "domain_of"]
 
@@ -32,13 +37,13 @@ class Domain:
     upper: float = np.inf
     log: bool = False
 
-    def contains(self, values: Any) -> np.ndarray:
+    def contains(self, values: ArrayLike) -> Numbers:
         """Elementwise membership as a boolean array."""
         values = np.asarray(values, dtype=np.float64)
         inside = (values >= self.lower) & (values <= self.upper) & np.isfinite(values)
         return inside & (values > 0) if self.log else inside
 
-    def to_search(self, values: Any) -> np.ndarray:
+    def to_search(self, values: ArrayLike) -> Numbers:
         """Natural units to search coordinate (NumPy, float64)."""
         values = np.asarray(values, dtype=np.float64)
         if not self.log:
@@ -46,9 +51,16 @@ class Domain:
         with np.errstate(divide="ignore"):
             return np.log(values)
 
-    def to_natural(self, coordinate: Any) -> Any:
-        """Search coordinate to natural units; traceable by JAX."""
-        return jnp.exp(coordinate) if self.log else coordinate
+    @overload
+    def to_natural(self, coordinate: Array) -> Array: ...
+    @overload
+    def to_natural(self, coordinate: Numbers | float) -> Numbers: ...
+    def to_natural(self, coordinate: Array | Numbers | float) -> Array | Numbers:
+        """Search coordinate to natural units: traceable by JAX, and float64 where NumPy gives it."""
+        if isinstance(coordinate, jax.Array):
+            return jnp.exp(coordinate) if self.log else coordinate
+        coordinate = np.asarray(coordinate, dtype=np.float64)
+        return np.exp(coordinate) if self.log else coordinate
 
     @property
     def search_bounds(self) -> tuple[float, float]:
@@ -80,7 +92,7 @@ Unit = Annotated[jax.Array, UNIT]
 _BY_NAME = {"Positive": POSITIVE, "Real": REAL, "NonNegative": NON_NEGATIVE, "Unit": UNIT}
 
 
-def domain_of(annotation: Any, default: Domain) -> Domain:
+def domain_of(annotation: object, default: Domain) -> Domain:
     """The domain that an annotation, a `Domain`, or the written name of one stands for."""
     if isinstance(annotation, Domain):
         return annotation

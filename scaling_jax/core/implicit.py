@@ -1,5 +1,4 @@
-"""Laws that are the root of an equation: the root by a fixed number of safeguarded Newton steps, its
-derivatives exactly.
+"""Laws that are the root of an equation: a fixed number of safeguarded Newton steps, derivatives exact.
 
 Every lane of a batch takes the same number of steps, so none waits for another, and the steps see constants
 only: nothing of the search is differentiated. The loop stays a loop in the compiled program: unrolled, it
@@ -11,17 +10,26 @@ function theorem).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from scaling_jax.core.arrays import Array
 
 __all__ = ["root"]
 
+Equation = Callable[..., Array]
+
 
 def root(
-    equation: Callable[..., Any], lower: Any, upper: Any, *args: Any, start: Any = None, steps: int = 20
-) -> Any:
+    equation: Equation,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    *args: ArrayLike,
+    start: ArrayLike | None = None,
+    steps: int = 20,
+) -> Array:
     """The root in [lower, upper] of an equation that increases with its first argument.
 
     Args:
@@ -46,7 +54,7 @@ def root(
     low, high = jax.lax.stop_gradient((jnp.asarray(lower), jnp.asarray(upper)))
     x = 0.5 * (low + high) if start is None else jnp.clip(jax.lax.stop_gradient(start), low, high)
 
-    def narrow(_: Any, state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    def narrow(_: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         x, low, high = state
         value, slope = _with_slope(equation, x, held)
         low, high = jnp.where(value < 0, x, low), jnp.where(value < 0, high, x)
@@ -64,5 +72,5 @@ def root(
     return x
 
 
-def _with_slope(equation: Callable[..., Any], x: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+def _with_slope(equation: Equation, x: Array, args: tuple[ArrayLike, ...]) -> tuple[Array, Array]:
     return jax.jvp(lambda at: equation(at, *args), (x,), (jnp.ones_like(x),))

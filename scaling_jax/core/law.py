@@ -10,24 +10,27 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property, lru_cache, reduce
+from typing import TYPE_CHECKING, Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.arrays import AnyArray, Array, Columns, LossFn, Numbers
 from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["Law", "Parameter", "check_law", "law"]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One named parameter: its domain, its shape (() for a scalar), and the default prior on its search
-    coordinate."""
+    """One named parameter: its domain, its shape, () for a scalar, and a prior on its search coordinate."""
 
     name: str
     domain: Domain = REAL
@@ -76,18 +79,18 @@ class Law:
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: LossFn,
         *,
-        params: typing.Sequence[Parameter] | None = None,
+        params: Sequence[Parameter] | None = None,
         inputs: Mapping[str, Domain] | None = None,
         name: str | None = None,
-        domains: Mapping[str, Any] | None = None,
+        domains: Mapping[str, object] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
         cite: str = "",
         formula: str | None = None,
-        starts: Callable[[dict[str, np.ndarray], np.ndarray], dict[str, np.ndarray]] | None = None,
+        starts: Callable[[Columns, Numbers], Columns] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
-        grid: Mapping[str, typing.Sequence[float]] | None = None,
+        grid: Mapping[str, Sequence[float]] | None = None,
         priors: Mapping[str, tuple[str, float, float]] | None = None,
         target: str = "loss",
         units: Mapping[str, str] | None = None,
@@ -113,8 +116,8 @@ class Law:
         if not self.inputs or not self.parameters:
             raise TypeError(
                 f"Law '{self.name}' needs at least one input (positional argument) and one parameter "
-                "(keyword-only "
-                f"argument, after '*'), for example: def {self.name}(N, *, A: Positive, alpha: Real)."
+                f"(keyword-only argument, after '*'), for example: def {self.name}(N, *, A: Positive, "
+                "alpha: Real)."
             )
         self.formula = formula if formula is not None else _formula_of(self.__doc__)
         self._check_names()
@@ -142,13 +145,13 @@ class Law:
         """Domain of every number among the parameters, in the order of `labels`."""
         return tuple(p.domain for p in self.parameters for _ in p.labels)
 
-    def apply(self, params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+    def apply(self, params: Mapping[str, ArrayLike], inputs: Mapping[str, ArrayLike]) -> Array:
         """The law as a pure function of two dicts: the form that `jit`, `grad` and `vmap` take."""
         return self.fn(
             *(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params}
         )
 
-    def unflatten(self, numbers: Any) -> dict[str, Any]:
+    def unflatten(self, numbers: AnyArray) -> dict[str, AnyArray]:
         """A flat vector in the order of `labels` as a dict of named parameters."""
         out, at = {}, 0
         for p in self.parameters:
@@ -156,39 +159,45 @@ class Law:
             at += p.size
         return out
 
-    def flatten(self, params: Mapping[str, Any]) -> np.ndarray:
+    def flatten(self, params: Mapping[str, ArrayLike]) -> Numbers:
         """Named parameters as one flat float64 vector in the order of `labels`."""
         return np.concatenate(
             [np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters]
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        names = dict(zip(self.inputs, args, strict=False)) | kwargs
-        expected = set(self.inputs) | set(self.params)
-        if len(args) > len(self.inputs):
-            raise TypeError(
-                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), "
-                f"got {len(args)}: "
-                "name the parameters."
-            )
-        if set(names) != expected:
-            missing, unknown = sorted(expected - set(names)), sorted(set(names) - expected)
-            raise TypeError(
-                f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing "
-                f"{missing}, unknown {unknown}."
-            )
-        if any(isinstance(v, jax.core.Tracer) for v in names.values()):
-            return self.apply(names, names)
+    def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> Any:
+        """The law's value: a float or an array as the arguments are, traced where one of them is."""
+        named = self._bound(args, kwargs)
+        if any(isinstance(v, jax.core.Tracer) for v in named.values()):
+            return self.apply(named, named)
         with jax.enable_x64(True):
-            values = {k: jnp.asarray(np.asarray(v, dtype=np.float64)) for k, v in names.items()}
+            values = {k: jnp.asarray(np.asarray(v, dtype=np.float64)) for k, v in named.items()}
             shape = np.broadcast_shapes(*(values[i].shape for i in self.inputs), *self._batch_shapes(values))
             result = self._over(shape, values)
         return float(result) if result.ndim == 0 else result
 
-    def _batch_shapes(self, values: Mapping[str, jax.Array]) -> list[tuple[int, ...]]:
+    def _bound(self, args: Sequence[ArrayLike], kwargs: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
+        """Inputs and parameters by name; inputs may also be given by position."""
+        if len(args) > len(self.inputs):
+            raise TypeError(
+                f"Law '{self.name}' takes {len(self.inputs)} inputs by position ({', '.join(self.inputs)}), "
+                f"got {len(args)}: name the parameters."
+            )
+        named = dict(zip(self.inputs, args, strict=False)) | dict(kwargs)
+        expected = {*self.inputs, *self.params}
+        if set(named) != expected:
+            missing, unknown = sorted(expected - set(named)), sorted(set(named) - expected)
+            raise TypeError(
+                f"Law '{self.name}' takes inputs {self.inputs} and parameters {self.params}; missing "
+                f"{missing}, unknown {unknown}."
+            )
+        return named
+
+    def _batch_shapes(self, values: Mapping[str, Array]) -> list[tuple[int, ...]]:
+        """What is left of each parameter's shape before its own."""
         return [values[p.name].shape[: values[p.name].ndim - len(p.shape)] for p in self.parameters]
 
-    def _over(self, shape: tuple[int, ...], values: dict[str, jax.Array]) -> np.ndarray:
+    def _over(self, shape: tuple[int, ...], values: Mapping[str, Array]) -> Numbers:
         """Evaluates at every element of the broadcast shape, whatever the law does inside."""
         cores = {p.name: p.shape for p in self.parameters} | dict.fromkeys(self.inputs, ())
         flat = {
@@ -199,7 +208,7 @@ class Law:
     def __repr__(self) -> str:
         return f"<law {self.name}({', '.join(self.inputs)}; {', '.join(self.params)})>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple]:
         if self.recipe is not None:
             return _rebuild, self.recipe
         module, qualname = str(self.__module__), str(getattr(self.fn, "__qualname__", self.name))
@@ -223,7 +232,11 @@ class Law:
         return hash(self.recipe) if self.recipe is not None else id(self)
 
 
-def law(fn: Callable[..., Any] | None = None, **options: Any) -> Any:
+@overload
+def law(fn: LossFn, **options: Any) -> Law: ...
+@overload
+def law(fn: None = None, **options: Any) -> Callable[[LossFn], Law]: ...
+def law(fn: LossFn | None = None, **options: Any) -> Law | Callable[[LossFn], Law]:
     r"""Turns a function of one run into a `Law`.
 
     Positional arguments are inputs, keyword-only arguments parameters, annotations their domains (`Positive`,
@@ -270,35 +283,28 @@ _UNREAD = Domain("unread")
 
 
 def _read_signature(
-    fn: Callable[..., Any],
+    fn: LossFn,
     name: str,
-    domains: Mapping[str, Any],
+    domains: Mapping[str, object],
     shapes: Mapping[str, tuple[int, ...]],
     priors: Mapping[str, tuple[str, float, float]],
 ) -> tuple[dict[str, Domain], list[Parameter]]:
-    try:
-        hints = typing.get_type_hints(fn, include_extras=True)
-    except NameError:
-        hints = dict(getattr(fn, "__annotations__", {}))
+    """Inputs with their domains, and parameters, as a signature and what is said beside it give them."""
     for word, given in domains.items():
         if domain_of(given, _UNREAD) is _UNREAD:
             raise TypeError(
                 f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit "
                 "or Interval(lo, hi)."
             )
+    annotations = _annotations(fn) | dict(domains)
     inputs: dict[str, Domain] = {}
     params: list[Parameter] = []
-    for argument in inspect.signature(fn).parameters.values():
-        annotation = domains.get(argument.name, hints.get(argument.name))
+    for word, argument in inspect.signature(fn).parameters.items():
         if argument.kind is argument.KEYWORD_ONLY:
-            domain = domain_of(annotation, REAL)
-            params.append(
-                Parameter(
-                    argument.name, domain, tuple(shapes.get(argument.name, ())), priors.get(argument.name)
-                )
-            )
+            domain = domain_of(annotations.get(word), REAL)
+            params.append(Parameter(word, domain, tuple(shapes.get(word, ())), priors.get(word)))
         elif argument.kind is argument.POSITIONAL_OR_KEYWORD:
-            inputs[argument.name] = domain_of(annotation, POSITIVE)
+            inputs[word] = domain_of(annotations.get(word), POSITIVE)
     known = {*inputs, *(p.name for p in params)}
     for what, named in (("domains", domains), ("shapes", shapes), ("priors", priors)):
         if unknown := set(named) - known:
@@ -308,16 +314,21 @@ def _read_signature(
     return inputs, params
 
 
+def _annotations(fn: LossFn) -> dict[str, object]:
+    """A function's annotations, as they are written where a name in them is out of sight."""
+    try:
+        return typing.get_type_hints(fn, include_extras=True)
+    except NameError:
+        return dict(getattr(fn, "__annotations__", {}))
+
+
 def _formula_of(doc: str | None) -> str:
     match = re.search(r"\$\$(.+?)\$\$", doc or "", re.S)
     return " ".join(match.group(1).split()) if match else ""
 
 
 def _lookup(module: str, qualname: str) -> Any:
-    found: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    return found
+    return reduce(getattr, qualname.split("."), importlib.import_module(module))
 
 
 def _rebuild(module: str, function: str, args: tuple) -> Law:

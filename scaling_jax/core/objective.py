@@ -7,14 +7,21 @@ three numbers are traced data, so changing an objective never recompiles and one
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+
+from scaling_jax.core.arrays import Numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["AbsoluteError", "Asymmetric", "Huber", "Objective", "SquaredError", "objective_from_dict"]
 
 Scale = Literal["log", "raw"]
+Record = dict[str, str | float]
 
 
 @dataclass(frozen=True)
@@ -48,38 +55,41 @@ class Objective:
         """Whether residuals are taken on logarithms."""
         return self.on == "log"
 
-    def scaled(self, values: Any) -> np.ndarray:
+    def scaled(self, values: ArrayLike) -> Numbers:
         """Values of the target, or predictions of it, on the residual's scale."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.log(values) if self.on_log else np.asarray(values, dtype=np.float64)
 
-    def residual(self, prediction: Any, target: Any, target_se: Any = None) -> np.ndarray:
+    def residual(
+        self, prediction: ArrayLike, target: ArrayLike, target_se: ArrayLike | None = None
+    ) -> Numbers:
         """What is charged: prediction less target on the residual's scale, over the known standard error."""
         residual = self.scaled(prediction) - self.scaled(target)
         return residual if target_se is None else residual / target_se
 
-    def moved(self, values: Any, by: Any) -> np.ndarray:
+    def moved(self, values: Numbers, by: Numbers) -> Numbers:
         """Values of the target moved on the residual's scale: by a factor on logarithms, else by a sum."""
         with np.errstate(over="ignore"):
             return values * np.exp(by) if self.on_log else values + by
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         """The charge of each residual, exactly, in float64."""
         delta, over, scale = self.numbers
         size = np.abs(np.asarray(residual, dtype=np.float64))
         inner = np.minimum(size, delta)
         return scale * np.where(np.asarray(residual) > 0, over, 1.0) * inner * (size - 0.5 * inner)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         return {"kind": self.kind, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class Huber(Objective):
-    r"""Huber's loss: quadratic up to `delta`, linear beyond (Hoffmann et al. 2022, eq. 3, with delta 1e-3 on
-    logs).
+    r"""Huber's loss: quadratic up to `delta`, linear beyond.
 
     $$\rho(r) = r^2/2 \text{ if } |r| \le \delta, \text{ else } \delta(|r| - \delta/2)$$
+
+    Source: Hoffmann et al. 2022, eq. 3, with delta 1e-3 on logarithms.
 
     >>> Huber(1.0).rho([0.5, 3.0]).tolist()
     [0.125, 2.5]
@@ -115,10 +125,11 @@ class SquaredError(Objective):
 
 @dataclass(frozen=True)
 class Asymmetric(Objective):
-    """Absolute residuals, over-prediction weighted `over` times (kyo-takano/chinchilla uses 10 on raw
-    losses).
+    """Absolute residuals, over-prediction weighted `over` times.
 
     With `delta` the corner at zero is rounded as Huber's is.
+
+    Source: kyo-takano/chinchilla, which uses `over=10` on raw losses.
 
     >>> Asymmetric(over=10.0).rho([-1.0, 1.0]).tolist()
     [1.0, 10.0]
@@ -137,7 +148,7 @@ class Asymmetric(Objective):
     def numbers(self) -> tuple[float, float, float]:
         return self.delta, self.over, 1.0 / self.delta if self.delta else np.inf
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         if self.delta:
             return super().rho(residual)
         r = np.asarray(residual, dtype=np.float64)
@@ -158,14 +169,16 @@ class AbsoluteError(Objective):
     def numbers(self) -> tuple[float, float, float]:
         return 0.0, 1.0, np.inf
 
-    def rho(self, residual: Any) -> np.ndarray:
+    def rho(self, residual: ArrayLike) -> Numbers:
         return np.abs(np.asarray(residual, dtype=np.float64))
 
 
-_KINDS = {cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)}
+_KINDS: dict[object, Callable[..., Objective]] = {
+    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)
+}
 
 
-def objective_from_dict(record: dict[str, Any]) -> Objective:
+def objective_from_dict(record: Mapping[str, str | float]) -> Objective:
     """The objective that `to_dict` described."""
     fields = dict(record)
     return _KINDS[fields.pop("kind")](**fields)

@@ -14,8 +14,7 @@ QUIET_SECONDS = 3.0
 def progress_bar(
     n_fits: int, verb: str = "fitting", unit: str = "start"
 ) -> Iterator[Callable[[int, int], None]]:
-    """Yields `update(done, total)`; the bar shows after a few seconds, on a terminal or in a notebook
-    only."""
+    """Yields `update(done, total)`; the bar shows after a few seconds, where a person can see it."""
     from tqdm.auto import tqdm
 
     bar = tqdm(

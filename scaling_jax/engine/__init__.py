@@ -1,6 +1,7 @@
-"""The engine: lanes in, certified optima out. It knows arrays only; tables, names and files live outside.
+"""The engine: lanes in, polished optima out. It knows laws and arrays; tables and files live outside.
 
-A lane is one start of one fit. `problem` says what a lane evaluates, `lm` and `lbfgs` how it steps, `lanes`
-runs any number of them in cache-sized chunks, `starts` proposes where they begin, `newton` polishes and
-certifies, and `solve` puts these together.
+A lane is one start of one fit. `coordinates` says where lanes move and `problem` what a lane evaluates, `lm`
+and `lbfgs` how it steps (`solver` what any solver must offer), `lanes` runs any number of them in cache-sized
+chunks, `starts` proposes where they begin, `newton` polishes them, and `solve` puts these together.
+`predict` evaluates laws, and `behaviour` learns by that what a law does.
 """

@@ -1,5 +1,4 @@
-"""Where lanes run: one device, or a mesh whose devices each take an equal part of every chunk, on one host or
-on several.
+"""Where lanes run: one device, or a mesh whose devices share every chunk equally, on one host or several.
 
 A chunk's arrays carry a `NamedSharding` over their lane axis, and lanes never talk to each other, so every
 device loops over its own. Hosts share out lanes, and gather the ends, so that each returns the whole result.
@@ -8,15 +7,17 @@ device loops over its own. Hosts share out lanes, and gather the ends, so that e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.core.arrays import Numbers
+from scaling_jax.engine.compiled import Program, quick_jit
 
 __all__ = [
+    "Place",
     "across_hosts",
     "default_device",
     "exact_device",
@@ -28,17 +29,19 @@ __all__ = [
 
 SMALL_WORK = 4_000_000
 
+Place: TypeAlias = jax.Device | Mesh | None  # None is the default device
+Result = TypeVar("Result")
 
-def platform(device: Any) -> str:
-    """The platform of a device, of a mesh's devices, or of the default device (None)."""
+
+def platform(device: Place) -> str:
+    """The platform of a device, of a mesh's devices, or of the default device."""
     if isinstance(device, Mesh):
         return device.devices.flat[0].platform
     return (device or jax.local_devices()[0]).platform
 
 
-def default_device(cells: int) -> Any:
-    """Where to run `cells` (starts times rows) when nobody says: the host where the work is small, else every
-    local device.
+def default_device(cells: int) -> Place:
+    """Where to run `cells` (starts times rows) when nobody says: the host, or all local devices for much.
 
     On processors one device is enough: its threads keep every core busy.
     """
@@ -50,35 +53,35 @@ def default_device(cells: int) -> Any:
     return Mesh(np.array(local), ("lanes",)) if len(local) > 1 else None
 
 
-def exact_device(device: Any) -> Any:
+def exact_device(device: Place) -> Place:
     """Where float64 is native: the device itself, or the host's processor for a TPU."""
     return jax.local_devices(backend="cpu")[0] if platform(device) == "tpu" else device
 
 
-def _local(device: Any) -> Mesh | None:
+def _local(device: Place) -> Mesh | None:
+    """The part of a mesh that belongs to this process."""
     if not isinstance(device, Mesh):
         return None
-    return Mesh(
-        np.array([d for d in device.devices.flat if d.process_index == jax.process_index()]), ("lanes",)
-    )
+    here = [d for d in device.devices.flat if d.process_index == jax.process_index()]
+    return Mesh(np.array(here), ("lanes",))
 
 
-def n_parts(device: Any) -> int:
+def n_parts(device: Place) -> int:
     """How many devices of this process share a chunk."""
     mesh = _local(device)
     return 1 if mesh is None else mesh.size
 
 
-def span_hosts(device: Any) -> bool:
+def span_hosts(device: Place) -> bool:
     """Whether a mesh has devices of other processes."""
-    return isinstance(device, Mesh) and any(
-        d.process_index != jax.process_index() for d in device.devices.flat
-    )
+    if not isinstance(device, Mesh):
+        return False
+    return any(d.process_index != jax.process_index() for d in device.devices.flat)
 
 
 def lane_program(
-    fn: Callable[..., Any], in_axes: tuple[Any, ...], device: Any, quick: bool
-) -> Callable[..., Any]:
+    fn: Callable[..., Result], in_axes: tuple[object, ...], device: Place, quick: bool
+) -> Program[Result]:
     """`fn` compiled for a device or mesh.
 
     Args:
@@ -89,23 +92,30 @@ def lane_program(
         quick: compile soon rather than well.
     """
     mesh = _local(device)
-    if mesh is None:
-        program = quick_jit(fn) if quick else jax.jit(fn)
-        return program if device is None else lambda *arguments: program(*jax.device_put(arguments, device))
+    if mesh is not None:
+        return Program(_spread(fn, in_axes, mesh))
+    run = quick_jit(fn) if quick else jax.jit(fn)
+    return Program(run if device is None else lambda *given: run(*jax.device_put(given, device)))
+
+
+def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Callable[..., Result]:
+    """`fn` compiled so that every device of a mesh takes an equal part of the lanes."""
     lanes = PartitionSpec("lanes")
     specs = jax.tree.map(
         lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=lambda axis: axis is None
     )
-    spread = jax.jit(jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False))
     places = jax.tree.map(
         lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
     )
-    return lambda *arguments: spread(*jax.device_put(arguments, places))
+    run = jax.jit(jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False))
+    return lambda *given: run(*jax.device_put(given, places))
 
 
-def across_hosts(device: Any, n: int, work: Callable[[np.ndarray], Any]) -> Any:
-    """Runs `work(indices)`, a tree of arrays with one row per index, on this process's share of n; every
-    process gets all rows."""
+def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Result:
+    """Runs `work(indices)` on this process's share of n; every process gets all rows.
+
+    What work returns is a tree of arrays with one row per index.
+    """
     if not span_hosts(device):
         return work(np.arange(n))
     from jax.experimental import multihost_utils

@@ -1,5 +1,4 @@
-"""Runs any number of lanes in chunks that fit the cache, on one or several threads, and drops finished lanes
-as it goes.
+"""Runs any number of lanes in chunks that fit the cache, on several threads, and drops finished lanes.
 
 A chunk advances by a bounded number of steps per dispatch, so no dispatch lasts long (Ctrl-C works, progress
 shows), and between dispatches the lanes still running are packed together again. Lanes of one chunk may
@@ -12,64 +11,71 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.engine.devices import across_hosts, lane_program, n_parts, platform, span_hosts
-from scaling_jax.engine.problem import Problem, evaluate
+from scaling_jax.core.arrays import Array, Numbers
+from scaling_jax.core.law import Law
+from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.coordinates import searched_as_logs
+from scaling_jax.engine.devices import Place, across_hosts, lane_program, n_parts, platform, span_hosts
+from scaling_jax.engine.padding import padded
+from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate
+from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 
-__all__ = ["FEW_LANES", "Lanes", "chunk_size", "compile_ahead", "in_background", "map_chunks", "run_lanes"]
+__all__ = ["FEW_LANES", "Lanes", "Progress", "chunk_size", "compile_ahead", "map_chunks", "run_lanes"]
 
 CELLS_PER_CHUNK = 2**15
 SMALL_CHUNK = 32
-FEW_LANES = (
-    1024  # a processor runs these in small chunks within moments; compiling another program would take longer
-)
+LARGE_CHUNK = 2048
+# a processor runs these in small chunks within moments; compiling another program would take longer
+FEW_LANES = 1024
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
 MOST_QUICK = 4096  # lanes that run for less time than compiling well would cost
 STEPS_PER_DISPATCH = 24
 CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
+
 Progress = Callable[[int, int], None] | None
+Result = TypeVar("Result")
 
 
 class Lanes:
-    """The states of all lanes (a pytree of NumPy arrays with a leading lane axis) and the fit each belongs
-    to."""
+    """The states of all lanes, NumPy arrays with a leading lane axis, and the fit each belongs to."""
 
-    def __init__(self, state: Any, fit: np.ndarray):
+    def __init__(self, state: LaneState[Numbers], fit: Numbers):
         self.state = state
         self.fit = fit
 
     @classmethod
-    def start(cls, problem: Problem, solver: Any, z: np.ndarray, fit: np.ndarray) -> Lanes:
+    def start(cls, problem: Problem, solver: Solver, z: Numbers, fit: Numbers) -> Lanes:
         """Fresh lanes at the search coordinates z (lanes, k)."""
-        log_searched = np.array([d.log for d in problem.law.label_domains])
-        return cls(solver.init(np.array(z, dtype=solver.dtype), log_searched), np.asarray(fit))
+        logs = searched_as_logs(problem.law.label_domains)
+        return cls(solver.init(np.array(z, dtype=solver.dtype), logs), np.asarray(fit))
 
-    def take(self, which: np.ndarray) -> Lanes:
+    def take(self, which: Numbers) -> Lanes:
         return Lanes(jax.tree.map(lambda leaf: leaf[which], self.state), self.fit[which])
 
-    def put(self, which: np.ndarray, other: Any) -> None:
+    def put(self, which: Numbers, other: LaneState[Numbers]) -> None:
+        """Overwrites the states of some lanes by the first states of `other`, which may be padded."""
         for mine, theirs in zip(jax.tree.leaves(self.state), jax.tree.leaves(other), strict=True):
             mine[which] = np.asarray(theirs)[: len(which)]
 
 
 def chunk_size(n_lanes: int, n_rows: int, few: int | None = None) -> int:
-    """Lanes per chunk: one of two sizes, what fits the cache and a small one for `few` lanes, so that few
-    programs compile."""
+    """Lanes per chunk: one of two sizes, so that few programs compile.
+
+    What fits the cache, or a small chunk for at most `few` lanes (by default twice the small chunk).
+    """
     fitting = 1 << max(0, (CELLS_PER_CHUNK // n_rows).bit_length() - 1)
-    small, large = (
-        int(np.clip(fitting, *limits)) for limits in ((SMALLEST_CHUNK, SMALL_CHUNK), (SMALLEST_CHUNK, 2048))
-    )
+    small, large = (int(np.clip(fitting, SMALLEST_CHUNK, most)) for most in (SMALL_CHUNK, LARGE_CHUNK))
     return large if n_lanes > (few or 2 * small) else small
 
 
-def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
+def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
     """Lanes per chunk on a device, or on all devices of a mesh together."""
     parts = n_parts(device)
     few = FEW_LANES if platform(device) == "cpu" else None
@@ -78,76 +84,67 @@ def _size_on(device: Any, n_lanes: int, n_rows: int) -> int:
 
 @lru_cache(maxsize=256)
 def _program(
-    law: Any, on_log: bool, solver: Any, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool
-) -> Any:
+    law: Law, on_log: bool, solver: Solver, sharing: Sharing, device: Place, quick: bool
+) -> Program[LaneState[Array]]:
     """The compiled chunk: steps every running lane until all are done or the budget is spent."""
-    axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
-
     measure = partial(evaluate, law, on_log)
 
-    def one(state: Any, data: Any) -> Any:
+    def one(state: LaneState[Array], data: LaneData[Array]) -> LaneState[Array]:
         advanced = solver.step(state, data, measure)
         return jax.tree.map(lambda new, old: jnp.where(state.status == RUNNING, new, old), advanced, state)
 
-    step = jax.vmap(one, (0, axes))
+    step = jax.vmap(one, (0, sharing.axes))
 
-    def run(state: Any, data: Any, budget: Any) -> Any:
-        def unfinished(carry: Any) -> Any:
+    def run(state: LaneState[Array], data: LaneData[Array], budget: Array) -> LaneState[Array]:
+        def unfinished(carry: tuple[Array, LaneState[Array]]) -> Array:
             return (carry[0] < budget) & jnp.any(carry[1].status == RUNNING)
 
-        return jax.lax.while_loop(unfinished, lambda c: (c[0] + 1, step(c[1], data)), (jnp.int32(0), state))[
-            1
-        ]
+        def advance(carry: tuple[Array, LaneState[Array]]) -> tuple[Array, LaneState[Array]]:
+            return carry[0] + 1, step(carry[1], data)
 
-    return lane_program(run, (0, axes, None), device, quick)
+        return jax.lax.while_loop(unfinished, advance, (jnp.int32(0), state))[1]
+
+    return lane_program(run, (0, sharing.axes, None), device, quick)
 
 
-def _chunk(problem: Problem, solver: Any, n_running: int, n_lanes: int, device: Any) -> tuple[Any, int]:
+def _chunk(
+    problem: Problem, solver: Solver, n_running: int, n_lanes: int, device: Place
+) -> tuple[Program[LaneState[Array]], int]:
     """The program that advances a chunk, and the chunk's size, while `n_running` of `n_lanes` lanes go on."""
     size = _size_on(device, n_running, problem.n_rows)
     quick = n_lanes <= MOST_QUICK or size == _size_on(device, 1, problem.n_rows)
-    return _program(problem.law, problem.on_log, solver, *problem.sharing, device, quick), size
+    return _program(problem.law, problem.on_log, solver, problem.sharing, device, quick), size
 
 
-def compile_ahead(problem: Problem, solver: Any, n_lanes: int, device: Any = None) -> Future:
-    """Begins compiling the chunk that `n_lanes` lanes will need, in the background; once per program and
-    shape."""
-    return _compiled(problem, solver, *_chunk(problem, solver, n_lanes, n_lanes, device), device)
+def compile_ahead(problem: Problem, solver: Solver, n_lanes: int, device: Place = None) -> Future[None]:
+    """Begins, in the background, to compile the chunk that `n_lanes` lanes will need."""
+    return _compiled(problem, solver, *_chunk(problem, solver, n_lanes, n_lanes, device))
 
 
-def _compiled(problem: Problem, solver: Any, program: Any, size: int, device: Any) -> Future:
-    shapes = _COMPILED.setdefault(program, {})
-    key = (size, problem.n_rows, device)
-    if key not in shapes:
+def _compiled(
+    problem: Problem, solver: Solver, program: Program[LaneState[Array]], size: int
+) -> Future[None]:
+    def idle() -> None:
+        """One lane and not a single step."""
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
-        shapes[key] = _COMPILER.submit(_dispatch, program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
-    return shapes[key]
+        _dispatch(program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
 
-
-def in_background(work: Callable[..., Any], *arguments: Any) -> Future:
-    """Runs work on the threads that compile ahead."""
-    return _COMPILER.submit(work, *arguments)
-
-
-_COMPILER = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")
-_COMPILED: WeakKeyDictionary[Any, dict[tuple, Future]] = (
-    WeakKeyDictionary()
-)  # holds no program that its cache has let go
+    return program.ahead((size, problem.n_rows), idle)
 
 
 def run_lanes(
     problem: Problem,
     lanes: Lanes,
-    solver: Any,
+    solver: Solver,
     steps: int | None = None,
-    device: Any = None,
+    device: Place = None,
     progress: Progress = None,
 ) -> Lanes:
     """Advances every running lane by at most `steps` trials (None: until it stops)."""
     if not span_hosts(device):
         return _run_here(problem, lanes, solver, steps, device, progress)
 
-    def advance(mine: np.ndarray) -> Any:
+    def advance(mine: Numbers) -> LaneState[Numbers]:
         return _run_here(problem, lanes.take(mine), solver, steps, device, progress).state
 
     everyone = np.arange(len(lanes.fit))
@@ -156,7 +153,7 @@ def run_lanes(
 
 
 def _run_here(
-    problem: Problem, lanes: Lanes, solver: Any, steps: int | None, device: Any, progress: Progress
+    problem: Problem, lanes: Lanes, solver: Solver, steps: int | None, device: Place, progress: Progress
 ) -> Lanes:
     left = np.full(len(lanes.fit), steps if steps is not None else np.iinfo(np.int32).max, dtype=np.int64)
     pool = ThreadPoolExecutor(_workers(device))
@@ -168,7 +165,7 @@ def _run_here(
             if not len(running):
                 return lanes
             program, size = _chunk(problem, solver, len(running), len(lanes.fit), device)
-            _compiled(problem, solver, program, size, device).result()
+            _compiled(problem, solver, program, size).result()
             affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
             budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
             chunks = [running[i : i + size] for i in range(0, len(running), size)]
@@ -180,23 +177,29 @@ def _run_here(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _dispatch(program: Any, problem: Problem, lanes: Lanes, size: int, budget: int, which: np.ndarray) -> Any:
-    padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
-    part = lanes.take(padded)
+def _dispatch(
+    program: Program[LaneState[Array]],
+    problem: Problem,
+    lanes: Lanes,
+    size: int,
+    budget: int,
+    which: Numbers,
+) -> LaneState[Numbers]:
+    """The states of some lanes, filled up to a chunk, after at most `budget` steps."""
+    part = lanes.take(padded(which, size))
     part.state.status[len(which) :] = RUNNING + 1
+    dtype = part.state.z.dtype
     with jax.enable_x64(True):
-        data = jax.tree.map(
-            lambda leaf: np.asarray(leaf, dtype=part.state.z.dtype), problem.lane_data(part.fit)
-        )
+        data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=dtype), problem.lane_data(part.fit))
         advanced = program(part.state, data, np.int32(budget))
-        if advanced.z.dtype != part.state.z.dtype:
-            raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {part.state.z.dtype}")
+        if advanced.z.dtype != dtype:
+            raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {dtype}")
         return jax.tree.map(np.asarray, advanced)
 
 
 def map_chunks(
-    program_for: Callable[[bool], Any], problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any
-) -> Any:
+    program_for: Callable[[bool], Program[Result]], problem: Problem, z: Numbers, fit: Numbers, device: Place
+) -> Result:
     """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out.
 
     `program_for(quick)` gives the function compiled soon or well.
@@ -204,11 +207,11 @@ def map_chunks(
     size = _size_on(device, len(z), problem.n_rows)
     program = program_for(size == _size_on(device, 1, problem.n_rows))
 
-    def one(first: int) -> Any:
+    def one(first: int) -> Result:
         which = np.arange(first, min(first + size, len(z)))
-        padded = np.concatenate([which, np.repeat(which[:1], size - len(which))])
+        filled = padded(which, size)
         with jax.enable_x64(True):
-            found = program(np.asarray(z[padded], dtype=np.float64), problem.lane_data(fit[padded]))
+            found = program(np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled]))
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
 
     firsts = range(0, len(z), size)
@@ -219,5 +222,5 @@ def map_chunks(
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-def _workers(device: Any) -> int:
+def _workers(device: Place) -> int:
     return max(1, min(4, os.cpu_count() or 1)) if platform(device) == "cpu" and n_parts(device) == 1 else 1

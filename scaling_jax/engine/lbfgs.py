@@ -10,15 +10,17 @@ classical method. The line search brackets a weak Wolfe step by doubling and int
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.arrays import Array, Leaf, Numbers
+from scaling_jax.engine.coordinates import held, typical_size
 from scaling_jax.engine.linear import solve_symmetric
-from scaling_jax.engine.lm import typical_size
 from scaling_jax.engine.problem import Evaluation, LaneData
+from scaling_jax.engine.solver import Measure
 from scaling_jax.engine.status import RUNNING, Status
 
 __all__ = ["LBFGS"]
@@ -28,25 +30,58 @@ TRIALS_PER_SEARCH = 20
 TINY = 1e-37
 
 
-class LBFGSState(NamedTuple):
-    z: Any
-    value: Any
-    gradient: Any
-    inner: Any
-    moves: Any
-    bends: Any
-    stored: Any
-    direction: Any
-    length: Any
-    low: Any
-    high: Any
-    low_value: Any
-    low_slope: Any
-    trials: Any
-    unit: Any
-    quiet: Any
-    steps: Any
-    status: Any
+class Memory(NamedTuple, Generic[Leaf]):
+    """Past steps, newest first: how point and gradient moved, (memory, k), and how many of them count."""
+
+    moves: Leaf
+    bends: Leaf
+    stored: Leaf
+
+
+class LineSearch(NamedTuple, Generic[Leaf]):
+    """A search along a direction (k,).
+
+    length: where the next trial lies; low, high: the bracket; low_value, low_slope: of the objective at its
+    lower end; trials: how many have failed.
+    """
+
+    direction: Leaf
+    length: Leaf
+    low: Leaf
+    high: Leaf
+    low_value: Leaf
+    low_slope: Leaf
+    trials: Leaf
+
+
+class LBFGSState(NamedTuple, Generic[Leaf]):
+    """A lane: its point and what was measured there, its memory, and the search it is in.
+
+    z, gradient and unit (k,), the length in which a coordinate is measured; inner (k, k), the recursion's
+    inner matrix; quiet, how many accepted trials in a row gained next to nothing; value, steps and status ().
+    """
+
+    z: Leaf
+    value: Leaf
+    gradient: Leaf
+    inner: Leaf
+    memory: Memory[Leaf]
+    search: LineSearch[Leaf]
+    unit: Leaf
+    quiet: Leaf
+    steps: Leaf
+    status: Leaf
+
+
+class Verdict(NamedTuple):
+    """What a trial means, each a truth value."""
+
+    finite: Array
+    low_enough: Array  # the objective has fallen as its slope promised
+    accept: Array  # a weak Wolfe step, or one that a bound has cut short
+    exhausted: Array  # the search ends without one
+    settle: Array  # it ends at the best point of its bracket
+    clear: Array  # and the memory that led here is forgotten
 
 
 @dataclass(frozen=True)
@@ -71,132 +106,174 @@ class LBFGS:
     dtype: str = "float64"
     name: ClassVar[str] = "lbfgs"
 
-    def init(self, z: np.ndarray, log_searched: np.ndarray) -> LBFGSState:
-        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start
-        the first trial."""
+    def init(self, z: Numbers, log_searched: Numbers) -> LBFGSState[Numbers]:
+        """Lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start a trial."""
         lanes, k = z.shape
-        zero, count = np.zeros(lanes, z.dtype), np.zeros(lanes, np.int32)
+
+        def filled(value: float) -> Numbers:
+            return np.full(lanes, value, z.dtype)
+
+        def count() -> Numbers:
+            return np.zeros(lanes, np.int32)
+
         return LBFGSState(
             z=z,
-            value=np.full(lanes, np.inf, z.dtype),
+            value=filled(np.inf),
             gradient=np.zeros((lanes, k), z.dtype),
             inner=np.broadcast_to(np.eye(k, dtype=z.dtype), (lanes, k, k)).copy(),
-            moves=np.zeros((lanes, self.memory, k), z.dtype),
-            bends=np.zeros((lanes, self.memory, k), z.dtype),
-            stored=count,
-            direction=np.zeros((lanes, k), z.dtype),
-            length=zero,
-            low=zero.copy(),
-            high=np.full(lanes, np.inf, z.dtype),
-            low_value=np.full(lanes, np.inf, z.dtype),
-            low_slope=zero.copy(),
-            trials=count.copy(),
+            memory=Memory(
+                moves=np.zeros((lanes, self.memory, k), z.dtype),
+                bends=np.zeros((lanes, self.memory, k), z.dtype),
+                stored=count(),
+            ),
+            search=LineSearch(
+                direction=np.zeros((lanes, k), z.dtype),
+                length=filled(0.0),
+                low=filled(0.0),
+                high=filled(np.inf),
+                low_value=filled(np.inf),
+                low_slope=filled(0.0),
+                trials=count(),
+            ),
             unit=typical_size(z, log_searched),
-            quiet=count.copy(),
-            steps=count.copy(),
+            quiet=count(),
+            steps=count(),
             status=np.full(lanes, RUNNING, np.int32),
         )
 
-    def step(self, state: LBFGSState, data: LaneData, evaluate: Any) -> LBFGSState:
+    def step(self, state: LBFGSState[Array], data: LaneData[Array], measure: Measure) -> LBFGSState[Array]:
         """One trial of the line search; where it satisfies the Wolfe conditions, a new direction."""
+        search = state.search
         fresh = jnp.isinf(state.value)
-        trial = jnp.clip(state.z + state.length * state.direction, data.lower, data.upper)
-        new: Evaluation = evaluate(trial, data)
-        finite = jnp.isfinite(new.value) & jnp.all(jnp.isfinite(new.gradient))
-        start_slope = state.gradient @ state.direction
-        slope = new.gradient @ state.direction
-        low_enough = finite & (new.value <= state.value + SUFFICIENT * state.length * start_slope)
-        flat_enough = slope >= CURVATURE * start_slope
-        bounded = jnp.any((trial <= data.lower) | (trial >= data.upper))
-        accept = jnp.where(fresh, finite, low_enough & (flat_enough | bounded))
-        trials = jnp.where(accept, 0, state.trials + 1)
-        exhausted = ~accept & ((trials >= TRIALS_PER_SEARCH) | (new.value == state.value))
-        settle = exhausted & (state.low > 0)
+        trial = jnp.clip(state.z + search.length * search.direction, data.lower, data.upper)
+        new = measure(trial, data)
+        slope = new.gradient @ search.direction
+        seen = _judged(state, data, trial, new, slope)
+        accept, settle, turn = seen.accept, seen.settle, seen.accept | seen.clear
 
-        low = jnp.where(low_enough, state.length, state.low)
-        high = jnp.where(low_enough, state.high, state.length)
-        dip = 0.5 * state.low_slope * (state.length - state.low) ** 2
-        dip = dip / (state.low_value + state.low_slope * (state.length - state.low) - new.value)
-        inside = jnp.clip(
-            state.low + jnp.where(jnp.isfinite(dip), dip, 0.0),
-            low + 0.1 * (high - low),
-            high - 0.1 * (high - low),
-        )
-        length = jnp.where(
-            jnp.isinf(high), 3.0 * state.length, jnp.where(low_enough | ~finite, 0.5 * (low + high), inside)
-        )
+        useful = accept & ~fresh
+        memory = self._remembered(state.memory, trial - state.z, new.gradient - state.gradient, useful, seen)
+        lowest = state.z + search.low * search.direction
+        z = jnp.where(accept, trial, jnp.where(settle, lowest, state.z))
+        value = jnp.where(accept, new.value, jnp.where(settle, search.low_value, state.value))
+        gradient = jnp.where(accept, new.gradient, state.gradient)
+        refresh = (memory.stored == 0) & accept
+        inner = jnp.where(refresh, self._inner(new.curvature, state.unit), state.inner)
+        direction = self._direction(gradient, held(z, gradient, data.lower, data.upper), memory, inner)
 
         gain = jnp.where(fresh, jnp.inf, state.value - new.value)
-        moved, bent = trial - state.z, new.gradient - state.gradient
-        useful = accept & ~fresh & (moved @ bent > 1e-14 * jnp.linalg.norm(moved) * jnp.linalg.norm(bent))
-        clear = settle | (exhausted & (state.stored > 0))
-        moves = jnp.where(useful, jnp.roll(state.moves, 1, axis=0).at[0].set(moved), state.moves)
-        bends = jnp.where(useful, jnp.roll(state.bends, 1, axis=0).at[0].set(bent), state.bends)
-        stored = jnp.where(clear, 0, jnp.minimum(state.stored + useful, self.memory))
-
-        z = jnp.where(accept, trial, jnp.where(settle, state.z + state.low * state.direction, state.z))
-        value = jnp.where(accept, new.value, jnp.where(settle, state.low_value, state.value))
-        gradient = jnp.where(accept, new.gradient, state.gradient)
-        refresh = (stored == 0) & accept
-        inner = jnp.where(refresh, self._inner(new.curvature, state.unit), state.inner)
-        turn = accept | clear
-        held = ((z <= data.lower) & (gradient > 0)) | ((z >= data.upper) & (gradient < 0))
-        direction = -_two_loop(jnp.where(held, 0.0, gradient), moves, bends, stored, inner, self.precondition)
-        direction = jnp.where(held, 0.0, direction)
-        downhill = direction @ gradient < 0
-        direction = jnp.where(downhill, direction, jnp.where(held, 0.0, -gradient))
-        longest = jnp.max(jnp.abs(direction) / state.unit)
-        fitting = jnp.minimum(1.0, self.reach / jnp.maximum(longest, TINY))
-
         quiet = jnp.where(accept & (gain > self.tol * jnp.abs(state.value)), 0, state.quiet + accept)
-        stalled = exhausted & ~clear
+        stalled = seen.exhausted & ~seen.clear
         steps = state.steps + 1
         done = (quiet >= 5) | (value <= data.floor) | (turn & ~fresh & (jnp.max(jnp.abs(direction)) == 0))
         status = jnp.select(
-            [fresh & ~finite, done | (stalled & (state.quiet > 0)), stalled, steps >= self.max_steps],
+            [fresh & ~seen.finite, done | (stalled & (state.quiet > 0)), stalled, steps >= self.max_steps],
             [int(Status.NONFINITE), int(Status.CONVERGED), int(Status.STALLED), int(Status.MAX_STEPS)],
             RUNNING,
         )
-
-        def after_turn(begun: Any, ongoing: Any) -> Any:
-            return jnp.where(turn, begun, ongoing)
-
         return LBFGSState(
             z=z,
             value=value,
             gradient=gradient,
             inner=inner,
-            moves=moves,
-            bends=bends,
-            stored=stored.astype(jnp.int32),
-            direction=after_turn(direction, state.direction),
-            length=after_turn(fitting, length),
-            low=after_turn(0.0, low),
-            high=after_turn(jnp.inf, high),
-            low_value=after_turn(value, jnp.where(low_enough, new.value, state.low_value)),
-            low_slope=after_turn(direction @ gradient, jnp.where(low_enough, slope, state.low_slope)),
-            trials=after_turn(0, trials).astype(jnp.int32),
+            memory=memory,
+            search=jax.tree.map(
+                lambda begun, ongoing: jnp.where(turn, begun, ongoing).astype(ongoing.dtype),
+                self._begun(direction, value, gradient, state.unit),
+                _narrowed(search, new.value, slope, seen),
+            ),
             unit=state.unit,
             quiet=quiet.astype(jnp.int32),
             steps=steps,
             status=status.astype(jnp.int32),
         )
 
-    def _inner(self, curvature: Any, unit: Any) -> Any:
+    def _remembered(
+        self, memory: Memory[Array], moved: Array, bent: Array, accepted: Array, seen: Verdict
+    ) -> Memory[Array]:
+        """The memory with one more step, if that shows the objective bending upwards."""
+        useful = accepted & (moved @ bent > 1e-14 * jnp.linalg.norm(moved) * jnp.linalg.norm(bent))
+        moves = jnp.where(useful, jnp.roll(memory.moves, 1, axis=0).at[0].set(moved), memory.moves)
+        bends = jnp.where(useful, jnp.roll(memory.bends, 1, axis=0).at[0].set(bent), memory.bends)
+        stored = jnp.where(seen.clear, 0, jnp.minimum(memory.stored + useful, self.memory))
+        return Memory(moves, bends, stored.astype(jnp.int32))
+
+    def _inner(self, curvature: Array, unit: Array) -> Array:
+        """The recursion's inner matrix where the memory is empty."""
         if not self.precondition:
             return jnp.eye(curvature.shape[0], dtype=curvature.dtype)
         largest = jnp.max(jnp.diagonal(curvature) * unit**2)
         return curvature + jnp.diag(1e-3 * largest / unit**2)
 
+    def _direction(self, gradient: Array, held: Array, memory: Memory[Array], inner: Array) -> Array:
+        """Where to search next: downhill, and nowhere in coordinates that a bound holds."""
+        direction = -_two_loop(jnp.where(held, 0.0, gradient), memory, inner, self.precondition)
+        direction = jnp.where(held, 0.0, direction)
+        downhill = direction @ gradient < 0
+        return jnp.where(downhill, direction, jnp.where(held, 0.0, -gradient))
 
-def _two_loop(gradient: Any, moves: Any, bends: Any, stored: Any, inner: Any, precondition: bool) -> Any:
+    def _begun(self, direction: Array, value: Array, gradient: Array, unit: Array) -> LineSearch[Array]:
+        """A new search: its first trial is the whole direction, or as much of it as the reach allows."""
+        longest = jnp.max(jnp.abs(direction) / unit)
+        return LineSearch(
+            direction=direction,
+            length=jnp.minimum(1.0, self.reach / jnp.maximum(longest, TINY)),
+            low=jnp.zeros_like(value),
+            high=jnp.full_like(value, jnp.inf),
+            low_value=value,
+            low_slope=direction @ gradient,
+            trials=jnp.int32(0),
+        )
+
+
+def _judged(
+    state: LBFGSState[Array], data: LaneData[Array], trial: Array, new: Evaluation[Array], slope: Array
+) -> Verdict:
+    """What a trial means to its search; the very first, of the start itself, need only be finite."""
+    search = state.search
+    finite = jnp.isfinite(new.value) & jnp.all(jnp.isfinite(new.gradient))
+    start_slope = state.gradient @ search.direction
+    low_enough = finite & (new.value <= state.value + SUFFICIENT * search.length * start_slope)
+    flat_enough = slope >= CURVATURE * start_slope
+    bounded = jnp.any((trial <= data.lower) | (trial >= data.upper))
+    accept = jnp.where(jnp.isinf(state.value), finite, low_enough & (flat_enough | bounded))
+    failed = search.trials + 1
+    exhausted = ~accept & ((failed >= TRIALS_PER_SEARCH) | (new.value == state.value))
+    settle = exhausted & (search.low > 0)
+    clear = settle | (exhausted & (state.memory.stored > 0))
+    return Verdict(finite, low_enough, accept, exhausted, settle, clear)
+
+
+def _narrowed(search: LineSearch[Array], value: Array, slope: Array, seen: Verdict) -> LineSearch[Array]:
+    """The search after a trial that is not accepted: the bracket it leaves, and the next trial in it."""
+    low = jnp.where(seen.low_enough, search.length, search.low)
+    high = jnp.where(seen.low_enough, search.high, search.length)
+    ahead = search.length - search.low
+    dip = 0.5 * search.low_slope * ahead**2
+    dip = dip / (search.low_value + search.low_slope * ahead - value)
+    margin = 0.1 * (high - low)
+    inside = jnp.clip(search.low + jnp.where(jnp.isfinite(dip), dip, 0.0), low + margin, high - margin)
+    halved = jnp.where(seen.low_enough | ~seen.finite, 0.5 * (low + high), inside)
+    return LineSearch(
+        direction=search.direction,
+        length=jnp.where(jnp.isinf(high), 3.0 * search.length, halved),
+        low=low,
+        high=high,
+        low_value=jnp.where(seen.low_enough, value, search.low_value),
+        low_slope=jnp.where(seen.low_enough, slope, search.low_slope),
+        trials=search.trials + 1,
+    )
+
+
+def _two_loop(gradient: Array, memory: Memory[Array], inner: Array, precondition: bool) -> Array:
     """The quasi-Newton direction's negative: the inverse Hessian estimate times the gradient."""
+    moves, bends, stored = memory
     count = moves.shape[0]
     valid = jnp.arange(count) < stored
     products = jnp.sum(moves * bends, axis=1)
     inverse = jnp.where(valid, 1.0 / jnp.where(valid, products, 1.0), 0.0)
 
-    def first(i: Any, carry: Any) -> Any:
+    def first(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         q, alphas = carry
         alpha = inverse[i] * (moves[i] @ q)
         return q - alpha * bends[i], alphas.at[i].set(alpha)
@@ -208,7 +285,7 @@ def _two_loop(gradient: Any, moves: Any, bends: Any, stored: Any, inner: Any, pr
         scale = products[0] / jnp.maximum(bends[0] @ bends[0], TINY)
         r = q * jnp.where(stored > 0, scale, 1.0 / jnp.maximum(jnp.linalg.norm(gradient), TINY))
 
-    def second(j: Any, r: Any) -> Any:
+    def second(j: Array, r: Array) -> Array:
         i = count - 1 - j
         return r + moves[i] * (alphas[i] - inverse[i] * (bends[i] @ r))
 

@@ -10,41 +10,43 @@ the lane dies on a plateau.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.arrays import Array, Leaf, Numbers
+from scaling_jax.engine.coordinates import held, typical_size
 from scaling_jax.engine.linear import solve_symmetric
-from scaling_jax.engine.problem import Evaluation, LaneData
+from scaling_jax.engine.problem import LaneData
+from scaling_jax.engine.solver import Measure
 from scaling_jax.engine.status import RUNNING, Status
 
-__all__ = ["LM", "typical_size"]
+__all__ = ["LM"]
 
 PATIENCE = 30
 FLAT = 1e-30  # curvature below which a direction has none: its gradient then decides
 
 
-class LMState(NamedTuple):
-    z: Any
-    value: Any
-    gradient: Any
-    curvature: Any
-    damping: Any
-    growth: Any
-    unit: Any
-    quiet: Any
-    steps: Any
-    status: Any
+class LMState(NamedTuple, Generic[Leaf]):
+    """A lane: its point and what was measured there, and the damping.
 
+    z, gradient and unit (k,), the length in which a coordinate is measured; curvature (k, k); growth, the
+    factor of the damping after a failed trial; quiet, how many accepted trials in a row gained next to
+    nothing; all others ().
+    """
 
-def typical_size(z: np.ndarray, log_searched: np.ndarray) -> np.ndarray:
-    """The length in which each coordinate is measured: 1, or the start's magnitude for an unusually scaled
-    real one."""
-    size = np.abs(z)
-    unusual = ~log_searched & (size > 0) & ((size < 1e-2) | (size > 1e2))
-    return np.where(unusual, size, 1.0).astype(z.dtype)
+    z: Leaf
+    value: Leaf
+    gradient: Leaf
+    curvature: Leaf
+    damping: Leaf
+    growth: Leaf
+    unit: Leaf
+    quiet: Leaf
+    steps: Leaf
+    status: Leaf
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,8 @@ class LM:
     dtype: str = "float64"
     name: ClassVar[str] = "lm"
 
-    def init(self, z: np.ndarray, log_searched: np.ndarray) -> LMState:
-        """States of lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start
-        the first trial."""
+    def init(self, z: Numbers, log_searched: Numbers) -> LMState[Numbers]:
+        """Lanes at z, (lanes, k), before the first evaluation: an infinite value makes the start a trial."""
         lanes, k = z.shape
         return LMState(
             z=z,
@@ -85,27 +86,15 @@ class LM:
             status=np.full(lanes, RUNNING, np.int32),
         )
 
-    def step(self, state: LMState, data: LaneData, evaluate: Any) -> LMState:
+    def step(self, state: LMState[Array], data: LaneData[Array], measure: Measure) -> LMState[Array]:
         """One trial: a damped step, accepted if the objective falls."""
         fresh = jnp.isinf(state.value)
-        held = ((state.z <= data.lower) & (state.gradient > 0)) | (
-            (state.z >= data.upper) & (state.gradient < 0)
-        )
-        unit = jnp.where(held, 0.0, state.unit)
-        curvature, gradient = state.curvature * unit[:, None] * unit[None, :], state.gradient * unit
-        largest = jnp.max(jnp.abs(jnp.diagonal(curvature)))
         eps, tiny = jnp.finfo(state.z.dtype).eps, jnp.finfo(state.z.dtype).tiny
-
-        def solve(damping: Any) -> Any:
-            return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
-
-        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, jnp.maximum(64 * eps * largest, FLAT)]))
-        step = -damped
-        step = step * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(step)), tiny))
-        trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step * unit), data.lower, data.upper)
+        step, decrement, largest = self._steps(state, data)
+        trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step), data.lower, data.upper)
         moved = trial - state.z
 
-        new: Evaluation = evaluate(trial, data)
+        new = measure(trial, data)
         finite = (
             jnp.isfinite(new.value)
             & jnp.all(jnp.isfinite(new.gradient))
@@ -114,16 +103,13 @@ class LM:
         foreseen = -(state.gradient @ moved + 0.5 * moved @ state.curvature @ moved)
         gain = jnp.where(fresh, jnp.inf, state.value - new.value)
         accept = finite & (gain > 0)
-        quality = jnp.where(foreseen > 0, gain / jnp.where(foreseen > 0, foreseen, 1.0), 0.0)
-        shrink = jnp.clip(1.0 - (2.0 * quality - 1.0) ** 3, 0.1, 1.0)
         newest = jnp.max(jnp.abs(jnp.diagonal(new.curvature)) * state.unit**2)
-        damping = jnp.where(
-            accept, jnp.maximum(state.damping * shrink, 1e-18 * newest), state.damping * state.growth
-        )
+        eased = jnp.maximum(state.damping * _shrink(gain, foreseen), 1e-18 * newest)
+        damping = jnp.where(accept, eased, state.damping * state.growth)
         damping = jnp.where(fresh, jnp.maximum(self.damping * newest, tiny), damping)
 
         quiet = jnp.where(accept & (gain > 4e3 * eps * state.value), 0, state.quiet + accept)
-        stationary = ~fresh & (gradient @ undamped <= 2 * jnp.maximum(self.tol, 4 * eps) * state.value)
+        stationary = ~fresh & (decrement <= 2 * jnp.maximum(self.tol, 4 * eps) * state.value)
         steps = state.steps + 1
         value = jnp.where(accept, new.value, state.value)
         stalled = (quiet >= PATIENCE) | (~fresh & (state.damping > 1e18 * largest))
@@ -144,3 +130,23 @@ class LM:
             steps=steps,
             status=status.astype(jnp.int32),
         )
+
+    def _steps(self, state: LMState[Array], data: LaneData[Array]) -> tuple[Array, Array, Array]:
+        """The damped step (k,), what an undamped one would gain (twice), and the largest curvature."""
+        eps, tiny = jnp.finfo(state.z.dtype).eps, jnp.finfo(state.z.dtype).tiny
+        unit = jnp.where(held(state.z, state.gradient, data.lower, data.upper), 0.0, state.unit)
+        curvature, gradient = state.curvature * unit[:, None] * unit[None, :], state.gradient * unit
+        largest = jnp.max(jnp.abs(jnp.diagonal(curvature)))
+
+        def solve(damping: Array) -> Array:
+            return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
+
+        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, jnp.maximum(64 * eps * largest, FLAT)]))
+        step = -damped * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(damped)), tiny))
+        return step * unit, gradient @ undamped, largest
+
+
+def _shrink(gain: Array, foreseen: Array) -> Array:
+    """Nielsen's factor of the damping after an accepted step: small where the gain was as foreseen."""
+    quality = jnp.where(foreseen > 0, gain / jnp.where(foreseen > 0, foreseen, 1.0), 0.0)
+    return jnp.clip(1.0 - (2.0 * quality - 1.0) ** 3, 0.1, 1.0)

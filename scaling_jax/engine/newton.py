@@ -1,5 +1,4 @@
-"""Newton's method on the exact Hessian, for the few lanes that matter: it polishes an optimum and leaves its
-derivatives.
+"""Newton's method on the exact Hessian: it polishes the few lanes that matter to machine precision.
 
 The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small
 eigenproblems, are NumPy's. Curvature that is negative counts by its size, and directions without any follow
@@ -10,20 +9,22 @@ none of the others.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from scaling_jax.engine.devices import across_hosts, lane_program
-from scaling_jax.engine.lanes import in_background, map_chunks
-from scaling_jax.engine.lm import typical_size
-from scaling_jax.engine.problem import Evaluation, Problem, exact_evaluation
+from scaling_jax.core.arrays import Array, Numbers
+from scaling_jax.core.law import Law
+from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
+from scaling_jax.engine.devices import Place, across_hosts, lane_program
+from scaling_jax.engine.lanes import map_chunks
+from scaling_jax.engine.problem import Evaluation, Problem, Sharing, exact_evaluation
 from scaling_jax.engine.status import Status
 
-__all__ = ["Polished", "measure_ahead", "polish"]
+__all__ = ["MOST_STEPS", "Polished", "measure_ahead", "polish"]
 
 TOL = 1e-18  # of the objective still to gain; far below its rounding, which the gradient does not share
 REACH = 1.0
@@ -37,45 +38,41 @@ CREEPING = 0.1  # of the decrement left by a step: at a regular optimum far less
 class Polished(NamedTuple):
     """Lanes at their optimum: z (lanes, k), value (lanes,), gradient, exact hessian, and status (lanes,)."""
 
-    z: np.ndarray
-    value: np.ndarray
-    gradient: np.ndarray
-    hessian: np.ndarray
-    status: np.ndarray
+    z: Numbers
+    value: Numbers
+    gradient: Numbers
+    hessian: Numbers
+    status: Numbers
 
 
 @lru_cache(maxsize=256)
 def _program(
-    law: Any, on_log: bool, flags: tuple[bool, ...], structure: Any, device: Any, quick: bool
-) -> Any:
-    axes = jax.tree.unflatten(structure, [0 if own else None for own in flags])
-    return lane_program(jax.vmap(partial(exact_evaluation, law, on_log), (0, axes)), (0, axes), device, quick)
+    law: Law, on_log: bool, sharing: Sharing, device: Place, quick: bool
+) -> Program[Evaluation[Array]]:
+    measure = jax.vmap(partial(exact_evaluation, law, on_log), (0, sharing.axes))
+    return lane_program(measure, (0, sharing.axes), device, quick)
 
 
-def _measure(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Evaluation:
-    program_for = partial(_program, problem.law, problem.on_log, *problem.sharing, device)
-    return map_chunks(program_for, problem, z, fit, device)
+def _measure(problem: Problem, z: Numbers, fit: Numbers, device: Place) -> tuple[Numbers, Numbers, Numbers]:
+    """Value, gradient and exact Hessian of every lane."""
+    program_for = partial(_program, problem.law, problem.on_log, problem.sharing, device)
+    value, gradient, hessian = map_chunks(program_for, problem, z, fit, device)
+    return np.asarray(value), np.asarray(gradient), np.asarray(hessian)
 
 
-def measure_ahead(problem: Problem, device: Any = None) -> None:
-    """Begins compiling what polishing will need, in the background; once per program and shape."""
-    key = (problem.law, problem.on_log, *problem.sharing, problem.n_rows, device)
-    if key not in _AHEAD:
-        nowhere = np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int)
-        _AHEAD[key] = in_background(_measure, problem, *nowhere, device)
+def _small_program(problem: Problem, device: Place) -> Program[Evaluation[Array]]:
+    """The one of `_measure` that serves a few lanes."""
+    return _program(problem.law, problem.on_log, problem.sharing, device, True)
 
 
-_AHEAD: dict[tuple, Future] = {}
-
-
-def _await_compiled(problem: Problem, device: Any) -> None:
-    key = (problem.law, problem.on_log, *problem.sharing, problem.n_rows, device)
-    if key in _AHEAD:
-        _AHEAD[key].result()
+def measure_ahead(problem: Problem, device: Place = None) -> None:
+    """Begins, in the background, to compile what polishing a few lanes will need."""
+    nowhere = np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int)
+    _small_program(problem, device).ahead(problem.n_rows, partial(_measure, problem, *nowhere, device))
 
 
 def polish(
-    problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any = None, most_steps: int = MOST_STEPS
+    problem: Problem, z: Numbers, fit: Numbers, device: Place = None, most_steps: int = MOST_STEPS
 ) -> Polished:
     """Newton from z (lanes, k) to machine precision; with `most_steps=0` only the derivatives at z."""
     return across_hosts(
@@ -83,15 +80,13 @@ def polish(
     )
 
 
-def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int) -> Polished:
-    _await_compiled(problem, device)
-    log_searched = np.array([d.log for d in problem.law.label_domains])
+def _polish_here(problem: Problem, z: Numbers, fit: Numbers, device: Place, most_steps: int) -> Polished:
+    _small_program(problem, device).settle(problem.n_rows)
     lower, upper = problem.data.lower, problem.data.upper
-    unit = typical_size(z, log_searched)
+    unit = typical_size(z, searched_as_logs(problem.law.label_domains))
     z = np.clip(z, lower, upper)
     value, gradient, hessian = (np.array(part) for part in _measure(problem, z, fit, device))
-    finite = np.isfinite(value) & np.isfinite(gradient).all(-1) & np.isfinite(hessian).all((-1, -2))
-    status = np.where(finite, Status.RUNNING, Status.NONFINITE)
+    status = np.where(_finite(value, gradient, hessian), Status.RUNNING, Status.NONFINITE)
     reach = np.full(len(z), REACH)
     floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
     for _ in range(most_steps):
@@ -105,23 +100,20 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
         if not len(running):
             break
         trial = np.clip(z[running] + step, lower, upper)
-        new = [np.asarray(part) for part in _measure(problem, trial, fit[running], device)]
-        usable = np.isfinite(new[0]) & np.isfinite(new[1]).all(-1) & np.isfinite(new[2]).all((-1, -2))
-        new = [np.where(usable.reshape(-1, *(1,) * (part.ndim - 1)), part, 0.0) for part in new]
-        # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
-        level = new[0] <= value[running] * (1 + ROUNDING)
-        _, left = _step(trial, new[1], new[2], unit[running], reach[running], lower, upper)
-        better = usable & ((new[0] < value[running]) | (level & (left < 0.5 * decrement)))
-        went = running[better]
-        z[went], value[went], gradient[went], hessian[went] = (
-            trial[better],
-            new[0][better],
-            new[1][better],
-            new[2][better],
+        new = _measure(problem, trial, fit[running], device)
+        usable = _finite(*new)
+        to, slope, curvature = (
+            np.where(usable.reshape(-1, *(1,) * (part.ndim - 1)), part, 0.0) for part in new
         )
+        # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
+        level = to <= value[running] * (1 + ROUNDING)
+        _, left = _step(trial, slope, curvature, unit[running], reach[running], lower, upper)
+        better = usable & ((to < value[running]) | (level & (left < 0.5 * decrement)))
+        went = running[better]
+        z[went], value[went] = trial[better], to[better]
+        gradient[went], hessian[went] = slope[better], curvature[better]
         reach[went] = np.minimum(LONGER * reach[went], REACH)
-        # a valley without a floor (an extinct term, an exponent nothing holds) never ends, and gains nothing
-        # any more
+        # a valley without a floor (an extinct term, an exponent nothing holds) never ends, yet gains nothing
         creeping = (left > CREEPING * decrement) & (decrement <= ROUNDING * value[running])
         status[running[better & creeping]] = Status.CONVERGED
         stayed = running[~better]
@@ -135,19 +127,24 @@ def _polish_here(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, 
     return Polished(z, value, gradient, hessian, status)
 
 
+def _finite(value: Numbers, gradient: Numbers, hessian: Numbers) -> Numbers:
+    return np.isfinite(value) & np.isfinite(gradient).all(-1) & np.isfinite(hessian).all((-1, -2))
+
+
 def _step(
-    z: np.ndarray,
-    gradient: np.ndarray,
-    hessian: np.ndarray,
-    unit: np.ndarray,
-    reach: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The step of each lane, no principal direction longer than its reach, and the decrement g'|H|^-1 g; what
-    a bound holds stays."""
-    held = ((z <= lower) & (gradient > 0)) | ((z >= upper) & (gradient < 0))
-    unit = np.where(held, 0.0, unit)
+    z: Numbers,
+    gradient: Numbers,
+    hessian: Numbers,
+    unit: Numbers,
+    reach: Numbers,
+    lower: Numbers,
+    upper: Numbers,
+) -> tuple[Numbers, Numbers]:
+    """The step of each lane, no principal direction longer than its reach, and the decrement g'|H|^-1 g.
+
+    What a bound holds stays.
+    """
+    unit = np.where(held(z, gradient, lower, upper), 0.0, unit)
     slope = gradient * unit
     values, vectors = np.linalg.eigh(hessian * unit[:, :, None] * unit[:, None, :])
     size = np.abs(values)

@@ -7,21 +7,24 @@ stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core as jex
 
+from scaling_jax.core.arrays import Array
+
 __all__ = ["rewrite_powers"]
 
+Result = TypeVar("Result")
 
-def rewrite_powers(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`fn` with every power whose exponent is traced turned into an exponential; zero bases keep their
-    limits."""
 
-    def rewritten(*args: Any) -> Any:
+def rewrite_powers(fn: Callable[..., Result]) -> Callable[..., Result]:
+    """`fn` with every power of a traced exponent as an exponential; a base of zero keeps its limits."""
+
+    def rewritten(*args: object) -> Result:
         closed, shape = jax.make_jaxpr(fn, return_shape=True)(*args)
         flat = _run(closed.jaxpr, closed.consts, jax.tree.leaves(args))
         return jax.tree.unflatten(jax.tree.structure(shape), flat)
@@ -29,39 +32,44 @@ def rewrite_powers(fn: Callable[..., Any]) -> Callable[..., Any]:
     return rewritten
 
 
-def _power(x: Any, p: Any) -> Any:
+def _power(x: Array, p: Array) -> Array:
     safe = jnp.where(x == 0, jnp.ones_like(x), x)
     at_zero = jnp.where(p > 0, 0.0, jnp.where(p == 0, 1.0, jnp.inf)).astype(jnp.result_type(x))
     return jnp.where(x == 0, at_zero, jnp.exp(p * jnp.log(safe)))
 
 
-def _run(jaxpr: Any, consts: list[Any], args: list[Any]) -> list[Any]:
-    values: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+def _run(jaxpr: jex.Jaxpr, consts: Sequence[Array], args: Sequence[Array]) -> list[Array]:
+    """The outputs of a traced function, operation by operation, powers rewritten."""
+    values: dict[jex.Var, Array] = dict(zip(jaxpr.constvars, consts, strict=True))
     values.update(zip(jaxpr.invars, args, strict=True))
 
-    def read(atom: Any) -> Any:
+    def read(atom: jex.Var | jex.Literal) -> Array:
         return atom.val if isinstance(atom, jex.Literal) else values[atom]
 
     for eqn in jaxpr.eqns:
         inputs = [read(atom) for atom in eqn.invars]
         name = eqn.primitive.name
-        if (
-            name == "pow"
-            and not isinstance(eqn.invars[1], jex.Literal)
-            and jnp.issubdtype(eqn.invars[1].aval.dtype, jnp.floating)
-        ):
+        if name == "pow" and _traced(eqn.invars[1]):
             outputs = [_power(*inputs)]
         elif name in ("jit", "pjit"):
             inner = eqn.params["jaxpr"]
             outputs = _run(inner.jaxpr, inner.consts, inputs)
         else:
             outputs = _bind(eqn, inputs)
-            outputs = outputs if eqn.primitive.multiple_results else [outputs]
         values.update(zip(eqn.outvars, outputs, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _bind(eqn: Any, inputs: list[Any]) -> Any:
-    bound = eqn.primitive.get_bind_params(eqn.params)
+def _traced(exponent: jex.Var | jex.Literal) -> bool:
+    """Whether an exponent is a real number that the program learns only when it runs."""
+    if isinstance(exponent, jex.Literal) or not isinstance(exponent.aval, jax.core.ShapedArray):
+        return False
+    return jnp.issubdtype(exponent.aval.dtype, jnp.floating)
+
+
+def _bind(eqn: jex.JaxprEqn, inputs: list[Array]) -> list[Array]:
+    """The outputs of any other operation."""
+    bound: Any = eqn.primitive.get_bind_params(eqn.params)
     subfuns, params = bound if isinstance(bound, tuple) else ((), bound)  # JAX up to 0.9 returned a pair
-    return eqn.primitive.bind(*subfuns, *inputs, **params)
+    outputs = eqn.primitive.bind(*subfuns, *inputs, **params)
+    return outputs if eqn.primitive.multiple_results else [outputs]

@@ -8,27 +8,22 @@ Padded rows carry weight 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import PyTreeDef
 
+from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.engine.coordinates import named_numbers, to_natural
 from scaling_jax.engine.pow import rewrite_powers
 
-__all__ = ["Evaluation", "LaneData", "Problem", "bucket", "evaluate", "exact_evaluation", "natural"]
-
-ROW_BUCKETS = sorted({int(base * 2**p) for p in range(3, 24) for base in (1, 1.5)})
+__all__ = ["Evaluation", "LaneData", "Problem", "Sharing", "evaluate", "exact_evaluation", "residuals"]
 
 
-def bucket(n: int, smallest: int = 8) -> int:
-    """The padded size for n items: a power of two or one and a half of it, so that near sizes share a
-    program."""
-    return next(b for b in ROW_BUCKETS if b >= max(n, smallest))
-
-
-class LaneData(NamedTuple):
+class LaneData(NamedTuple, Generic[Leaf]):
     """What one lane sees of its fit; leaves shared by all lanes lack the lane axis.
 
     inputs: per input name (rows,); target (rows,), already a logarithm where residuals are; weight (rows,);
@@ -36,26 +31,45 @@ class LaneData(NamedTuple):
     upper (k,); floor (), an objective value that counts as a perfect fit.
     """
 
-    inputs: dict[str, Any]
-    target: Any
-    weight: Any
-    scale: Any
-    numbers: Any
-    tie: Any
-    offset: Any
-    lower: Any
-    upper: Any
-    floor: Any
+    inputs: dict[str, Leaf]
+    target: Leaf
+    weight: Leaf
+    scale: Leaf
+    numbers: Leaf
+    tie: Leaf
+    offset: Leaf
+    lower: Leaf
+    upper: Leaf
+    floor: Leaf
 
 
 OF_ROWS = ("inputs", "target", "weight", "scale")
 OF_FIT = ("weight", "numbers", "tie", "offset", "floor")
 
 
-@dataclass(frozen=True)
+class Sharing(NamedTuple):
+    """Which leaves of `LaneData` each fit owns, in a form that compiled programs are kept by."""
+
+    flags: tuple[bool, ...]
+    structure: PyTreeDef
+
+    @property
+    def axes(self) -> LaneData[int | None]:
+        """The axes for `jax.vmap` over lanes: 0 where a fit owns the leaf, None where all share it."""
+        return jax.tree.unflatten(self.structure, [0 if own else None for own in self.flags])
+
+
+class Evaluation(NamedTuple, Generic[Leaf]):
+    """Objective (), its gradient (k,), and a curvature matrix (k, k), in search coordinates."""
+
+    value: Leaf
+    gradient: Leaf
+    curvature: Leaf
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
-    """A batch of fits of one law: LaneData whose leaves have a leading fit axis, or lack it where all fits
-    share one.
+    """A batch of fits of one law: LaneData whose leaves have a fit axis, or lack it where all fits share one.
 
     Fits that draw their rows from one table hold positions into it instead of copies: then `rows` is given,
     the leaves inputs, target, weight and scale may be the table's columns (the last row of which is padding),
@@ -73,9 +87,9 @@ class Problem:
     law: Law
     on_log: bool
     n_fits: int
-    data: LaneData
-    per_fit: LaneData
-    rows: np.ndarray | None = None
+    data: LaneData[Numbers]
+    per_fit: LaneData[bool]
+    rows: Numbers | None = None
 
     @property
     def n_rows(self) -> int:
@@ -85,18 +99,19 @@ class Problem:
     def n_coordinates(self) -> int:
         return len(self.law.labels)
 
-    def lane_data(self, fits: Any) -> LaneData:
-        """The data of the given fits (an index or an array of them, one per lane); shared leaves pass
-        through."""
+    def lane_data(self, fits: Numbers | int) -> LaneData[Numbers]:
+        """The data of fits, an index or one per lane; leaves that all fits share pass through."""
         rows = fits if self.rows is None else self.rows[fits]
 
-        def of_lanes(name: str) -> Any:
-            def take(leaf: Any, own: bool) -> Any:
-                return (leaf[rows] if name in OF_ROWS and leaf.ndim == 1 else leaf[fits]) if own else leaf
+        def of_lanes(name: str) -> Numbers | dict[str, Numbers]:
+            def take(leaf: Numbers, own: bool) -> Numbers:
+                if not own:
+                    return leaf
+                return leaf[rows] if name in OF_ROWS and leaf.ndim == 1 else leaf[fits]
 
             return jax.tree.map(take, getattr(self.data, name), getattr(self.per_fit, name))
 
-        return LaneData(*map(of_lanes, LaneData._fields))
+        return LaneData._make(map(of_lanes, LaneData._fields))
 
     def thinned(self, most: int) -> Problem:
         """The same fits on about `most` of their rows, evenly spaced, which is enough to choose starts by."""
@@ -104,11 +119,9 @@ class Problem:
             return self
         used = np.sum(self.rows < len(self.data.target) - 1, axis=1, keepdims=True)
         at = np.arange(most) * used // most
-        weight = (
-            self.data.weight
-            if self.data.weight.ndim == 1
-            else np.take_along_axis(self.data.weight, at, axis=1)
-        )
+        weight = self.data.weight
+        if weight.ndim > 1:
+            weight = np.take_along_axis(weight, at, axis=1)
         scale = self.data.scale if self.per_fit.scale else self.data.scale[:most]
         return replace(
             self,
@@ -117,27 +130,35 @@ class Problem:
         )
 
     def owned(self) -> Problem:
-        """The same fits with a weight, objective, tie, offset and floor of their own: the form in which all
-        small work shares programs."""
+        """The same fits, each with its own OF_FIT leaves: so all small work shares programs."""
         if self.rows is not None:
             return self
-        own: dict[str, Any] = {}
-        flags: dict[str, Any] = dict.fromkeys(OF_FIT, True)
-        for name in OF_FIT:
+
+        def own(name: str) -> Numbers | dict[str, Numbers]:
             leaf = getattr(self.data, name)
-            own[name] = (
-                leaf if getattr(self.per_fit, name) else np.broadcast_to(leaf, (self.n_fits, *np.shape(leaf)))
-            )
-        return replace(self, data=self.data._replace(**own), per_fit=self.per_fit._replace(**flags))
+            if name not in OF_FIT or getattr(self.per_fit, name):
+                return leaf
+            return np.broadcast_to(leaf, (self.n_fits, *np.shape(leaf)))
+
+        flags = (name in OF_FIT or getattr(self.per_fit, name) for name in LaneData._fields)
+        return replace(
+            self,
+            data=LaneData._make(map(own, LaneData._fields)),
+            per_fit=LaneData._make(flags),
+        )
 
     @property
-    def sharing(self) -> tuple[tuple[bool, ...], Any]:
-        """Which leaves each fit owns, and their tree structure: together a hashable key for compiled
-        programs."""
+    def sharing(self) -> Sharing:
+        """Which leaves each fit owns."""
         flags, structure = jax.tree.flatten(self.per_fit)
-        return tuple(flags), structure
+        return Sharing(tuple(flags), structure)
 
-    def with_numbers(self, numbers: np.ndarray) -> Problem:
+    def natural_numbers(self, z: Numbers) -> Numbers:
+        """A point per fit in search coordinates, (fits, k), as natural parameters, (fits, labels)."""
+        x = np.einsum("...ij,...j->...i", self.data.tie, z) + self.data.offset
+        return to_natural(self.law.label_domains, x)
+
+    def with_numbers(self, numbers: Numbers) -> Problem:
         """The same batch under other objectives, (fits, 3)."""
         many = self.n_fits > 1
         numbers = np.asarray(numbers, dtype=np.float64).reshape(-1, 3)
@@ -148,36 +169,17 @@ class Problem:
         )
 
 
-class Evaluation(NamedTuple):
-    """Objective (), its gradient (k,), and a curvature matrix (k, k), in search coordinates."""
-
-    value: jax.Array
-    gradient: jax.Array
-    curvature: jax.Array
-
-
-def natural(law: Law, x: Any) -> dict[str, Any]:
-    """The law's own coordinates (k,) as named parameters in natural units."""
-    numbers = [domain.to_natural(x[i]) for i, domain in enumerate(law.label_domains)]
-    named, at = {}, 0
-    for p in law.parameters:
-        named[p.name] = numbers[at] if not p.shape else jnp.stack(numbers[at : at + p.size]).reshape(p.shape)
-        at += p.size
-    return named
-
-
-def residuals(law: Law, on_log: bool, x: Any, data: LaneData) -> Any:
+def residuals(law: Law, on_log: bool, x: Array, data: LaneData[Array]) -> Array:
     """Scaled residuals (rows,) at the law's own coordinates."""
 
-    def predict(coordinates: Any, row: dict[str, Any]) -> Any:
-        return law.apply(natural(law, coordinates), row)
+    def predict(coordinates: Array, row: Named) -> Array:
+        return law.apply(named_numbers(law, coordinates), row)
 
-    predict = rewrite_powers(predict)
-    prediction = jax.vmap(predict, (None, 0))(x, data.inputs)
+    prediction = jax.vmap(rewrite_powers(predict), (None, 0))(x, data.inputs)
     return ((jnp.log(prediction) if on_log else prediction) - data.target) / data.scale
 
 
-def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any]:
+def _charge(r: Array, numbers: Array) -> tuple[Array, Array, Array]:
     """rho and its first and second derivative at residuals r."""
     delta, over, scale = numbers
     side = scale * jnp.where(r > 0, over, 1.0)
@@ -190,7 +192,7 @@ def _charge(r: Any, numbers: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def _root(r: Any, numbers: Any) -> tuple[Any, Any]:
+def _root(r: Array, numbers: Array) -> tuple[Array, Array]:
     """The square-root residual, sqrt(2 rho) with the sign of r, and its slope: rho is half its square."""
     delta, over, scale = numbers
     side = scale * jnp.where(r > 0, over, 1.0)
@@ -200,20 +202,20 @@ def _root(r: Any, numbers: Any) -> tuple[Any, Any]:
     return jnp.sign(r) * jnp.sqrt(side * inner * (2 * size - inner)), jnp.sqrt(slope)
 
 
-def _linearized(law: Law, on_log: bool, z: Any, data: LaneData) -> tuple[Any, Any, Any]:
+def _linearized(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> tuple[Array, Array, Array]:
     """The law's own coordinates, the residuals (rows,) and their Jacobian (k, rows) there."""
     x = data.tie @ z + data.offset
     r, push = jax.linearize(lambda coordinates: residuals(law, on_log, coordinates, data), x)
     return x, r, jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
 
 
-def _pull_back(data: LaneData, value: Any, gradient: Any, curvature: Any) -> Evaluation:
+def _pull_back(data: LaneData[Array], value: Array, gradient: Array, curvature: Array) -> Evaluation[Array]:
+    """From the law's own coordinates to those of the search."""
     return Evaluation(value, data.tie.T @ gradient, data.tie.T @ curvature @ data.tie)
 
 
-def evaluate(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
-    """Objective, gradient, and the Gauss-Newton matrix of the square-root residual: one product of one matrix
-    with itself."""
+def evaluate(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
+    """Objective, gradient, and Gauss-Newton matrix of the square-root residual: a matrix times itself."""
     x, r, jacobian = _linearized(law, on_log, z, data)
     k = x.shape[0]
     root, slope = _root(r, data.numbers)
@@ -223,7 +225,7 @@ def evaluate(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
     return _pull_back(data, 0.5 * square[k, k], square[:k, k], square[:k, :k])
 
 
-def exact_evaluation(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluation:
+def exact_evaluation(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
     """Objective, gradient, and the exact Hessian (that of the law included)."""
     x, r, jacobian = _linearized(law, on_log, z, data)
     keep = data.weight > 0
@@ -231,7 +233,7 @@ def exact_evaluation(law: Law, on_log: bool, z: Any, data: LaneData) -> Evaluati
     jacobian = jnp.where(keep, jacobian, 0.0)
     push = jax.lax.stop_gradient(slope)
 
-    def weighted(coordinates: Any) -> Any:
+    def weighted(coordinates: Array) -> Array:
         return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
 
     curved = jax.jacfwd(jax.jacfwd(weighted))(x)

@@ -9,16 +9,18 @@ rows, and its best ends go on from there on all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from scaling_jax.engine.devices import exact_device
+from scaling_jax.core.arrays import Numbers
+from scaling_jax.engine import newton
+from scaling_jax.engine.devices import Place, exact_device
 from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, Polished
-from scaling_jax.engine.newton import polish as polished
 from scaling_jax.engine.problem import Problem
+from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
 
 __all__ = ["Solution", "solve"]
@@ -33,7 +35,7 @@ SHARPEN = LM(tol=1e-12)
 ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """What the engine found, per fit.
 
@@ -48,32 +50,32 @@ class Solution:
         numbers: the objective's numbers at which the derivatives were taken, (fits, 3) or (3,).
     """
 
-    z: np.ndarray
-    value: np.ndarray
-    gradient: np.ndarray
-    hessian: np.ndarray
-    status: np.ndarray
-    finished_z: np.ndarray
-    finished_value: np.ndarray
-    finished_status: np.ndarray
+    z: Numbers
+    value: Numbers
+    gradient: Numbers
+    hessian: Numbers
+    status: Numbers
+    finished_z: Numbers
+    finished_value: Numbers
+    finished_status: Numbers
     n_starts: int
     n_polished: int
-    numbers: np.ndarray
+    numbers: Numbers
 
 
 def solve(
     problem: Problem,
-    starts: np.ndarray,
-    solver: Any,
+    starts: Numbers,
+    solver: Solver,
     *,
     screen: bool = True,
     keep: int = 32,
     polish: int = 8,
     polish_steps: int = MOST_STEPS,
     smooth: bool = True,
-    roughness: np.ndarray | None = None,
+    roughness: Numbers | None = None,
     search_rows: int | None = None,
-    device: Any = None,
+    device: Place = None,
     progress: Progress = None,
 ) -> Solution:
     """Solves every fit of a batch from all of its starts.
@@ -94,104 +96,88 @@ def solve(
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
-    n_fits, n_starts, _ = starts.shape
+    n_fits, n_starts, k = starts.shape
     if not smooth:
         problem = problem.with_numbers(_sharpened(problem, roughness, 1.0))
-    per_slice = max(1, LANES_IN_MEMORY // n_fits)
-    slices = [starts[:, i : i + per_slice] for i in range(0, n_starts, per_slice)]
     search = problem if search_rows is None else problem.thinned(search_rows)
-    thinned = search is not problem
-    finished = [_finish(search, part, solver, screen, keep, device, progress) for part in slices]
-    found = _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
+    found = _search(search, starts, solver, screen, keep, device, progress)
 
-    polish = min(polish, found.value.shape[1])
+    n_polished = min(polish, found.value.shape[1])
     device = exact_device(device)
+    thinned = search is not problem
     if thinned:
-        found, end = _ends_first(found, polish)
-    top = found.z[:, :polish].reshape(-1, starts.shape[-1])
-    fit = np.repeat(np.arange(n_fits), polish)
+        found, end = _ends_first(found, n_polished)
+    fit = np.repeat(np.arange(n_fits), n_polished)
+    top = found.first(n_polished).z.reshape(-1, k)
     if thinned:
-        top = run_lanes(problem, Lanes.start(problem, solver, top, fit), solver, None, device).state.z
+        top = _run_on(problem, solver, top, fit, device)
     if not smooth:
         for sharper in ROUNDING[1:]:
             problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
-            top = run_lanes(problem, Lanes.start(problem, SHARPEN, top, fit), SHARPEN, None, device).state.z
-    final = _polish_rivals(problem, top, fit, device, polish_steps)
+            top = _run_on(problem, SHARPEN, top, fit, device)
+    final = _per_fit(_polish_rivals(problem, top, fit, device, polish_steps), n_fits)
     if thinned:
-        found = _as_polished(found, end, final, polish)
-    return _collect(problem, found, final, n_starts, polish, smooth)
+        found = _as_polished(found, end, final)
+    return _collect(found, final, n_starts, smooth, problem.data.numbers)
 
 
 class _Finished(NamedTuple):
     """Lanes run to their end: z (fits, lanes, k), value, status and steps (fits, lanes)."""
 
-    z: np.ndarray
-    value: np.ndarray
-    status: np.ndarray
-    steps: np.ndarray
+    z: Numbers
+    value: Numbers
+    status: Numbers
+    steps: Numbers
 
     def best_first(self) -> _Finished:
-        order = np.argsort(self.value, axis=1, kind="stable")
-        return _Finished(
-            *(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in self)
-        )
+        return self.reordered(np.argsort(self.value, axis=1, kind="stable"))
+
+    def reordered(self, order: Numbers) -> _Finished:
+        """The lanes of each fit in an order of its own, (fits, lanes)."""
+        return _Finished(*(_along(part, order) for part in self))
+
+    def first(self, n: int) -> _Finished:
+        return _Finished(*(part[:, :n] for part in self))
+
+    def replaced(self, first: _Finished) -> _Finished:
+        """The same with other lanes in place of as many first ones."""
+        n = first.value.shape[1]
+        return _Finished(*(np.concatenate([a, b[:, n:]], axis=1) for a, b in zip(first, self, strict=True)))
 
 
-def _polish_rivals(
-    problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any, most_steps: int
-) -> Polished:
-    """Every lane polished for as long as it pays: one that creeps, far above the best of its fit, is left
-    where it is."""
-    final = polished(problem, z, fit, device, min(FIRST_STEPS, most_steps))
-    best = np.full(problem.n_fits, np.inf)
-    np.fmin.at(best, fit, final.value)
-    on = np.flatnonzero((final.status == Status.MAX_STEPS) & (final.value <= (1 + RIVALS) * best[fit]))
-    if most_steps > FIRST_STEPS and len(on):
-        for mine, theirs in zip(
-            final, polished(problem, final.z[on], fit[on], device, most_steps - FIRST_STEPS), strict=True
-        ):
-            mine[on] = theirs
-    return final
+def _along(part: Numbers, order: Numbers) -> Numbers:
+    """Lanes of each fit, (fits, lanes) or (fits, lanes, k), picked by (fits, picks)."""
+    return np.take_along_axis(part, order[..., None] if part.ndim == 3 else order, axis=1)
 
 
-def _ends_first(found: _Finished, most: int) -> tuple[_Finished, np.ndarray]:
-    """The first lane of each of the best `most` ends, then the rest; and for each lane the end it came to, or
-    -1."""
-    with np.errstate(invalid="ignore"):
-        apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
-    end = np.concatenate([np.zeros((len(found.value), 1), int), np.cumsum(apart, axis=1)], axis=1)
-    first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
-    order = np.argsort(~first, axis=1, kind="stable")
-    end = np.where(np.isfinite(found.value) & (end < most), end, -1)
-    moved = _Finished(
-        *(np.take_along_axis(a, order[..., None] if a.ndim == 3 else order, axis=1) for a in found)
-    )
-    return moved, np.take_along_axis(end, order, axis=1)
+def _per_fit(final: Polished, n_fits: int) -> Polished:
+    """Lanes that stand fit by fit, equally many of each, with a leading fit axis."""
+    return Polished(*(part.reshape(n_fits, -1, *part.shape[1:]) for part in final))
 
 
-def _as_polished(found: _Finished, end: np.ndarray, final: Polished, polish: int) -> _Finished:
-    """Lanes of a thinned search, each where its end was polished to; those of ends that were not polished
-    count as dropped."""
-    n_fits, _, k = found.z.shape
-    at, known = end.clip(0), end >= 0
-    z = np.take_along_axis(final.z.reshape(n_fits, polish, k), at[..., None], axis=1)
-    value, status = (
-        np.take_along_axis(part.reshape(n_fits, polish), at, axis=1) for part in (final.value, final.status)
-    )
-    value = np.where(known & np.isfinite(value), value, np.inf)
-    value[:, :polish] = np.inf  # not yet compared with what polishing made of them
-    return _Finished(
-        np.where(known[..., None], z, found.z), value, np.where(known, status, Status.DROPPED), found.steps
-    )
+def _search(
+    problem: Problem,
+    starts: Numbers,
+    solver: Solver,
+    screen: bool,
+    keep: int,
+    device: Place,
+    progress: Progress,
+) -> _Finished:
+    """All starts run to their end or screened out, as many at a time as memory holds; best first."""
+    per_slice = max(1, LANES_IN_MEMORY // problem.n_fits)
+    slices = [starts[:, i : i + per_slice] for i in range(0, starts.shape[1], per_slice)]
+    finished = [_finish(problem, part, solver, screen, keep, device, progress) for part in slices]
+    return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
 
 def _finish(
     problem: Problem,
-    starts: np.ndarray,
-    solver: Any,
+    starts: Numbers,
+    solver: Solver,
     screen: bool,
     keep: int,
-    device: Any,
+    device: Place,
     progress: Progress,
 ) -> _Finished:
     """Screens one slice of the starts and runs what is left to convergence."""
@@ -211,14 +197,7 @@ def _finish(
     )
 
 
-def _sharpened(problem: Problem, roughness: np.ndarray | None, factor: float) -> np.ndarray:
-    assert roughness is not None
-    delta = np.asarray(roughness) * factor
-    over = np.broadcast_to(problem.data.numbers[..., 1], delta.shape)
-    return np.stack([delta, over, 1.0 / delta], axis=-1)
-
-
-def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
+def _survivors(lanes: Lanes, n_fits: int, keep: int) -> Numbers:
     """Which lanes go on: the best half, and a spread over the ranks of the rest; merged lanes rank last."""
     values = np.where(np.isfinite(lanes.state.value), lanes.state.value, np.inf).reshape(n_fits, -1)
     order = np.argsort(values, axis=1, kind="stable") + values.shape[1] * np.arange(n_fits)[:, None]
@@ -234,35 +213,88 @@ def _survivors(lanes: Lanes, n_fits: int, keep: int) -> np.ndarray:
     return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
-def _collect(
-    problem: Problem, found: _Finished, final: Polished, n_starts: int, polish: int, smooth: bool
-) -> Solution:
+def _run_on(problem: Problem, solver: Solver, z: Numbers, fit: Numbers, device: Place) -> Numbers:
+    """Where lanes that begin at z end."""
+    return run_lanes(problem, Lanes.start(problem, solver, z, fit), solver, None, device).state.z
+
+
+def _sharpened(problem: Problem, roughness: Numbers | None, factor: float) -> Numbers:
+    """The objective's numbers, (fits, 3), with its corner rounded off below a threshold."""
+    assert roughness is not None
+    delta = np.asarray(roughness) * factor
+    over = np.broadcast_to(problem.data.numbers[..., 1], delta.shape)
+    return np.stack([delta, over, 1.0 / delta], axis=-1)
+
+
+def _polish_rivals(problem: Problem, z: Numbers, fit: Numbers, device: Place, most_steps: int) -> Polished:
+    """Every lane polished for as long as it pays: one that creeps, far above the best, is left."""
+    final = newton.polish(problem, z, fit, device, min(FIRST_STEPS, most_steps))
+    best = np.full(problem.n_fits, np.inf)
+    np.fmin.at(best, fit, final.value)
+    on = np.flatnonzero((final.status == Status.MAX_STEPS) & (final.value <= (1 + RIVALS) * best[fit]))
+    if most_steps > FIRST_STEPS and len(on):
+        further = newton.polish(problem, final.z[on], fit[on], device, most_steps - FIRST_STEPS)
+        for mine, theirs in zip(final, further, strict=True):
+            mine[on] = theirs
+    return final
+
+
+def _ends_first(found: _Finished, most: int) -> tuple[_Finished, Numbers]:
+    """The first lane of each of the best `most` ends, then the rest; and each lane's end, or -1."""
+    with np.errstate(invalid="ignore"):
+        apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
+    end = np.concatenate([np.zeros((len(found.value), 1), int), np.cumsum(apart, axis=1)], axis=1)
+    first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
+    order = np.argsort(~first, axis=1, kind="stable")
+    end = np.where(np.isfinite(found.value) & (end < most), end, -1)
+    return found.reordered(order), _along(end, order)
+
+
+def _as_polished(found: _Finished, end: Numbers, final: Polished) -> _Finished:
+    """Lanes of a thinned search, each where its end was polished to; those of other ends count as dropped."""
+    at, known = end.clip(0), end >= 0
+    value = _along(final.value, at)
+    value = np.where(known & np.isfinite(value), value, np.inf)
+    value[:, : final.value.shape[1]] = np.inf  # not yet compared with what polishing made of them
+    return _Finished(
+        np.where(known[..., None], _along(final.z, at), found.z),
+        value,
+        np.where(known, _along(final.status, at), Status.DROPPED),
+        found.steps,
+    )
+
+
+def _collect(found: _Finished, final: Polished, n_starts: int, smooth: bool, numbers: Numbers) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
-    n_fits, _, k = found.z.shape
-    value, status = final.value.reshape(n_fits, polish), final.status.reshape(n_fits, polish)
-    usable = np.isfinite(value) & ((value <= found.value[:, :polish]) | (not smooth))
-    z = np.where(usable[..., None], final.z.reshape(n_fits, polish, k), found.z[:, :polish])
-    status = np.where(
-        usable, np.where(status == Status.STALLED, Status.CONVERGED, status), found.status[:, :polish]
-    )
-    best = np.argmin(np.where(usable, value, found.value[:, :polish]), axis=1)
-    rows = np.arange(n_fits)
-    of_final = rows * polish + best
-    polished = _Finished(z, np.where(usable, value, found.value[:, :polish]), status, found.steps[:, :polish])
-    everything = _Finished(
-        *(np.concatenate([new, old[:, polish:]], axis=1) for new, old in zip(polished, found, strict=True))
-    )
-    ordered = everything.best_first()
+    improved = _improved(found.first(final.value.shape[1]), final, smooth)
+    best = np.arange(len(found.value)), np.argmin(improved.value, axis=1)
+    finished = found.replaced(improved).best_first()
     return Solution(
-        z=z[rows, best],
-        value=polished.value[rows, best],
-        gradient=final.gradient[of_final],
-        hessian=final.hessian[of_final],
-        status=status[rows, best],
-        finished_z=ordered.z,
-        finished_value=ordered.value,
-        finished_status=ordered.status,
+        z=improved.z[best],
+        value=improved.value[best],
+        gradient=final.gradient[best],
+        hessian=final.hessian[best],
+        status=improved.status[best],
+        finished_z=finished.z,
+        finished_value=finished.value,
+        finished_status=finished.status,
         n_starts=n_starts,
-        n_polished=polish,
-        numbers=problem.data.numbers,
+        n_polished=final.value.shape[1],
+        numbers=numbers,
+    )
+
+
+def _improved(searched: _Finished, final: Polished, smooth: bool) -> _Finished:
+    """Lanes where polishing brought them, or where the search had if that is lower.
+
+    Under a corner the two have minimised different objectives, and the polished one is the sharper.
+    """
+    usable = np.isfinite(final.value) & ((final.value <= searched.value) | (not smooth))
+    # at machine precision no step improves an optimum
+    settled = np.where(final.status == Status.STALLED, Status.CONVERGED, final.status)
+    return _Finished(
+        np.where(usable[..., None], final.z, searched.z),
+        np.where(usable, final.value, searched.value),
+        np.where(usable, settled, searched.status),
+        searched.steps,
     )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_jax.engine.problem import LaneData, Problem, bucket
+from scaling_jax.engine.padding import bucket
+from scaling_jax.engine.problem import LaneData, Problem
 from scaling_jax.fitting.certificate import EPS, target_scale
 from scaling_jax.fitting.spec import Spec, fixed_numbers, tied_index
 from scaling_jax.tables.runs import Runs

@@ -15,6 +15,7 @@ import numpy as np
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.behaviour import linear_parameters, rank_of
+from scaling_jax.engine.coordinates import held
 from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
 from scaling_jax.fitting.spec import Spec
@@ -78,10 +79,7 @@ class Evidence:
     @property
     def moving(self) -> np.ndarray:
         """(k,) coordinates that may still move: free, and not held by a bound the gradient pushes against."""
-        held = ((self.z <= self.lower) & (self.gradient >= 0)) | (
-            (self.z >= self.upper) & (self.gradient <= 0)
-        )
-        return self.free & ~held
+        return self.free & ~held(self.z, self.gradient, self.lower, self.upper, level=True)
 
 
 @dataclass(frozen=True)

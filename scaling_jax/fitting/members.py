@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from scaling_jax.core.progress import progress_bar
-from scaling_jax.engine.coordinates import natural_numbers, search_points
+from scaling_jax.engine.coordinates import search_points
 from scaling_jax.engine.devices import default_device
 from scaling_jax.engine.lanes import FEW_LANES, Progress, compile_ahead
 from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
@@ -98,7 +98,7 @@ def _batch(
         device=device,
         progress=progress,
     )
-    numbers = natural_numbers(spec.law, problem, solution.z)
+    numbers = problem.natural_numbers(solution.z)
     foreseen: list[AtRows] | list[None] = [None] * len(task)
     if not few:
         foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from scaling_jax.core.objective import Objective
-from scaling_jax.engine.coordinates import natural_numbers, search_points
+from scaling_jax.engine.coordinates import search_points, to_natural
 from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.newton import measure_ahead
 from scaling_jax.engine.predict import predict
@@ -268,9 +268,7 @@ def _fresh(batch: _Batch, n: int, nodes: int) -> np.ndarray:
 def _known_optima(fit: Fitted) -> np.ndarray:
     """(points, labels) the distinct optima that the fit's own starts found, natural units."""
     x = fit.evidence.basins @ fit.evidence.tie.T + fit.evidence.offset
-    return np.stack([d.to_natural(x[:, i]) for i, d in enumerate(fit.law.label_domains)], axis=-1).astype(
-        float
-    )
+    return to_natural(fit.law.label_domains, x).astype(float)
 
 
 def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> list[Refits]:
@@ -290,7 +288,7 @@ def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> lis
         roughness=roughness,
         device=device,
     )
-    numbers = natural_numbers(problem.law, problem, solution.z)
+    numbers = problem.natural_numbers(solution.z)
     out, at = [], 0
     for variant, prediction in zip(batch.variants, _predictions(batch, numbers), strict=True):
         mine = slice(at, at + len(variant.weight))
@@ -374,7 +372,7 @@ def _solve_replicates(batch: _Batch) -> list[Refits]:
         if not first.objective.smooth:
             roughness = np.repeat([_roughness(v.near or v.fit) for v in part], counts)
         z, value, home = search_replicates(first.fit.spec, problem, begin, roughness)
-        numbers = natural_numbers(problem.law, problem, z)
+        numbers = problem.natural_numbers(z)
         ends = np.cumsum(counts)[:-1]
         for variant, *found in zip(part, *(np.split(a, ends) for a in (numbers, value, home)), strict=True):
             out.append(_summed_up(variant, *found))

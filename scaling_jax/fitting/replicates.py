@@ -7,16 +7,15 @@ the exact Hessian in double precision, and so is any lane that ended elsewhere a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from scaling_jax.engine.devices import default_device, exact_device
+from scaling_jax.engine.devices import Place, default_device, exact_device
 from scaling_jax.engine.lanes import FEW_LANES, Lanes, compile_ahead, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import Polished, measure_ahead, polish
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import solve
+from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import RUNNING, Status
 from scaling_jax.fitting.spec import Spec
 
@@ -54,18 +53,18 @@ def search_replicates(
     return _cornered(problem, starts, CAREFUL if spec.solver == LM() else spec.solver, roughness, device)
 
 
-def search_solver(spec: Spec, n_lanes: int) -> Any:
+def search_solver(spec: Spec, n_lanes: int) -> Solver:
     """The user's solver; of the default, a few lanes run well in the program that the fit itself has
     compiled, and for many single precision is worth its own."""
     return spec.solver if spec.solver != LM() or n_lanes <= FEW_LANES else ROUGH
 
 
-def search_device(spec: Spec, problem: Problem, n_lanes: int) -> Any:
+def search_device(spec: Spec, problem: Problem, n_lanes: int) -> Place:
     """Where lanes run: where the user said, or by the size of the work."""
     return spec.device or default_device(n_lanes * problem.n_rows)
 
 
-def _smooth(problem: Problem, starts: np.ndarray, solver: Any, device: Any) -> Found:
+def _smooth(problem: Problem, starts: np.ndarray, solver: Solver, device: Place) -> Found:
     """`search_replicates` for objectives with a slope everywhere."""
     n_fits, n_starts, _ = starts.shape
     compile_ahead(problem, solver, n_fits * n_starts, device)
@@ -93,7 +92,7 @@ def _smooth(problem: Problem, starts: np.ndarray, solver: Any, device: Any) -> F
 
 
 def _searched(
-    problem: Problem, starts: np.ndarray, solver: Any, device: Any, fits: np.ndarray | None = None
+    problem: Problem, starts: np.ndarray, solver: Solver, device: Place, fits: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Every start brought into its basin, z (fits, starts, k) and value (fits, starts); lanes are packed
     afresh every few steps."""
@@ -111,7 +110,7 @@ def _searched(
     return z, np.where(np.isfinite(value), value, np.inf)
 
 
-def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Any) -> Polished:
+def _polished(problem: Problem, z: np.ndarray, fit: np.ndarray, device: Place) -> Polished:
     done = polish(problem, z, fit, exact_device(device))
     return done._replace(value=np.where(np.isfinite(done.value), done.value, np.inf))
 
@@ -120,7 +119,7 @@ def _resume(
     problem: Problem,
     starts: np.ndarray,
     which: np.ndarray,
-    device: Any,
+    device: Place,
     z: np.ndarray,
     value: np.ndarray,
     best: Polished,
@@ -142,7 +141,9 @@ def _same_basin(best: Polished, z: np.ndarray, value: np.ndarray) -> np.ndarray:
     return forecast <= SAME_BASIN * gap
 
 
-def _cornered(problem: Problem, starts: np.ndarray, solver: Any, roughness: np.ndarray, device: Any) -> Found:
+def _cornered(
+    problem: Problem, starts: np.ndarray, solver: Solver, roughness: np.ndarray, device: Place
+) -> Found:
     """The same for objectives with a corner, which are approached through ever sharper thresholds."""
     compile_ahead(problem, solver, problem.n_fits, device)
     measure_ahead(problem, device)

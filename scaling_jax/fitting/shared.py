@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scaling_jax.core.law import Law
+from scaling_jax.engine.coordinates import to_natural, to_search
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
@@ -64,7 +64,7 @@ def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
     usable = [r for r in apart if not r.reason]
     if not usable:
         return apart, np.nan
-    alone = np.stack([_to_search(law, r.numbers)[columns] for r in usable])
+    alone = np.stack([to_search(law.label_domains, r.numbers)[columns] for r in usable])
     weights = np.array([len(r.data()) for r in usable], dtype=float)
     points = []
     for level in (0.5, 0.25, 0.75):
@@ -101,7 +101,9 @@ def _solve_at(task: Task, columns: np.ndarray, at: np.ndarray, known: list[np.nd
     """Solves the groups with the shared values held, from where they were; then measures the joint
     derivatives."""
     held = task.fixed.copy()
-    held[:, columns] = _to_natural(task.spec.law, at, columns)
+    domains = [task.spec.law.label_domains[i] for i in columns]
+    natural = to_natural(domains, at)
+    held[:, columns] = np.clip(natural, [d.lower for d in domains], [d.upper for d in domains])
     starts = np.stack(known)[:, None, :].copy()
     starts[:, :, columns] = held[:, None, columns]
     results = solve_members(replace(task, fixed=held), starts=starts)
@@ -133,17 +135,6 @@ def _gain_left(point: _Point) -> float:
     along = vectors.T @ point.gradient
     steep = np.maximum(np.abs(values), 1e-14 * np.max(np.abs(values)))
     return float(np.sum(along**2 / steep) / 2 / max(point.value, np.finfo(float).tiny))
-
-
-def _to_search(law: Law, numbers: np.ndarray) -> np.ndarray:
-    return np.array([d.to_search(v) for d, v in zip(law.label_domains, numbers, strict=True)])
-
-
-def _to_natural(law: Law, at: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    domains = [law.label_domains[i] for i in columns]
-    return np.array(
-        [np.exp(v) if d.log else np.clip(v, d.lower, d.upper) for d, v in zip(domains, at, strict=True)]
-    )
 
 
 def _weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:

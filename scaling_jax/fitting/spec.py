@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from inspect import signature
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -15,19 +15,20 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law, check_law
 from scaling_jax.core.objective import Huber, Objective
-from scaling_jax.engine.devices import platform
+from scaling_jax.engine.devices import Place, platform
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
-from scaling_jax.engine.starts import product_grid
+from scaling_jax.engine.sampling import product_grid
+from scaling_jax.engine.solver import Solver
 from scaling_jax.tables.read import Reading
 
 __all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "make_spec", "tied_index"]
 
-Fixed = ArrayLike | Mapping[Hashable, ArrayLike]
+Fixed: TypeAlias = ArrayLike | Mapping[Hashable, ArrayLike]
 """A value that is not fitted, or one per group."""
-Starts = int | str | ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame | None
+Starts: TypeAlias = int | str | ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame | None
 """Where lanes begin, as `sj.fit` takes it."""
-SOLVERS = {"lm": LM, "lbfgs": LBFGS}
+SOLVERS: dict[str, type[LM] | type[LBFGS]] = {"lm": LM, "lbfgs": LBFGS}
 MEASURE = LM(max_steps=1)
 
 
@@ -50,9 +51,9 @@ class Spec:
     fixed: dict[str, Fixed]
     tied: list[tuple[str, ...]]
     starts: int | np.ndarray | None
-    solver: Any
+    solver: Solver
     screen: bool
-    device: Any
+    device: Place
     count: dict[str, str]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -62,16 +63,17 @@ class Spec:
 
 def make_spec(
     law: Law,
-    objective: Any = None,
-    fixed: Any = None,
-    tied: Any = None,
-    starts: Any = None,
-    solver: Any = "lm",
+    objective: Objective | None = None,
+    fixed: Mapping[str, Fixed] | None = None,
+    tied: Sequence[Sequence[str]] | None = None,
+    starts: Starts = None,
+    solver: str | Solver = "lm",
     screen: bool = True,
-    device: Any = None,
-    count: Any = None,
-    mesh: Any = None,
+    device: str | Place = None,
+    count: Mapping[str, str] | None = None,
+    mesh: Mesh | None = None,
 ) -> Spec:
+    """A specification out of the words of `sj.fit`, each checked."""
     if not isinstance(law, Law):
         raise TypeError(
             "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not "
@@ -82,18 +84,10 @@ def make_spec(
         raise TypeError(
             f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}."
         )
-    if isinstance(device, str):
-        device = _device_named(device)
+    place = _device_named(device) if isinstance(device, str) else device
     if mesh is not None:
-        device = _checked_mesh(mesh, device)
-    if isinstance(solver, str):
-        if solver not in SOLVERS:
-            raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
-        solver = SOLVERS[solver](dtype="float32" if platform(device) == "tpu" else "float64")
-    if not (hasattr(solver, "init") and hasattr(solver, "step")):
-        raise TypeError(
-            f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
-        )
+        place = _checked_mesh(mesh, place)
+    chosen = _read_solver(solver, place)
     if not isinstance(count or {}, Mapping):
         raise TypeError(
             f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}."
@@ -101,8 +95,26 @@ def make_spec(
     if isinstance(tied, str) or any(isinstance(group, str) for group in tied or []):
         raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
     check_law(law)
-    fixed = dict(fixed or {})
-    tied = [tuple(group) for group in tied or []]
+    held, groups = dict(fixed or {}), [tuple(group) for group in tied or []]
+    _check_names(law, held, groups)
+    points = _read_starts(law, starts, held, groups)
+    return Spec(law, objective, held, groups, points, chosen, screen, place, dict(count or {}))
+
+
+def _read_solver(solver: str | Solver, place: Place) -> Solver:
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
+        return SOLVERS[solver](dtype="float32" if platform(place) == "tpu" else "float64")
+    if not (hasattr(solver, "init") and hasattr(solver, "step")):
+        raise TypeError(
+            f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
+        )
+    return solver
+
+
+def _check_names(law: Law, fixed: Mapping[str, Fixed], tied: list[tuple[str, ...]]) -> None:
+    """Whether fixed and tied name parameters of the law, each once, and ties are of one kind."""
     named = [*fixed, *(name for group in tied for name in group)]
     if unknown := sorted(set(named) - set(law.params)):
         raise ValueError(
@@ -117,8 +129,6 @@ def make_spec(
             "A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out "
             "of tied."
         )
-    starts = _read_starts(law, starts, fixed, tied)
-    return Spec(law, objective, fixed, tied, starts, solver, screen, device, dict(count or {}))
 
 
 def asked(law: Law, options: Mapping[str, Any], who: str = "fit_groups") -> tuple[Reading, Spec]:
@@ -138,7 +148,7 @@ READ = {f.name for f in fields(Reading)}
 ASKED = set(signature(make_spec).parameters) - {"law"}
 
 
-def _device_named(name: str) -> Any:
+def _device_named(name: str) -> jax.Device:
     try:
         return jax.local_devices(backend=name)[0]
     except RuntimeError as error:
@@ -146,7 +156,7 @@ def _device_named(name: str) -> Any:
         raise ValueError(f"device={name!r}: JAX sees {', '.join(here)} here.") from error
 
 
-def _checked_mesh(mesh: Any, device: Any) -> Mesh:
+def _checked_mesh(mesh: Mesh, device: Place) -> Mesh:
     if not isinstance(mesh, Mesh):
         raise TypeError(
             f"mesh={mesh!r}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), "

@@ -177,11 +177,7 @@ def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
 
 
 def _constants(source: object) -> tuple[Law, np.ndarray]:
-    law, params = None, None
-    if isinstance(source, tuple) and len(source) == 2:
-        law, params = source
-    elif isinstance(source, WithConstants):
-        law, params = source.law, source.params
+    law, params = _law_and_params(source)
     if not isinstance(law, Law) or not isinstance(params, Mapping):
         group = "; pick one group: fits[key]." if isinstance(source, Mapping) else "."
         raise TypeError(
@@ -193,6 +189,12 @@ def _constants(source: object) -> tuple[Law, np.ndarray]:
             f"Law '{law.name}' has the parameters {', '.join(law.params)}; given are {', '.join(params)}."
         )
     return law, law.flatten(params)
+
+
+def _law_and_params(source: object) -> tuple[object, object]:
+    if isinstance(source, WithConstants):
+        return source.law, source.params
+    return source if isinstance(source, tuple) and len(source) == 2 else (None, None)
 
 
 def _fitted_compute(fit: Fitted) -> tuple[float, float] | None:

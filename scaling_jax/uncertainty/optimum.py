@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
+from scaling_jax.engine.coordinates import held, named_numbers, searched_as_logs, typical_size
 from scaling_jax.engine.linear import solve_definite
-from scaling_jax.engine.lm import typical_size
-from scaling_jax.engine.problem import LaneData, exact_evaluation, natural, residuals
+from scaling_jax.engine.problem import LaneData, exact_evaluation, residuals
 from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.fitted import Fitted
 
@@ -30,7 +30,8 @@ EPS = np.finfo(np.float64).eps
 MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
-OF_ROWS = LaneData._make([0] * 4 + [None] * 6)  # axes for vmap: the leaves that have rows come first
+# axes for vmap: the leaves that have rows come first
+OF_ROWS: LaneData[int | None] = LaneData._make([0] * 4 + [None] * 6)
 Carry = tuple[jax.Array, ...]
 Given = dict[str, dict[str, Any]]
 Reached = tuple[jax.Array, jax.Array, jax.Array]
@@ -101,7 +102,7 @@ class Optimum:
             "fixed": dict(fixed or {}),
         }
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(given)):
-            return law.unflatten(self._solve(jax.tree.map(jnp.asarray, given)))
+            return dict(law.unflatten(self._solve(jax.tree.map(jnp.asarray, given))))
         with jax.enable_x64(True):
             found = np.asarray(self._compiled(jax.tree.map(partial(jnp.asarray, dtype=np.float64), given)))
         return {
@@ -128,7 +129,7 @@ def lane_of(fit: Fitted, padded: bool = True) -> Lane:
         data = data._replace(
             inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short
         )
-    unit = typical_size(fit.evidence.z, np.array([d.log for d in fit.law.label_domains]))
+    unit = typical_size(fit.evidence.z, searched_as_logs(fit.law.label_domains))
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 
 
@@ -151,7 +152,7 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
     """The parameters (labels,) as a function of what is given, with its derivative by implicit
     differentiation."""
     law, on_log = fit.law, fit.objective.on_log
-    logs = np.array([d.log for d in law.label_domains])
+    logs = searched_as_logs(law.label_domains)
 
     def data_of(given: Given) -> LaneData:
         """The lane's data with what is given in place of the fit's own."""
@@ -179,7 +180,7 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
         raise NotImplementedError("fit.optimum has first derivatives only.")
 
     def numbers_at(z: jax.Array, given: Given) -> jax.Array:
-        named = natural(law, jnp.asarray(lane.data.tie) @ z + data_of(given).offset)
+        named = named_numbers(law, jnp.asarray(lane.data.tie) @ z + data_of(given).offset)
         return jnp.concatenate([jnp.ravel(named[name]) for name in law.params])
 
     def gradient_at(z: jax.Array, given: Given) -> jax.Array:
@@ -297,8 +298,8 @@ def _search(law: Law, on_log: bool, lane: Lane, data: LaneData) -> Reached:
 
 def _moving(z: jax.Array, gradient: jax.Array, lane: Lane) -> jax.Array:
     """Coordinates that respond: free, and not held by a bound."""
-    lower, upper = lane.data.lower, lane.data.upper
-    return lane.free & ~(((z <= lower) & (gradient >= 0)) | ((z >= upper) & (gradient <= 0)))
+    lower, upper = jnp.asarray(lane.data.lower), jnp.asarray(lane.data.upper)
+    return jnp.asarray(lane.free) & ~held(z, gradient, lower, upper, level=True)
 
 
 def _inverse(hessian: jax.Array, moving: jax.Array, unit: np.ndarray) -> jax.Array:

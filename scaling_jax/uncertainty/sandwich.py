@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from scaling_jax.engine.coordinates import moved, searched_as_logs, slope_of_numbers
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.resample import cluster_of
@@ -67,8 +68,8 @@ def standard_errors(fit: Fitted) -> pd.Series:
 def influence(fit: Fitted) -> pd.DataFrame:
     """How each parameter would move without each run; see `FitResult.influence`."""
     moves, (_, names) = _moves(fit), cluster_of(fit.data())
-    logs = np.array([d.log for d in fit.law.label_domains])
-    change = np.where(logs, fit.numbers * np.expm1(moves / np.where(logs, fit.numbers, 1.0)), moves)
+    domains = fit.law.label_domains
+    change = moved(domains, fit.numbers, moves / slope_of_numbers(domains, fit.numbers)) - fit.numbers
     return pd.DataFrame(change, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
 
 
@@ -133,8 +134,7 @@ def _moves(fit: Fitted) -> np.ndarray:
     step[:, moving] = np.linalg.lstsq(
         evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14
     )[0].T
-    logs = np.array([d.log for d in fit.law.label_domains])
-    return step @ evidence.tie.T * np.where(logs, fit.numbers, 1.0)
+    return step @ evidence.tie.T * slope_of_numbers(fit.law.label_domains, fit.numbers)
 
 
 def _row_gradients(fit: Fitted) -> np.ndarray:
@@ -143,9 +143,9 @@ def _row_gradients(fit: Fitted) -> np.ndarray:
     Residuals are differenced with the program that predicts, so that nothing compiles for it.
     """
     runs, (delta, over, scale) = fit.data(), fit.objective.numbers
-    logs = np.array([d.log for d in fit.law.label_domains])
-    size = STEP * np.where(logs, 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
-    up, down = (np.where(logs, fit.numbers * np.exp(s * size), fit.numbers + s * size) for s in (1, -1))
+    domains = fit.law.label_domains
+    size = STEP * np.where(searched_as_logs(domains), 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
+    up, down = (moved(domains, fit.numbers, s * size) for s in (1, -1))
     points = np.concatenate([np.where(np.eye(len(size), dtype=bool), end, fit.numbers) for end in (up, down)])
     predicted = [
         predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
@@ -153,5 +153,5 @@ def _row_gradients(fit: Fitted) -> np.ndarray:
     residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
     slopes = (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
     charge = scale * np.where(fit.residuals > 0, over, 1.0) * np.clip(fit.residuals, -delta, delta)
-    moved = np.where((fit.evidence.tie != 0).any(axis=1), slopes, 0.0) @ fit.evidence.tie
-    return np.where(runs.weight[:, None] > 0, (runs.weight * charge)[:, None] * moved, 0.0)
+    slopes = np.where((fit.evidence.tie != 0).any(axis=1), slopes, 0.0) @ fit.evidence.tie
+    return np.where(runs.weight[:, None] > 0, (runs.weight * charge)[:, None] * slopes, 0.0)

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import scaling_jax as sj
-
-LAW = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
-FLOPS = [1e19, 1e20, 1e21, 1e22]
-
-
-def centred(factor, params=LAW, points=15):
-    best = sj.compute_optimal((sj.laws.chinchilla, params), FLOPS)
-    N = (best["N"].to_numpy()[:, None] * np.geomspace(1 / factor, factor, points)).ravel()
-    C = np.repeat(FLOPS, points)
-    return pd.DataFrame(
-        {"C": C, "N": N, "D": C / (6 * N), "loss": sj.laws.chinchilla(N, C / (6 * N), **params)}
-    ), best
-
-
-@pytest.fixture(scope="module")
-def read(our_sweep):
-    return sj.isoflop(our_sweep, budget="budget", N="n_params", D="tokens", run="run")
+from tests.approaches.budgets import LAW, centred
 
 
 def test_optimal_has_the_columns_of_a_plan(read):

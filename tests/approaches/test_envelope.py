@@ -8,9 +8,8 @@ import pytest
 from scipy.spatial import ConvexHull
 
 import scaling_jax as sj
+from tests.approaches.budgets import LAW, SHARE
 
-LAW = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
-SHARE = 0.28 / 0.62
 METHODS = pytest.mark.parametrize("method", ["minimum", "hull"])
 
 

@@ -1,4 +1,4 @@
-"""Approach 2: its known bias on noise-free runs, splines, coverage, our own our_sweep, and poor tables."""
+"""Approach 2: its known bias on noise-free runs, splines, coverage, our own sweep, and poor tables."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-
-LAW = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
-FLOPS = [1e19, 1e20, 1e21, 1e22]
-SHARE = 0.28 / 0.62
-
-
-def centred(factor, params=LAW, points=15):
-    best = sj.compute_optimal((sj.laws.chinchilla, params), FLOPS)
-    N = (best["N"].to_numpy()[:, None] * np.geomspace(1 / factor, factor, points)).ravel()
-    C = np.repeat(FLOPS, points)
-    return pd.DataFrame(
-        {"C": C, "N": N, "D": C / (6 * N), "loss": sj.laws.chinchilla(N, C / (6 * N), **params)}
-    ), best
+from tests.approaches.budgets import FLOPS, LAW, SHARE, centred
 
 
 def noisy(factor, sd, seed):
@@ -27,11 +15,6 @@ def noisy(factor, sd, seed):
     return runs.assign(
         loss=runs["loss"] * np.exp(sd * np.random.default_rng(seed).standard_normal(len(runs)))
     )
-
-
-@pytest.fixture(scope="module")
-def read(our_sweep):
-    return sj.isoflop(our_sweep, budget="budget", N="n_params", D="tokens", run="run")
 
 
 @pytest.mark.parametrize(("factor", "bias"), [(2, 0.0033), (16, 0.054)])

@@ -14,7 +14,6 @@ import pandas as pd
 from scipy.stats import chi2
 
 import scaling_jax as sj
-from scaling_jax.laws._starts import grid
 
 NOISE = 0.01
 LEVEL = 0.99
@@ -274,10 +273,9 @@ CASES = {
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""
-    runs = pd.DataFrame(grid(**case.design))
     drawn = [
         sj.datasets.simulate(
-            case.law, case.truth, runs, noise=NOISE, seed=1000 * seed + i, target=TARGET
+            case.law, case.truth, case.design, grid=True, noise=NOISE, seed=1000 * seed + i, target=TARGET
         ).assign(table=i)
         for i in range(n)
     ]

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import scaling_jax as sj
-from scaling_jax.engine.problem import bucket
 from tests.cases.simulated import FIFTY
 
 
@@ -30,4 +29,3 @@ def test_near_sizes_share_a_program(nothing_compiles) -> None:
         for rows in (47, 45, 41):
             huber = sj.Huber(rows * 1e-4)
             sj.fit(sj.laws.chinchilla, FIFTY.head(rows), objective=huber, fixed={"E": 1.7})
-    assert [bucket(n) for n in (1, 8, 9, 13, 100, 237, 240)] == [8, 8, 12, 16, 128, 256, 256]

@@ -13,11 +13,6 @@ from scaling_jax.fitting.refits import refit, vary
 from scaling_jax.fitting.replicates import search_device, search_solver
 
 
-@pytest.fixture(scope="module")
-def found(fit245: sj.FitResult):
-    return fit245.sensitivity(flops=1e25, highest=(5, 10), level=None)
-
-
 def test_corners_are_solved_too(line: sj.FitResult) -> None:
     found = refit([vary(line, objective=sj.AbsoluteError())])[0]
     numbers, values = found.numbers, found.values

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from tests.cases.observational import SCORES
 
 RAW = sj.SquaredError(on="raw")
 
@@ -87,7 +88,6 @@ def test_a_ladder_foretells_its_targets_as_printed(
 
 
 # Ruan et al. 2024: principal components of other benchmarks to a task's score
-SCORES = ["MMLU", "ARC-C", "HellaSwag", "Winograd", "TruthfulQA", "GSM8K", "XWinograd", "HumanEval"]
 NO_GSM8K = [name for name in SCORES if name != "GSM8K"]
 
 

@@ -11,13 +11,6 @@ import scaling_jax as sj
 RAW = sj.SquaredError(on="raw")
 
 
-# Gadre et al. 2024: compute and tokens per parameter to loss, loss to error
-@pytest.fixture(scope="module")
-def overtrained(shared) -> pd.DataFrame:
-    table = pd.read_csv(shared("gadre/models.csv"))
-    return table.assign(M=table["tokens"] / table["n_params"])
-
-
 @pytest.fixture(scope="module")
 def losses(overtrained: pd.DataFrame) -> sj.FitGroups:
     columns = {"C": "flops_6nd", "M": "M"}

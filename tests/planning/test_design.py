@@ -9,21 +9,6 @@ import pytest
 import scaling_jax as sj
 from scaling_jax.planning import design
 
-SCORES = ["MMLU", "ARC-C", "HellaSwag", "Winograd", "TruthfulQA", "GSM8K", "XWinograd", "HumanEval"]
-
-
-@pytest.fixture(scope="module")
-def models(shared):
-    table = pd.read_csv(shared("obs_scaling/base_llm_benchmark_eval.csv"))
-    flags = pd.read_csv(shared("obs_scaling/subset_flags.csv"))
-    pool = flags.loc[flags["in_base_pool_77"] == 1, "Model"]
-    return table[table["Model"].isin(pool)].replace(-1, np.nan).reset_index(drop=True)
-
-
-@pytest.fixture(scope="module")
-def learnt(models):
-    return sj.components(models, SCORES)
-
 
 @pytest.mark.parametrize(
     ("budget", "value", "families"),
@@ -36,9 +21,9 @@ def learnt(models):
         (24, 8.35, None),
     ],
 )
-def test_the_published_choice_of_families(models, learnt, budget, value, families):
+def test_the_published_choice_of_families(models77, learnt, budget, value, families):
     found = sj.v_optimal(
-        None, learnt.transform(models), budget, groups=models["Model Family"], include=["Llama-2"]
+        None, learnt.transform(models77), budget, groups=models77["Model Family"], include=["Llama-2"]
     )
     assert found.criterion == pytest.approx(value, abs=0.01)
     assert families is None or set(found.chosen) == families

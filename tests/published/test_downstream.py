@@ -15,17 +15,11 @@ def test_observational_sigmoids_keep_their_printed_coefficients():
         assert entry(1e21 * 10**log10) == pytest.approx(1 / (1 + np.exp(-(2.00 * log10 - 6.11))), rel=1e-12)
 
 
-# the papers' own fits, repeated on their own tables
-@pytest.fixture(scope="module")
-def overtraining(shared) -> pd.DataFrame:
-    return pd.read_csv(shared("gadre/models.csv"))
-
-
 @pytest.mark.parametrize("data", ["c4", "redpajama", "refinedweb"])
 @pytest.mark.parametrize("tasks", [17, 46])
-def test_errors_from_losses_are_refitted_to_the_printed_digits(overtraining, data: str, tasks: int) -> None:
+def test_errors_from_losses_are_refitted_to_the_printed_digits(overtrained, data: str, tasks: int) -> None:
     entry = sj.published[f"gadre2024_{data}_error{tasks}"]
-    fit = sj.fit(entry.law, overtraining, **entry.protocol)
+    fit = sj.fit(entry.law, overtrained, **entry.protocol)
     assert len(fit.data()) == 6
     assert fit.params["eps"] == pytest.approx(entry.params["eps"], abs=1e-3)
     assert fit.params["gamma"] == pytest.approx(entry.params["gamma"], abs=1e-3)

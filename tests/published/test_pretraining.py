@@ -37,16 +37,10 @@ def test_kaplans_units_are_those_of_the_functions_in_flop():
         assert sj.published[f"kaplan2020_allocation_{name}"](3.0) == pytest.approx(float(value))
 
 
-# the papers' own fits, repeated on their own tables
-@pytest.fixture(scope="module")
-def overtraining(shared) -> pd.DataFrame:
-    return pd.read_csv(shared("gadre/models.csv"))
-
-
 @pytest.mark.parametrize("data", ["c4", "redpajama", "refinedweb"])
-def test_the_over_training_losses_are_refitted_to_the_printed_digits(overtraining, data: str) -> None:
+def test_the_over_training_losses_are_refitted_to_the_printed_digits(overtrained, data: str) -> None:
     entry = sj.published[f"gadre2024_{data}"]
-    fit = sj.fit(entry.law, overtraining, **entry.protocol)
+    fit = sj.fit(entry.law, overtrained, **entry.protocol)
     squares = {"c4": 4.1411892e-4, "redpajama": 4.2564769e-4, "refinedweb": 8.2444139e-5}
     assert len(fit.data()) == 5 and fit.objective_value <= squares[data] * (1 + 1e-6)
     assert fit.params["E"] == pytest.approx(entry.params["E"], abs=1e-3)

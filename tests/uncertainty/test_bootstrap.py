@@ -18,15 +18,6 @@ PUBLISHED = pd.DataFrame(
         "beta": [0.371855, 0.349989, 0.375040, 0.371303, 0.381286],
     }
 )
-STRANDED = 3178  # where SciPy's BFGS stops 5.6e-4 above the optimum, at B = 8492
-
-
-@pytest.fixture(scope="module")
-def replicates(fit240: sj.FitResult):
-    """The first 500 of the replication's 4,000 resamples, and the one in which its optimiser was stranded."""
-    legacy = np.random.RandomState(42)  # the published draws came from this generator
-    drawn = np.stack([legacy.choice(240, size=240) for _ in range(STRANDED + 1)])
-    return fit240.bootstrap(indices=np.concatenate([drawn[:500], drawn[STRANDED:]]))
 
 
 def test_published_replicates_to_their_digits(replicates) -> None:

@@ -21,9 +21,8 @@ def error_of_loss(loss, *, eps: sj.Positive, k: sj.Positive, gamma: sj.Positive)
 
 
 @pytest.fixture(scope="module")
-def models(shared) -> pd.DataFrame:
-    frame = pd.read_csv(shared("gadre/models.csv"))
-    return frame[frame["dataset"] == "redpajama"]
+def models(overtrained: pd.DataFrame) -> pd.DataFrame:
+    return overtrained[overtrained["dataset"] == "redpajama"]
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,6 @@ import pytest
 import scaling_jax as sj
 
 
-@pytest.fixture(scope="module")
-def found(fit245: sj.FitResult):
-    return fit245.sensitivity(flops=1e25, highest=(5, 10), level=None)
-
-
 def test_the_profile_is_exact_on_a_straight_line(line: sj.FitResult) -> None:
     """With the scale profiled f(alpha) is a parabola and the drop n/2 log(f / f_min), in closed form."""
     found = line.profile("alpha")

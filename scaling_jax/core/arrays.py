@@ -1,0 +1,20 @@
+"""Names for what functions take and give: arrays that JAX traces, and arrays that NumPy holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+__all__ = ["AnyArray", "Array", "Columns", "Leaf", "LossFn", "Named", "Numbers"]
+
+Array = jax.Array  # on a device, or standing for one while a function is traced
+Numbers = np.ndarray  # on the host
+AnyArray = TypeVar("AnyArray", Array, Numbers)  # one of the two throughout a signature
+Leaf = TypeVar("Leaf")  # what a record of many fields holds: arrays of one of the two kinds, flags, axes
+
+Columns = dict[str, np.ndarray]  # input of a law -> (rows,)
+Named = dict[str, jax.Array]  # parameter or input of a law -> its value for one run
+LossFn = Callable[..., jax.Array]  # a law as its author writes it: the inputs of one run, and the parameters

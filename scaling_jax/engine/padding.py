@@ -1,0 +1,29 @@
+"""Sizes that near counts share, and how a shorter array is brought to one: so that few programs compile."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scaling_jax.core.arrays import Numbers
+
+__all__ = ["bucket", "padded"]
+
+BUCKETS = sorted({int(base * 2**p) for p in range(3, 24) for base in (1, 1.5)})
+
+
+def bucket(n: int, smallest: int = 8) -> int:
+    """The padded size for n items: a power of two, or one and a half of it.
+
+    >>> [bucket(n) for n in (1, 9, 100)]
+    [8, 12, 128]
+    """
+    return next(b for b in BUCKETS if b >= max(n, smallest))
+
+
+def padded(values: Numbers, size: int) -> Numbers:
+    """An array filled up to `size` rows with copies of its first: harmless wherever a row is computed alone.
+
+    >>> padded(np.array([3, 5]), 4).tolist()
+    [3, 5, 3, 3]
+    """
+    return np.concatenate([values, np.repeat(values[:1], size - len(values), axis=0)])

@@ -1,0 +1,116 @@
+"""The linear parameters of a law, given its others: small non-negative least-squares problems, one per node.
+
+Variable projection, Golub and Pereyra 1973.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Generic, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
+from scaling_jax.core.law import Law
+from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.engine.pow import rewrite_powers
+from scaling_jax.engine.problem import LaneData, Problem, Sharing
+
+__all__ = ["projected"]
+
+CELLS_PER_CALL = 2**18
+ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
+
+
+def projected(
+    problem: Problem, nodes: Numbers, free: Numbers, linear: tuple[int, ...]
+) -> tuple[Numbers, Numbers]:
+    """Nodes (fits, nodes, labels) with their linear parameters solved for, and the misfits (fits, nodes)."""
+    law, n_fits = problem.law, problem.n_fits
+    movable = np.broadcast_to(free[:, list(linear)], (n_fits, len(linear))).astype(float)
+    signed = np.array([np.isfinite(law.label_domains[i].lower) for i in linear])
+    program = _projector(law, problem.on_log, linear, problem.sharing)
+    seeds, misfits = [], []
+    per_call = max(1, CELLS_PER_CALL // (nodes.shape[1] * problem.n_rows)) if n_fits > ONE_BY_ONE else 1
+    for first in range(0, n_fits, per_call):
+        fits = np.arange(first, first + per_call).clip(max=n_fits - 1)
+        with jax.enable_x64(True):
+            equations = program(jnp.asarray(nodes[fits]), jnp.asarray(movable[fits]), problem.lane_data(fits))
+        found, misfit = _best_linear(Equations._make(map(np.asarray, equations)), linear, signed)
+        count = min(per_call, n_fits - first)
+        seeds.append(found[:count])
+        misfits.append(misfit[:count])
+    return np.concatenate(seeds), np.concatenate(misfits)
+
+
+class Equations(NamedTuple, Generic[Leaf]):
+    """Per node, the normal equations of the linear parameters, their columns scaled to length one.
+
+    held (labels,): the node with its free linear parameters at zero; gram (linear, linear); right (linear,);
+    total (): the misfit at `held`; size (linear,): the columns' lengths.
+    """
+
+    held: Leaf
+    gram: Leaf
+    right: Leaf
+    total: Leaf
+    size: Leaf
+
+
+Projector = Callable[[Array, Array, LaneData[Numbers]], Equations[Array]]
+
+
+@lru_cache(maxsize=128)
+def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing) -> Projector:
+    """Compiled: the equations of every node (fits, nodes, labels) of every fit."""
+    columns_of = np.eye(len(law.labels))[list(linear)]
+
+    def predict(numbers: Array, row: Named) -> Array:
+        return law.apply(law.unflatten(numbers), row)
+
+    over_rows = jax.vmap(rewrite_powers(predict), (None, 0))
+
+    def node(numbers: Array, free: Array, data: LaneData[Array]) -> Equations[Array]:
+        target = jnp.exp(data.target) if on_log else data.target
+        variance = data.scale**2 * (target**2 if on_log else 1.0)
+        weight = jnp.where(data.weight > 0, data.weight / variance, 0.0)
+        held = numbers * (1.0 - free @ columns_of)
+        base, push = jax.linearize(lambda at: over_rows(at, data.inputs), held)
+        columns = jnp.where(weight > 0, jax.vmap(push)(jnp.asarray(columns_of)), 0.0) * free[:, None]
+        gap = jnp.where(weight > 0, target - base, 0.0)
+        size = jnp.sqrt(jnp.sum(weight * columns**2, axis=1))
+        size = jnp.where(size > 0, size, 1.0)
+        columns = columns / size[:, None]
+        gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
+        return Equations(held, gram, right, jnp.sum(weight * gap**2), size)
+
+    return quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes)))
+
+
+def _best_linear(
+    equations: Equations[Numbers], linear: tuple[int, ...], signed: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Non-negative least squares by trying every set of active columns: the numbers, and their misfit."""
+    held, gram, right, total, size = equations
+    best, misfit = np.zeros(right.shape), np.full(right.shape[:-1], np.inf)
+    finite = np.isfinite(gram).all(axis=(-2, -1)) & np.isfinite(right).all(axis=-1)
+    usable_gram = np.where(finite[..., None, None], gram, 0.0)
+    usable_right = np.where(finite[..., None], right, 0.0)[..., None]
+    for mask in itertools.product([0.0, 1.0], repeat=len(linear)):
+        active = np.array(mask)
+        if not active[~signed].all():
+            continue
+        system = usable_gram * np.outer(active, active) + np.diag(1.0 - active + 1e-13)
+        solution = np.linalg.solve(system, usable_right * active[:, None])[..., 0]
+        with np.errstate(all="ignore"):
+            gained = 2 * np.sum(solution * right, axis=-1)
+            left = total - gained + np.einsum("...i,...ij,...j->...", solution, gram, solution)
+            better = np.all((solution >= 0) | ~signed, axis=-1) & (left < misfit)
+        best[better], misfit[better] = solution[better], left[better]
+    numbers = held.copy()
+    numbers[..., list(linear)] += best / size
+    return numbers, misfit
