@@ -24,6 +24,9 @@ from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted"]
 
+SAME = 1e-6  # of an objective computed again, relative
+ROUNDING = 1e-10  # of a residual, relative to the target
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -182,14 +185,36 @@ class Fitted:
         """The same result with its data attached again (a `Runs` from `sj.read_runs`).
 
         Raises:
-            DataError: if the data are not those that were fitted.
+            DataError: if the data are not those that were fitted, or the law's objective on them is not the
+                one that was stored.
         """
         if runs.fingerprint != self.fingerprint:
             raise DataError(
                 f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
                 f"{self.fingerprint}): read the same table with the same inputs, where and weights."
             )
-        return replace(self, runs=runs)
+        again = replace(self, runs=runs, foreseen=None)
+        if not self.reason:
+            again._check_objective()
+        return again
+
+    def _check_objective(self) -> None:
+        """Whether the law gives on these rows the objective that was stored: JSON can hold no law, only its
+        name."""
+        runs, scaled = self.data(), self.objective.scaled(self.data().target)
+        found = float(np.sum(runs.weight * self.objective.rho(self.residuals)))
+        se = 1.0 if runs.target_se is None else runs.target_se
+        # a perfect fit leaves rounding errors, and those are not the same twice
+        rounding = self.objective.rho(
+            ROUNDING * np.maximum(1.0 if self.objective.on_log else 0.0, np.abs(scaled)) / se
+        )
+        if not abs(found - self.objective_value) <= SAME * abs(self.objective_value) + np.sum(
+            runs.weight * rounding
+        ):
+            raise DataError(
+                f"Law '{self.law.name}' has the objective {found:.8g} on these data, and the JSON says "
+                f"{self.objective_value:.8g}: the law or the JSON is another than was fitted."
+            )
 
     def data(self) -> Runs:
         """The rows that were fitted.
