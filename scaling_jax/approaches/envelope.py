@@ -11,6 +11,7 @@ import pandas as pd
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
 from scaling_jax.tables.curves import Curves, read_curves
 from scaling_jax.tables.runs import DataError
+from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.resample import counts
 
 __all__ = ["Envelope", "envelope"]
@@ -56,7 +57,7 @@ class Envelope(Allocation):
         if n < 1:
             raise ValueError(f"bootstrap({n}): ask for a positive number of replicates.")
         size = len(self.curves.N)
-        present = counts(np.random.default_rng(seed).integers(size, size=(n, size)), size) > 0
+        present = counts(generator(seed).integers(size, size=(n, size)), size) > 0
         rows = np.log(self.inside["flops"].to_numpy()[self.frontier_rows])
         if self.method == "hull":
             steepest, flattest = _hull_slopes(self.curves)[[0, -1]]

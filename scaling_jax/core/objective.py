@@ -24,6 +24,10 @@ Scale = Literal["log", "raw"]
 Record = dict[str, str | float]
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Objective:
     """What the four objectives share: the residual's scale, and the sum that is minimised.
@@ -100,8 +104,8 @@ class Huber(Objective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.delta > 0:
-            raise ValueError(f"Huber(delta={self.delta}): the threshold must be positive.")
+        if not (_is_number(self.delta) and self.delta > 0):
+            raise ValueError(f"Huber(delta={self.delta!r}): the threshold must be positive.")
 
     @property
     def numbers(self) -> tuple[float, float, float]:
@@ -141,7 +145,8 @@ class Asymmetric(Objective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.over > 0 or self.delta < 0:
+        numbers = _is_number(self.over) and _is_number(self.delta)
+        if not (numbers and self.over > 0 and self.delta >= 0):
             raise ValueError("Asymmetric needs over > 0 and delta >= 0.")
 
     @property
