@@ -6,6 +6,7 @@ what to draw) is a function of it elsewhere, and a method of `FitResult`, which 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +27,13 @@ __all__ = ["Fitted"]
 
 SAME = 1e-6  # of an objective computed again, relative
 ROUNDING = 1e-10  # of a residual, relative to the target
+DATES, SPANS = "dates", "spans of time"
+NO_NUMBERS: dict[tuple[type, ...], str] = {
+    (bool, np.bool_): "true/false values",
+    (complex, np.complexfloating): "complex numbers",
+    (datetime.date, np.datetime64, pd.Period): DATES,
+    (datetime.timedelta, np.timedelta64): SPANS,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +244,12 @@ class Fitted:
         columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
         out = {}
         for name, column in columns.items():
-            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+            if kind := _no_numbers(frame[column]):
+                raise DataError(
+                    f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
+                    f"'{self.law.name}'."
+                )
+            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
             domain = self.law.input_domains[name]
             if not domain.contains(values).all():
                 raise DataError(
@@ -244,3 +257,20 @@ class Fitted:
                 )
             out[name] = values
         return out
+
+
+def _no_numbers(values: pd.Series) -> str:
+    """What a column holds, in words, where pandas would make numbers of it that nobody meant."""
+    kinds = pd.api.types
+    dtype = values.dtype
+    if kinds.is_object_dtype(dtype):
+        held = set(map(type, values))
+        return next(
+            (words for kind, words in NO_NUMBERS.items() if any(issubclass(t, kind) for t in held)), ""
+        )
+    if kinds.is_bool_dtype(dtype):
+        return NO_NUMBERS[bool, np.bool_]
+    if kinds.is_complex_dtype(dtype):
+        return NO_NUMBERS[complex, np.complexfloating]
+    dated = kinds.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
+    return DATES if dated else SPANS if kinds.is_timedelta64_dtype(dtype) else ""
