@@ -6,10 +6,11 @@ import importlib.util
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ except ImportError:
     sys.exit("The command line needs two more packages: pip install 'scaling-jax[cli]'.")
 
 import scaling_jax as sj
+from scaling_jax.core.objective import Objective
 from scaling_jax.core.optional import needs
 from scaling_jax.diagnosis.examination import told
 from scaling_jax.report.summary import summary_text
@@ -40,6 +42,8 @@ OBJECTIVES = {
     "absolute": sj.AbsoluteError,
     "asymmetric": sj.Asymmetric,
 }
+Value = TypeVar("Value")
+
 SWEEP = "tiny_sweep"
 SWEEP_INPUTS = {"N": "n_params", "D": "tokens", "C": "flops"}
 SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and final"}
@@ -210,7 +214,7 @@ def _mistakes_in_one_sentence() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _objective(kind: str, on: Any, delta: float | None) -> Any:
+def _objective(kind: str, on: Any, delta: float | None) -> Objective:
     if kind not in OBJECTIVES:
         raise ValueError(f"Unknown objective '{kind}': use {', '.join(OBJECTIVES)}.")
     if delta is None:
@@ -242,7 +246,7 @@ def _law(name: str) -> sj.Law:
     return found
 
 
-def _module(path: Path) -> Any:
+def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
     if spec is None or spec.loader is None:
         raise ValueError(f"There is no Python file {path}.")
@@ -300,7 +304,7 @@ def _saved_fit(path: Path, law: sj.Law | None) -> sj.FitResult:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _pairs(entries: list[str] | None, kind: Any) -> dict[str, Any]:
+def _pairs(entries: list[str] | None, kind: Callable[[str], Value]) -> dict[str, Value]:
     out = {}
     for entry in entries or []:
         name, equals, value = entry.partition("=")

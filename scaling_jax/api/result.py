@@ -144,6 +144,8 @@ class FitResult(Fitted):
             target_accept: NUTS's acceptance (0.9); raise it where draws diverge.
             seed: of the sampler.
 
+        Sampling runs on the processor, whatever JAX's default device is.
+
         Returns:
             A `Posterior`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive`,
             `.summary()`, `.prior_sensitivity()`, `.to_arviz()`. Wherever a bootstrap is taken, so is this.

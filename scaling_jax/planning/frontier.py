@@ -17,7 +17,7 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import quick_jit
-from scaling_jax.engine.padding import bucket
+from scaling_jax.engine.padding import bucket, padded
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 __all__ = ["Frontier", "along", "frontier"]
@@ -141,9 +141,6 @@ def _in_chunks(
         fixed = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in given.items()}
         for first in range(0, count, size):
             part = [values[first : first + size] for values in per_lane]
-            short = size - len(part[0])
-            padded = [
-                jnp.asarray(np.concatenate([values, np.repeat(values[:1], short, axis=0)])) for values in part
-            ]
-            found.append([np.asarray(out)[: len(part[0])] for out in program(*padded, fixed)])
+            lanes = [jnp.asarray(padded(values, size)) for values in part]
+            found.append([np.asarray(out)[: len(part[0])] for out in program(*lanes, fixed)])
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -1,5 +1,4 @@
-"""Pictures: every plot takes `ax=None`, returns the axes, and has a function or a table that gives the
-numbers behind it."""
+"""Pictures: every plot takes `ax=None`, returns the axes, and has a function or a table of its numbers."""
 
 from scaling_jax.plot.fits import curve_data, curves, profile, residual_data, residuals, sensitivity
 from scaling_jax.plot.plans import allocation, envelope, isoflop, plan

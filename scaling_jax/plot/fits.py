@@ -60,17 +60,10 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     parts = []
     for k, row in enumerate(shown):
         label = ", ".join(f"{name} {sign} {points.loc[row, name]:.3g}" for name in others) or fit.law.name
-        curve = predict(
-            fit.law,
-            fit.numbers,
-            {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}},
-        )[0]
-        parts.append(
-            pd.DataFrame(
-                {"x": column[nearest == k], "value": runs.target[nearest == k], "curve": label, "kind": "run"}
-            )
-        )
-        parts.append(pd.DataFrame({"x": grid, "value": curve, "curve": label, "kind": "fit"}))
+        along = {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}}
+        curve, own = predict(fit.law, fit.numbers, along)[0], nearest == k
+        for at, value, kind in ((column[own], runs.target[own], "run"), (grid, curve, "fit")):
+            parts.append(pd.DataFrame({"x": at, "value": value, "curve": label, "kind": kind}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -126,8 +119,7 @@ def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
 
 
 def profile(result: Profile, ax: Axes | None = None) -> Axes:
-    """A profile: the fall in log-likelihood against the parameter's value, with the cut-off and the interval;
-    numbers in `.table`."""
+    """A profile: the fall in log-likelihood by the parameter's value, and the interval; see `.table`."""
     ax = axes_for(ax)
     table = result.table[result.table["drop"] <= 4 * result.cutoff]
     ax.plot(table["value"], table["drop"], "-o", ms=3, lw=1.2)
@@ -150,13 +142,8 @@ def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     answer = result.answer[np.isfinite(result.answer)].iloc[::-1]
     at = np.arange(len(answer))
     if result.interval is not None:
-        ax.axvspan(
-            *result.interval,
-            color="C0",
-            alpha=0.15,
-            lw=0,
-            label=f"{100 * result.level:g} % interval as fitted",
-        )
+        label = f"{100 * result.level:g} % interval as fitted"
+        ax.axvspan(*result.interval, color="C0", alpha=0.15, lw=0, label=label)
         ax.legend(fontsize="small", frameon=False)
     ax.axvline(answer["as fitted"], color="0.6", lw=0.8)
     ax.plot(answer, at, "o", ms=5)
@@ -164,15 +151,13 @@ def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     if answer.min() > 0 and answer.max() > 10 * answer.min():
         ax.set_xscale("log")
     where = ", ".join(f"{name} = {value:.3g}" for name, value in result.at.items())
-    ax.set_xlabel(
-        f"prediction at {where}"
-        if result.flops is None
-        else f"tokens per parameter at {result.flops:.3g} FLOP"
-    )
+    answered = f"prediction at {where}"
+    if result.flops is not None:
+        answered = f"tokens per parameter at {result.flops:.3g} FLOP"
+    ax.set_xlabel(answered)
     return ax
 
 
 def _place(column: np.ndarray) -> np.ndarray:
-    """Where a run lies along an input: sizes and amounts are compared by ratio, inputs that may be zero by
-    difference."""
+    """Where a run lies along an input: compared by ratio, or by difference where the input may be zero."""
     return np.log(column) if column.min() > 0 else column / max(float(np.ptp(column)), 1e-300)

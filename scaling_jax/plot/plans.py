@@ -29,8 +29,7 @@ QUANTITIES = {
 
 
 def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
-    """Approach 2: loss against size, a curve per budget through its runs, and a star on each optimum; numbers
-    in `.table`.
+    """Approach 2: loss by size, a curve per budget, and a star on each optimum; numbers in `.table`.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -57,24 +56,18 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
 
 
 def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
-    """Approach 1: every run's loss against compute, one colour per size, and the best runs below them;
-    numbers in `.table`."""
+    """Approach 1: loss by compute, a curve per run, and the best runs below them; numbers in `.table`."""
     ax = axes_for(ax)
     sizes = np.unique(result.curves.N)
     colours = dict(zip(sizes, colours_of(len(sizes)), strict=True))
     shown = set(sizes[np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_CURVES)).astype(int)])
-    for N, (log_C, _, log_loss) in sorted(
-        zip(result.curves.N, result.curves.rows, strict=True), key=lambda pair: pair[0]
-    ):
+    curves = zip(result.curves.N, result.curves.rows, strict=True)
+    for N, (log_C, _, log_loss) in sorted(curves, key=lambda pair: pair[0]):
         label = f"N = {N:.3g}" if N in shown else None
         shown.discard(N)
-        ax.plot(
-            np.exp(log_C), np.exp(log_loss), "-", color=colours[N], lw=0.9, marker="o", ms=1.5, label=label
-        )
-    inside, mark = result.inside, "-" if result.method == "minimum" else "-o"
-    ax.plot(
-        inside["flops"], inside["loss"], mark, color="C3", lw=2, ms=4, label="best for its compute", zorder=5
-    )
+        ax.plot(np.exp(log_C), np.exp(log_loss), "-o", color=colours[N], lw=0.9, ms=1.5, label=label)
+    best, mark = result.inside, "-" if result.method == "minimum" else "-o"
+    ax.plot(best["flops"], best["loss"], mark, color="C3", lw=2, ms=4, label="best for its compute", zorder=5)
     ax.set(
         xscale="log",
         yscale="log",
@@ -93,42 +86,25 @@ def allocation(
     level: float = 0.9,
     ax: Axes | None = None,
 ) -> Axes:
-    """The optima of Approach 1 or 2 over compute, the power law through them, and its band where draws are
-    given.
+    """The optima of Approach 1 or 2 over compute, and the power law through them with its band.
 
     Args:
         result: of `sj.isoflop` or `sj.envelope`.
-        draws: its bootstrap.
+        draws: its bootstrap, for the band.
         level: of the band.
     """
     ax = axes_for(ax)
     inside, edge = result.inside, result.table[result.table["edge"]]
     flops = np.geomspace(inside["flops"].min() / 2, inside["flops"].max() * 10, POINTS)
     table = result.optimal(flops) if draws is None else draws.optimal(flops, level)
-    slope = (
-        result.exponents().loc["N", "estimate"]
-        if draws is None
-        else draws.exponents(level).loc["N", "estimate"]
-    )
+    exponents = result.exponents() if draws is None else draws.exponents(level)
+    slope = exponents.loc["N", "estimate"]
     if draws is not None:
-        ax.fill_between(
-            flops,
-            table["N_lower"],
-            table["N_upper"],
-            color="C0",
-            alpha=0.2,
-            lw=0,
-            label=f"{100 * level:g} % band",
-        )
+        band, label = (table["N_lower"], table["N_upper"]), f"{100 * level:g} % band"
+        ax.fill_between(flops, *band, color="C0", alpha=0.2, lw=0, label=label)
     ax.plot(flops, table["N"], color="C0", lw=1.5, label=f"N* grows as C^{slope:.3f}")
-    ax.plot(
-        inside["flops"],
-        inside["N"],
-        "*" if len(inside) < POINTS else ".",
-        color="C3",
-        ms=9 if len(inside) < POINTS else 2,
-        label="optima",
-    )
+    mark, size = ("*", 9) if len(inside) < POINTS else (".", 2)
+    ax.plot(inside["flops"], inside["N"], mark, color="C3", ms=size, label="optima")
     if edge["N"].notna().any():
         ax.plot(edge["flops"], edge["N"], ".", color="0.7", ms=2, label="on an edge, left out", zorder=1)
     ax.set(
@@ -143,8 +119,7 @@ def allocation(
 
 
 def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label: str | None = None) -> Axes:
-    """A column of `sj.compute_optimal` (or `sj.inference_optimal`) over its budgets, with the band where the
-    table has one.
+    """A column of `sj.compute_optimal` or `sj.inference_optimal` over its budgets, and its band if any.
 
     Args:
         table: what `sj.compute_optimal` returned.
@@ -166,14 +141,8 @@ def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label
         title += f", with its {100 * table.attrs.get('level', 0.9):g} % interval"
     known = table["extrapolation"].eq(0) if "extrapolation" in table else np.zeros(len(table), dtype=bool)
     if np.any(known) and not np.all(known):
-        ax.axvspan(
-            table["flops"][known].min(),
-            table["flops"][known].max(),
-            color="0.92",
-            lw=0,
-            zorder=0,
-            label="compute of the runs",
-        )
+        seen = table["flops"][known]
+        ax.axvspan(seen.min(), seen.max(), color="0.92", lw=0, zorder=0, label="compute of the runs")
     ax.set(xscale="log", yscale="log", xlabel="compute C (FLOP)", ylabel=QUANTITIES[quantity], title=title)
     if quantity in ("loss", "tokens_per_param"):
         loss_axis(ax, table[quantity])

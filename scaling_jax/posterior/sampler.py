@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.padding import padded
 from scaling_jax.posterior.geometry import Coordinates, Geometry, dimension, natural, potential, settle
 from scaling_jax.posterior.model import Array, Design, Sites, Table
 
@@ -151,8 +152,8 @@ def run_laplace(
 def _parts(design: Design, table: Table, flat: np.ndarray) -> list[np.ndarray]:
     """Equally long parts, the last one padded, so that one program serves them and memory stays small."""
     size = min(len(flat), max(1, VALUES_PER_CALL // max(table.target.size, dimension(design))))
-    padded = np.concatenate([flat, np.repeat(flat[:1], -len(flat) % size, axis=0)])
-    return np.split(padded, len(padded) // size)
+    whole = padded(flat, len(flat) + -len(flat) % size)
+    return np.split(whole, len(whole) // size)
 
 
 def _sites(
