@@ -24,7 +24,6 @@ COVERED_BY = {
     "fitting/batch": "test_invariance",
     "fitting/replicates": "uncertainty/test_bootstrap",
     "plot/axes": "plot/test_fits",
-    "posterior/blocks": "posterior/test_geometry",
     "posterior/build": "posterior/test_geometry",
     "posterior/model": "posterior/test_geometry",
     "posterior/sample": "posterior/test_result",
