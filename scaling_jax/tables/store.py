@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -136,10 +136,15 @@ def _read_plan(file: Path) -> dict[str, Any] | None:
 
 def _refuse_others(folder: Path, identity: str, reason: str) -> None:
     """A folder without a plan is ours if it has no tables, or one of them carries our seal."""
-    tables = list(folder.glob("*.parquet"))
+    tables = _tables(folder)
     seals = (_seal(_end(file)) for file in tables if file.is_file())
-    if tables and not any(seal and seal[1] == identity for seal in seals):
+    if tables and not any(seal and seal.plan == identity for seal in seals):
         raise ValueError(f"The folder {folder} {reason}: give another folder.")
+
+
+def _tables(folder: Path) -> list[Path]:
+    """What readers of the folder take for its tables."""
+    return sorted(file for file in folder.glob("*.parquet") if file.name[0] not in "_.")
 
 
 def _end(file: Path) -> bytes:
@@ -150,6 +155,14 @@ def _end(file: Path) -> bytes:
 
 
 # --- chunks: what a file says of itself
+
+
+class Seal(NamedTuple):
+    """Which chunk of which plan a file is, and the checksum it was given."""
+
+    chunk: int
+    plan: str
+    checksum: str
 
 
 def _kept(file: Path, index: int, identity: str) -> pd.DataFrame | None:
@@ -169,17 +182,19 @@ def _flaw(data: bytes, index: int, identity: str) -> str:
     seal = _seal(data)
     if seal is None:
         return "is damaged, or no chunk of a study"
-    if seal[2] != _sum(data, seal[2]):
+    if seal.checksum != _sum(data, seal.checksum):
         return "is damaged"
-    if seal[1] != identity:
+    if seal.plan != identity:
         return "belongs to another study"
-    return "" if seal[0] == index else f"holds chunk {seal[0]}"
+    return "" if seal.chunk == index else f"holds chunk {seal.chunk}"
 
 
-def _seal(data: bytes) -> tuple[int, str, str] | None:
-    """Chunk, identity of the plan, and checksum, as the end of a file says them."""
-    found = SEAL.findall(data)
-    return (int(found[-1][0]), found[-1][1].decode(), found[-1][2].decode()) if found else None
+def _seal(data: bytes) -> Seal | None:
+    """The last seal in a file: Parquet has its metadata at the end."""
+    if not (found := SEAL.findall(data)):
+        return None
+    chunk, plan, checksum = (part.decode() for part in found[-1])
+    return Seal(int(chunk), plan, checksum)
 
 
 def _sum(data: bytes, written: str) -> str:
@@ -217,9 +232,7 @@ def _set_aside(file: Path, flaw: str, then: str) -> None:
 
 def _name_strangers(folder: Path, files: list[Path]) -> None:
     """Tables beside the chunks, which are not read here."""
-    known = {file.name for file in files}
-    names = sorted(f.name for f in folder.glob("*.parquet") if f.name not in known and f.name[0] not in "_.")
-    if names:
+    if names := [file.name for file in sorted({*_tables(folder)} - {*files})]:
         some = ", ".join(names[:5]) + (" and more" if len(names) > 5 else "")
         _warn(
             f"{folder} also holds {some}, which this study has not made: it leaves them out, but "
