@@ -14,7 +14,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
-from scaling_jax.tables.read import as_frame
+from scaling_jax.tables.read import as_frame, rows_chosen
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.likelihood import information
 
@@ -99,19 +99,7 @@ def _splits(frame: pd.DataFrame, by: Any, holdout: Any) -> list[Split]:
     if holdout is None:
         held = np.zeros(len(frame), dtype=bool)
     else:
-        held = (
-            frame.eval(holdout)
-            if isinstance(holdout, str)
-            else holdout(frame)
-            if callable(holdout)
-            else holdout
-        )
-        held = np.asarray(held)
-        if held.dtype != bool or held.shape != (len(frame),):
-            raise DataError(
-                f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of "
-                f"shape {held.shape}."
-            )
+        held = rows_chosen(frame, holdout, "holdout")
         if held.all() or not held.any():
             raise DataError(
                 f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "
