@@ -72,13 +72,16 @@ def _constants(traced: object) -> Iterator[Numbers]:
 
 
 def _values(law: Law, inputs: Columns) -> str:
-    """Values, to the last digit, where each input is smallest, in the middle and largest; always on the
-    processor, since a study may go on on another device."""
+    """Values where each input is smallest, in the middle and largest.
+
+    Computed on the processor and to twelve digits, since a study may go on on another machine, whose `pow`
+    differs in the last; what is smaller than that the law's steps tell.
+    """
     rows = [pick(column) for column in inputs.values() for pick in (np.argmin, _middle, np.argmax)]
     some = {name: column[np.unique(rows)] for name, column in inputs.items()}
     numbers = _some_numbers(law, 4, np.random.default_rng(0))
     with np.errstate(all="ignore"), jax.default_device(jax.local_devices(backend="cpu")[0]):
-        return digest(_bytes(predict(law, numbers, some)))
+        return digest(" ".join(f"{value:.12g}" for value in predict(law, numbers, some).ravel()))
 
 
 def _middle(column: Numbers) -> np.intp:
