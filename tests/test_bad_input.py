@@ -162,8 +162,8 @@ ARGUMENTS = {
     "a filter that is no sentence": (
         {"where": "N >"},
         "where='N >' is no condition that can be read; it may hold columns, numbers, text, comparisons, in, "
-        "arithmetic, and, or, not, and the functions isnull, notnull, abs, sqrt, exp, log, log2, log10, floor, "
-        "ceil, round.",
+        "arithmetic, and, or, not, and the functions isnull, notnull, abs, sqrt, exp, log, log2, log10, "
+        "floor, ceil, round.",
     ),
     "a short filter": (
         {"where": np.ones(5, bool)},

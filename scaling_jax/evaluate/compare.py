@@ -107,7 +107,8 @@ def _held_out(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
     held = rows_chosen(frame, holdout, "holdout")
     if held.all() or not held.any():
         raise DataError(
-            f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to predict."
+            f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "
+            "predict."
         )
     return held
 
