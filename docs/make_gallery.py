@@ -57,7 +57,7 @@ def constants(name: str) -> tuple[dict[str, float], dict[str, tuple[float, float
     law = law_of(name)
     if known := sj.published.of(law):
         return dict(known[0].params), dict(known[0].range)
-    from benchmarks.recovery import CASES
+    from tests.cases.catalogue import CASES
 
     case = next(case for case in CASES.values() if case.law == law)
     return case.truth, {key: _range(values) for key, values in case.design.items()}

@@ -157,11 +157,13 @@ ARGUMENTS = {
     ),
     "a filter on nothing": (
         {"where": "steps > 3"},
-        f"where='steps > 3' does not work on this table (name 'steps' is not defined): {HAS}",
+        "where='steps > 3': there is no column 'steps': the table has N, D, loss, family.",
     ),
     "a filter that is no sentence": (
         {"where": "N >"},
-        f"where='N >' does not work on this table (invalid syntax (<unknown>, line 1)): {HAS}",
+        "where='N >' is no condition that can be read; it may hold columns, numbers, text, comparisons, in, "
+        "arithmetic, and, or, not, and the functions isnull, notnull, abs, sqrt, exp, log, log2, log10, "
+        "floor, ceil, round.",
     ),
     "a short filter": (
         {"where": np.ones(5, bool)},
@@ -169,7 +171,7 @@ ARGUMENTS = {
     ),
     "a filter of numbers": (
         {"where": "N"},
-        "where= must give one true or false per row (6 rows), got float64 of shape (6,).",
+        "where='N' must be true or false for each row, such as 'x > 1'; it is not.",
     ),
     "another word for missing": ({"missing": "skip"}, "missing='skip': use 'raise' or 'drop'."),
     "an unknown fixed parameter": (

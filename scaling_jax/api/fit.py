@@ -63,7 +63,9 @@ def fit(
         inputs: law input -> column name, array or function of the table; same-named columns need no entry.
         target: column (or array, or function) the law predicts; default: the law's own, usually "loss".
         run: column naming the training run a row belongs to; rows that share it are checkpoints of one run.
-        where: rows to use: a query string, a boolean array, or a function of the table.
+        where: rows to use: a condition in words ("tokens > 1e10 and state == 'finished'": columns, numbers,
+            text, comparisons, in, arithmetic, and, or, not, isnull(...); it is never run as code), a mask, or
+            a function of the table. A Series is taken by its labels.
         missing: "raise", or "drop" rows with missing values (counted).
         objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or
             `"raw"`.

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Hashable
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -53,7 +56,8 @@ def study(
         runs: the table, as in `fit`.
         by: column or columns that tell groups apart, as in `fit_groups`.
         folder: where each chunk's table is kept, one Parquet file each; `pd.read_parquet(folder)` reads all
-            that is there.
+            that is there. Each file carries a checksum and the identity of its study; one that is damaged,
+            or belongs elsewhere, is set aside with a warning, and its groups are fitted again.
         chunk: groups per file, at most. A process that is killed loses the chunk it was at, nothing before.
         **options: as in `fit_groups`, but for shared=, which makes all groups one fit.
 
@@ -63,7 +67,9 @@ def study(
         unidentified, extinct and at_bound by name), warnings, and a reason where there is no fit.
 
     Raises:
-        ValueError: if the folder holds a study of another law, table, or other options.
+        ValueError: if the folder holds a study of another law, table, version, or other options; a law
+            that is only written otherwise may count as another.
+        OSError: if the folder cannot be read or written; what is done stays.
         DataError: bad input that concerns the whole table.
         ImportError: without pyarrow, with the remedy.
 
@@ -88,8 +94,9 @@ def study(
             "rename it."
         )
     plan = {
-        "law": behaviour_of(law),
-        "table": digest(table.fingerprint, table.group.tobytes(), repr(table.group_labels)),
+        **behaviour_of(law, table.inputs, table.target),
+        "versions": f"scaling_jax {sys.modules['scaling_jax'].__version__}, jax {jax.__version__}",
+        "table": _identity(table, groups),
         "options": _options(spec, values),
         "chunk": chunk,
     }
@@ -141,8 +148,22 @@ def _group_columns(by: Keys, labels: list[Hashable]) -> pd.DataFrame:
     return columns
 
 
+def _identity(table: Runs, groups: pd.DataFrame) -> str:
+    """The rows that are fitted, the groups and what they are called, and what was said about the table."""
+    named = repr((table.group_labels, list(groups.columns), table.warnings))
+    return digest(table.fingerprint, table.group.tobytes(), named)
+
+
 def _options(spec: Spec, values: np.ndarray) -> str:
-    """What was asked of the fits, without where they run; addresses of objects say nothing."""
+    """What was asked of the fits, without where they run."""
     starts = spec.starts.tobytes() if isinstance(spec.starts, np.ndarray) else spec.starts
-    asked = re.sub(r" at 0x[0-9a-f]+", "", repr((spec.objective, spec.tied, spec.solver, spec.screen)))
+    asked = repr((_settings(spec.objective), spec.tied, _settings(spec.solver), spec.screen))
     return digest(asked, starts, values.tobytes())
+
+
+def _settings(thing: object) -> str:
+    """A solver or an objective by its type and all it holds: its own printed form may say less, or more."""
+    kind = type(thing)
+    own = [f.name for f in fields(thing)] if is_dataclass(thing) else sorted(getattr(thing, "__dict__", ()))
+    held = {name: getattr(thing, name) for name in own}
+    return re.sub(r" at 0x\w+", "", f"{kind.__module__}.{kind.__qualname__} {held}")

@@ -6,37 +6,29 @@ downloaded before `load` needs it; every file is checked against its registered 
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 
 import pandas as pd
 
-from scaling_jax.datasets import (
-    chinchilla,
-    finetuning,
-    hitchhikers,
-    learning_curves,
-    observational,
-    overtraining,
-    tiny_sweep,
-)
 from scaling_jax.datasets._catalog import Dataset
 from scaling_jax.datasets._fetch import Files
 from scaling_jax.datasets.simulate import simulate
 
 __all__ = ["list", "load", "simulate"]
 
-_CATALOG: dict[str, Dataset] = {
-    module.DATASET.name: module.DATASET
-    for module in (
-        tiny_sweep,
-        chinchilla,
-        overtraining,
-        finetuning,
-        observational,
-        learning_curves,
-        hitchhikers,
+
+def _offered() -> dict[str, Dataset]:
+    """The `DATASET` of every file of this folder that has one, by its name; our own comes first."""
+    names = sorted(
+        (info.name for info in pkgutil.iter_modules(__path__)), key=lambda n: (n != "tiny_sweep", n)
     )
-}
+    files = [importlib.import_module(f"{__name__}.{name}") for name in names if name[0] != "_"]
+    return {file.DATASET.name: file.DATASET for file in files if hasattr(file, "DATASET")}
+
+
+_CATALOG = _offered()
 
 
 def catalogue() -> pd.DataFrame:

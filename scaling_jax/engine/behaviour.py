@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 
 from scaling_jax.core.arrays import Columns, Numbers
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.engine.predict import predict
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["behaviour_of", "digest", "linear_parameters", "rank_of"]
 
@@ -27,13 +33,80 @@ def digest(*parts: object) -> str:
     return digest.hexdigest()[:16]
 
 
-def behaviour_of(law: Law) -> str:
-    """A law by its name, parameters, and values at a few points: what it computes, however it is written."""
-    rng = np.random.default_rng(0)
-    numbers, inputs = _some_numbers(law, 4, rng), _some_runs(law, 8, rng)
-    with np.errstate(all="ignore"):
-        values = " ".join(f"{v:.5g}" for v in predict(law, numbers, inputs).ravel())
-    return f"{law.name} {digest(law.labels, law.label_domains, law.ranges, values)}"
+def behaviour_of(law: Law, inputs: Columns, target: Numbers) -> dict[str, str]:
+    """A law on a table by what it says, computes and proposes: two laws that differ there differ here.
+
+    The steps of the computation are written down as JAX traces them, so a branch that no value tried here
+    reaches counts too; values are taken as well, for a trace does not show what a callback computes. A law
+    that is only written otherwise may count as another one.
+
+    Args:
+        law: the law.
+        inputs: the table's inputs, each (rows,).
+        target: (rows,), natural units.
+    """
+    return {
+        "law": f"{law.name} {digest(law.labels, law.label_domains, law.input_domains, law.ranges)}",
+        "law as written": _written(law),
+        "law's values": _values(law, inputs),
+        "law's starts": _proposals(law, inputs, target),
+    }
+
+
+def _written(law: Law) -> str:
+    """The steps and constants of one run's value, without the addresses that differ between processes."""
+    one = jax.ShapeDtypeStruct((), np.float64)
+    params = {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}
+    with jax.enable_x64(True):  # a function of its own for every call: JAX would give an older trace again
+        traced = jax.make_jaxpr(lambda *values: law.apply(*values))(params, dict.fromkeys(law.inputs, one))
+    return digest(re.sub(r" at 0x\w+", "", str(traced)), *map(_bytes, _constants(traced)))
+
+
+def _constants(traced: object) -> Iterator[Numbers]:
+    """The arrays a traced function holds, those of functions inside it included: its text has only shapes."""
+    yield from getattr(traced, "consts", [])
+    for step in getattr(traced, "eqns", []):
+        for value in step.params.values():
+            for inner in value if isinstance(value, tuple | list) else [value]:
+                yield from _constants(inner)
+
+
+def _values(law: Law, inputs: Columns) -> str:
+    """Values where each input is smallest, in the middle and largest.
+
+    Computed on the processor and to twelve digits, since a study may go on on another machine, whose `pow`
+    differs in the last; what is smaller than that the law's steps tell.
+    """
+    rows = [pick(column) for column in inputs.values() for pick in (np.argmin, _middle, np.argmax)]
+    some = {name: column[np.unique(rows)] for name, column in inputs.items()}
+    numbers = _some_numbers(law, 4, np.random.default_rng(0))
+    with np.errstate(all="ignore"), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return digest(" ".join(f"{value:.12g}" for value in predict(law, numbers, some).ravel()))
+
+
+def _middle(column: Numbers) -> np.intp:
+    return np.argsort(column, kind="stable")[len(column) // 2]
+
+
+def _proposals(law: Law, inputs: Columns, target: Numbers) -> str:
+    """What the law's own starts give on the table; where they fail on all of it, how."""
+    if law.starts is None:
+        return "none"
+    own = {name: column.copy() for name, column in inputs.items()}  # a user's function may sort in place
+    try:
+        with np.errstate(all="ignore"):
+            proposed = sorted(law.starts(own, target.copy()).items())
+        return digest(*((name, _bytes(np.asarray(values, dtype=np.float64))) for name, values in proposed))
+    except Exception as error:  # it may serve single groups all the same
+        return type(error).__name__
+
+
+def _bytes(values: ArrayLike) -> bytes:
+    """Numbers by type, shape and every digit; not-a-number has many patterns of bits, and counts as one."""
+    values = np.asarray(values)
+    if values.dtype.kind in "fc":
+        values = np.where(np.isnan(values), np.nan, values)
+    return f"{values.dtype} {values.shape} ".encode() + values.tobytes()
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
-from scaling_jax.tables.read import Column, Keys, TableLike, as_frame
+from scaling_jax.tables.read import Column, Keys, TableLike, as_frame, rows_chosen
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.likelihood import information
 
@@ -103,16 +103,8 @@ def _splits(frame: pd.DataFrame, by: Keys | None, holdout: Holdout | None) -> li
 
 
 def _held_out(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    """(rows,) whether each is held out."""
-    if isinstance(holdout, str):
-        held = np.asarray(frame.eval(holdout))
-    else:
-        held = np.asarray(holdout(frame) if callable(holdout) else holdout)
-    if held.dtype != bool or held.shape != (len(frame),):
-        raise DataError(
-            f"holdout= must give one true or false per row ({len(frame)} rows), got {held.dtype} of "
-            f"shape {held.shape}."
-        )
+    """(rows,) which rows are held out."""
+    held = rows_chosen(frame, holdout, "holdout")
     if held.all() or not held.any():
         raise DataError(
             f"holdout= holds out {int(held.sum())} of {len(frame)} rows: leave some to fit and some to "

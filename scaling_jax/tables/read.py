@@ -14,17 +14,20 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
+from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
 __all__ = [
     "Column",
     "Reading",
     "TableLike",
+    "aligned",
     "as_columns",
     "as_frame",
     "input_columns",
     "names_columns",
     "read_runs",
+    "rows_chosen",
     "same_columns",
 ]
 
@@ -258,7 +261,7 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
                 f"The function given for {what} failed on the table ({type(error).__name__}: {error})."
             ) from error
     if isinstance(source, pd.Series):
-        values = source.to_numpy()
+        values = aligned(frame, source, argument).to_numpy()
     else:
         values = source if isinstance(source, np.ndarray) else np.asarray(source)
     if values.ndim != 1 or len(values) != len(frame):
@@ -282,26 +285,51 @@ def names_columns(source: object) -> TypeGuard[Sequence[str]]:
 def _selected(frame: pd.DataFrame, where: Column | None) -> tuple[np.ndarray, dict[str, object]]:
     if where is None:
         return np.ones(len(frame), dtype=bool), {"where": None, "dropped_where": 0}
-    try:
-        if isinstance(where, str):
-            mask = _in_floats(frame).eval(where)
-        else:
-            mask = where(_in_floats(frame)) if callable(where) else where
-        mask = np.asarray(mask)
-    except Exception as error:
-        raise DataError(
-            f"where={_described(where)!r} does not work on this table ({error}): it has {_columns(frame)}."
-        ) from error
-    if mask.dtype == object and set(map(type, mask)) <= {bool, np.bool_}:
-        mask = mask.astype(bool)
-    if mask.dtype != bool or mask.shape != (len(frame),):
-        raise DataError(
-            f"where= must give one true or false per row ({len(frame)} rows), got {mask.dtype} of shape "
-            f"{mask.shape}."
-        )
+    mask = rows_chosen(frame, where, "where")
     if not mask.any():
         raise DataError(f"where={_described(where)!r} leaves none of {len(frame)} rows: loosen it.")
     return mask, {"where": _described(where), "dropped_where": int((~mask).sum())}
+
+
+def rows_chosen(frame: pd.DataFrame, chosen: Column, argument: str) -> np.ndarray:
+    """(rows,) booleans out of a condition in words (`tables.expression`), a mask, or a function of the
+    table."""
+    if isinstance(chosen, str):
+        return rows_where(frame, chosen, argument)
+    if callable(chosen):
+        try:
+            chosen = chosen(_in_floats(frame))
+        except Exception as error:
+            raise DataError(
+                f"{argument}={_described(chosen)!r} does not work on this table ({type(error).__name__}: "
+                f"{error}): it has "
+                f"{_columns(frame)}."
+            ) from error
+    mask = np.asarray(aligned(frame, chosen, argument) if isinstance(chosen, pd.Series) else chosen)
+    if mask.dtype == object and set(map(type, mask.ravel())) <= {bool, np.bool_}:
+        mask = mask.astype(bool)
+    if mask.dtype != bool or mask.shape != (len(frame),):
+        raise DataError(
+            f"{argument}= must give one true or false per row ({len(frame)} rows), got {mask.dtype} of "
+            f"shape {mask.shape}."
+        )
+    return mask
+
+
+def aligned(frame: pd.DataFrame, values: pd.Series, argument: str) -> pd.Series:
+    """A Series in the order of the table's rows, by its labels.
+
+    Raises:
+        DataError: where its labels are not those of the table, each once.
+    """
+    if values.index.equals(frame.index):
+        return values
+    if len(values) == len(frame) and values.index.is_unique and frame.index.isin(values.index).all():
+        return values.reindex(frame.index)
+    raise DataError(
+        f"{argument}= is a Series whose row labels are not the table's: give it the table's index, or pass "
+        ".to_numpy() to take its values in order."
+    )
 
 
 def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -> np.ndarray:

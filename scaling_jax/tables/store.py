@@ -1,16 +1,26 @@
 """A folder of tables, one file a chunk, made once and read ever after.
 
-A chunk's table is written under a temporary name and renamed, so a file that is there is whole.
+The folder belongs to one plan, that of whoever began it. Each file carries a seal, which says of which plan
+it is, which chunk, and what its bytes add up to; a file whose seal does not fit is never read as a table. All
+files are written under a temporary name and renamed, so one that is there is whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Hashable, Sequence
-from functools import partial
+import platform
+import re
+import secrets
+import threading
+import time
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -21,6 +31,10 @@ __all__ = ["in_chunks"]
 
 T = TypeVar("T")
 PLAN = "_plan.json"  # readers of Parquet folders skip names that begin with an underscore
+SEAL = re.compile(rb"chunk (\d{1,9}) of plan ([0-9a-f]{64}), sha256 ([0-9a-f]{64})")
+UNSUMMED = "0" * 64  # in the checksum's place while the bytes are added up
+ENOUGH = 2**20  # bytes, for the metadata of a table of hundreds of columns
+HOUR = 3600.0
 
 
 def in_chunks(
@@ -32,6 +46,8 @@ def in_chunks(
     """The tables that `make` gives for every chunk, one under the other; those that the folder holds already
     are read, not made.
 
+    A file that is damaged or belongs elsewhere is set aside with a warning, and its chunk is made again.
+
     Args:
         folder: where they are kept, one Parquet file per chunk.
         plan: what the tables depend on, by name, in values that JSON keeps; a folder of another plan is
@@ -41,46 +57,250 @@ def in_chunks(
 
     Raises:
         ValueError: if the folder was begun with another plan.
+        OSError: if the folder cannot be read or written, with the remedy.
         ImportError: without pyarrow, with the remedy.
     """
     needs("pyarrow", "data", "Keeping a study in Parquet needs")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, plan | {"chunks": len(chunks)})
+    folder, plan = Path(folder), json.loads(json.dumps(plan | {"chunks": len(chunks)}))
+    identity = _identity(plan)
     files = [folder / f"part-{i:06d}.parquet" for i in range(len(chunks))]
-    missing = [i for i, file in enumerate(files) if not file.exists()]
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        _claim(folder, plan)
+        _name_strangers(folder, files)
+        kept = [_kept(file, i, identity) for i, file in enumerate(files)]
+    tables = dict(enumerate(kept))
+    missing = [i for i, table in tables.items() if table is None]
     with progress_bar(len(chunks), "studying", "chunk") as progress:
         progress(len(chunks) - len(missing), len(chunks))
         for done, i in enumerate(missing, start=len(chunks) - len(missing) + 1):
-            _put(files[i], partial(make(chunks[i]).to_parquet, index=False))
+            data = _sealed(make(chunks[i]), i, identity)
+            with _disk(folder):
+                _put(files[i], data)
+            tables[i] = _table(data)  # as it is read from disk, whose types may be others than were made
             progress(done, len(chunks))
-    return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    return pd.concat(tables.values(), ignore_index=True)
 
 
-def _claim(folder: Path, plan: dict[str, Hashable]) -> None:
-    """Writes the plan into a fresh folder, or finds the same one there."""
-    file = folder / PLAN
-    if not file.exists():
-        if any(folder.glob("*.parquet")):
-            raise ValueError(
-                f"The folder {folder} holds Parquet files that are no study's: give another folder."
-            )
-        _put(file, partial(_write, json.dumps(plan, indent=1)))
-        return
-    found = json.loads(file.read_text())
-    if other := [name for name in plan if found.get(name) != plan[name]]:
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """What the disk refuses, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"The folder {folder} cannot be used ({error.strerror or error}): make room, or give a folder "
+            "that can be written, and run it again; chunks that are done stay."
+        ) from error
+
+
+# --- the plan: whose folder it is
+
+
+def _identity(plan: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def _claim(folder: Path, plan: dict[str, Any]) -> None:
+    """Writes the plan into a fresh folder, or finds the same one there; of several that begin at once, one
+    writes it, and the others find it."""
+    file, identity = folder / PLAN, _identity(plan)
+    data = json.dumps({"identity": identity, **plan}, indent=1).encode() + b"\n"
+    if not os.path.lexists(file):
+        _refuse_others(folder, identity, "holds Parquet files that are no study's")
+        _put_first(file, data)
+    found = _read_plan(file)
+    if found is None:
+        _refuse_others(folder, identity, f"has a damaged {PLAN}, and its chunks are of another study")
+        _set_aside(file, "is damaged", "a new one is written, since the chunks are of this study")
+        _put_first(file, data)
+        found = _read_plan(file) or plan
+    if other := [name for name in plan | found if found.get(name) != plan.get(name)]:
         raise ValueError(
             f"The folder {folder} holds a study that differs in {', '.join(other)}: give another folder, or "
-            "empty this one to begin anew."
+            "empty this one to begin anew; to go on with it, call it as it was begun."
         )
 
 
-def _put(file: Path, write: Callable[[Path], object]) -> None:
-    """The file appears whole or not at all, also where several processes write the same."""
-    draft = file.with_name(f"_{os.getpid()}-{file.name}")
-    write(draft)
-    draft.replace(file)
+def _read_plan(file: Path) -> dict[str, Any] | None:
+    """The plan, if it is still what was written."""
+    if not file.is_file():
+        return None
+    try:
+        plan = json.loads(file.read_bytes())
+        return plan if plan.pop("identity") == _identity(plan) else None
+    except (ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        return None
 
 
-def _write(text: str, file: Path) -> None:
-    file.write_text(text + "\n")
+def _refuse_others(folder: Path, identity: str, reason: str) -> None:
+    """A folder without a plan is ours if it has no tables, or one of them carries our seal."""
+    tables = _tables(folder)
+    seals = (_seal(_end(file)) for file in tables if file.is_file())
+    if tables and not any(seal and seal.plan == identity for seal in seals):
+        raise ValueError(f"The folder {folder} {reason}: give another folder.")
+
+
+def _tables(folder: Path) -> list[Path]:
+    """What readers of the folder take for its tables."""
+    return sorted(file for file in folder.glob("*.parquet") if file.name[0] not in "_.")
+
+
+def _end(file: Path) -> bytes:
+    """Where a Parquet file has its metadata; somebody's own may be too large to be read for that."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - ENOUGH))
+        return opened.read(ENOUGH)
+
+
+# --- chunks: what a file says of itself
+
+
+class Seal(NamedTuple):
+    """Which chunk of which plan a file is, and the checksum it was given."""
+
+    chunk: int
+    plan: str
+    checksum: str
+
+
+def _kept(file: Path, index: int, identity: str) -> pd.DataFrame | None:
+    """The table of a chunk, if the folder holds it and it is whole."""
+    if not os.path.lexists(file):
+        return None
+    data = file.read_bytes() if file.is_file() else b""
+    flaw = _flaw(data, index, identity) if file.is_file() else "is a folder, or no file"
+    if not flaw:
+        return _table(data)
+    _set_aside(file, flaw, "its chunk is computed again")
+    return None
+
+
+def _flaw(data: bytes, index: int, identity: str) -> str:
+    """Why a file is not this chunk, in words; empty where it is."""
+    seal = _seal(data)
+    if seal is None:
+        return "is damaged, or no chunk of a study"
+    if seal.checksum != _sum(data, seal.checksum):
+        return "is damaged"
+    if seal.plan != identity:
+        return "belongs to another study"
+    return "" if seal.chunk == index else f"holds chunk {seal.chunk}"
+
+
+def _seal(data: bytes) -> Seal | None:
+    """The last seal in a file: Parquet has its metadata at the end."""
+    if not (found := SEAL.findall(data)):
+        return None
+    chunk, plan, checksum = (part.decode() for part in found[-1])
+    return Seal(int(chunk), plan, checksum)
+
+
+def _sum(data: bytes, written: str) -> str:
+    """The checksum of a file as it was before its checksum was written into it."""
+    head, _, tail = data.rpartition(written.encode())
+    return hashlib.sha256(head + UNSUMMED.encode() + tail).hexdigest()
+
+
+def _sealed(table: pd.DataFrame, index: int, identity: str) -> bytes:
+    """A table as a Parquet file that has its seal among the metadata."""
+    arrow, parquet = (needs(name, "data", "Parquet needs") for name in ("pyarrow", "pyarrow.parquet"))
+    rows = arrow.Table.from_pandas(table, preserve_index=False)
+    seal = f"chunk {index} of plan {identity}, sha256 {UNSUMMED}"
+    rows = rows.replace_schema_metadata({**rows.schema.metadata, "seal": seal})
+    parquet.write_table(rows, file := BytesIO())
+    head, _, tail = file.getvalue().rpartition(seal.encode())
+    summed = hashlib.sha256(file.getvalue()).hexdigest()
+    return head + seal.replace(UNSUMMED, summed).encode() + tail
+
+
+def _table(data: bytes) -> pd.DataFrame:
+    return pd.read_parquet(BytesIO(data))
+
+
+# --- files that are in the way
+
+
+def _set_aside(file: Path, flaw: str, then: str) -> None:
+    """Out of the way of readers, and not deleted: it may be somebody's."""
+    aside = file.with_name(f"_aside-{secrets.token_hex(4)}-{file.name}")
+    with suppress(FileNotFoundError):  # another writer was here first
+        file.replace(aside)
+    _warn(f"{file} {flaw}: it is kept as {aside.name}, and {then}.")
+
+
+def _name_strangers(folder: Path, files: list[Path]) -> None:
+    """Tables beside the chunks, which are not read here."""
+    if names := [file.name for file in sorted({*_tables(folder)} - {*files})]:
+        some = ", ".join(names[:5]) + (" and more" if len(names) > 5 else "")
+        _warn(
+            f"{folder} also holds {some}, which this study has not made: it leaves them out, but "
+            "pd.read_parquet of the folder reads them too; move them away."
+        )
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, UserWarning, stacklevel=5)
+
+
+# --- writing
+
+
+def _put(file: Path, data: bytes) -> None:
+    """The file appears whole or not at all, also where several writers have the same one."""
+    with _draft(file, data) as draft:
+        draft.replace(file)
+
+
+def _put_first(file: Path, data: bytes) -> None:
+    """The file appears whole, unless somebody was first: a name can be linked once."""
+    with _draft(file, data) as draft, suppress(FileExistsError):
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            with file.open("xb") as only:
+                only.write(data)
+
+
+@contextmanager
+def _draft(file: Path, data: bytes) -> Iterator[Path]:
+    """The data under a name that nobody else uses; gone afterwards."""
+    who = f"{_host()}-{os.getpid()}-{threading.get_ident()}-{secrets.token_hex(4)}"
+    draft = file.with_name(f"_draft-{who}-{file.name}")
+    try:
+        draft.write_bytes(data)
+        yield draft
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _host() -> str:
+    """This machine in names of files; process numbers mean something on it alone."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _sweep(folder: Path) -> None:
+    """Removes drafts that a killed writer left; a complete folder may be one that cannot be written."""
+    for draft in folder.glob("_draft-*"):
+        with suppress(OSError, ValueError):
+            _, host, pid, *_ = draft.name.split("-")
+            dead = host == _host() and not _alive(int(pid))
+            if dead or time.time() - draft.stat().st_mtime > HOUR:
+                draft.unlink()
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs here; where asking would end it (Windows), it counts as running."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True

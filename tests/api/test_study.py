@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,7 +79,7 @@ def test_an_error_in_the_middle_loses_nothing_before_it(
         studied(tmp_path)
     assert len(files(tmp_path)) == 2
     (tmp_path / "part-000000.parquet").unlink()  # chunks do not depend on those before them
-    (tmp_path / "_1-part-000002.parquet").write_bytes(b"half a file")
+    (tmp_path / "_draft-elsewhere-1-1-0-part-000002.parquet").write_bytes(b"half a file")
     pd.testing.assert_frame_equal(studied(tmp_path), whole[0])
     assert len(calls) == 3 + 3
     assert files(tmp_path) == files(whole[1])
@@ -127,6 +130,126 @@ def test_a_law_of_the_same_name_that_computes_otherwise_is_another_study(
 
     with pytest.raises(ValueError, match="differs in law"):
         sj.study(power_law, table(), by="group", folder=whole[1], chunk=11, starts=STARTS)
+
+
+def mine(body: str, jit: bool = False, **options: object) -> sj.Law:
+    """A law called `mine` whose value is the expression, in a function that may be compiled alone."""
+
+    def shape(x, *, E, A):
+        return eval(body, {"jnp": jnp, "np": np, "jax": jax}, {"x": x, "E": E, "A": A})
+
+    inner = jax.jit(shape) if jit else shape
+
+    @sj.law(name="mine", **options)
+    def law(x, *, E: sj.Positive, A: sj.Positive):
+        return inner(x, E=E, A=A)
+
+    return law
+
+
+LARGE = pd.DataFrame({"x": np.geomspace(1e7, 1e10, 6), "loss": 2 + 100 * np.geomspace(1e7, 1e10, 6) ** -0.3})
+PLAIN = "E + A * x**-0.3"
+
+
+def of_large(law: sj.Law, folder: Path, **options: object) -> pd.DataFrame:
+    return sj.study(law, LARGE.assign(fam="a"), by="fam", folder=folder, starts=4, **options)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study of the law that is edited below, complete."""
+    folder = tmp_path_factory.mktemp("plain")
+    begun = of_large(mine(PLAIN), folder)
+    pd.testing.assert_frame_equal(of_large(mine(PLAIN), folder), begun)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        f"({PLAIN}) * (1 + 1e-7)",
+        f"({PLAIN}) * (1 + 1e-15)",
+        f"{PLAIN} + 1e-3 * (x > 100)",
+        f"{PLAIN} * jnp.where(x > 1e8, 2.0, 1.0)",
+        f"{PLAIN} * jnp.where(x < 1e8, 2.0, 1.0) * jnp.where(x < 1e8, 0.5, 1.0)",
+        f"{PLAIN} + 0 * jnp.sum(np.arange(3.0))",
+    ],
+)
+def test_an_edited_law_is_another_study(plain: Path, edited: str) -> None:
+    before = files(plain)
+    with pytest.raises(ValueError, match=r"differs in law as written.*: give another folder"):
+        of_large(mine(edited), plain)
+    assert files(plain) == before
+
+
+def test_constants_inside_a_law_count(tmp_path: Path) -> None:
+    law = "E + A * x**-0.3 * jnp.sum(jnp.asarray(np.linspace(0, {}, 2000)))"
+    of_large(mine(law.format("1.0"), jit=True), tmp_path)
+    with pytest.raises(ValueError, match="differs in law as written"):
+        of_large(mine(law.format("1.0000001"), jit=True), tmp_path)
+
+
+def starts_at(E: float):
+    return lambda inputs, target: {"E": np.array([E]), "A": np.array([np.min(target)])}
+
+
+def test_what_a_law_proposes_and_allows_is_part_of_it(tmp_path: Path) -> None:
+    begun = {"starts": starts_at(1.0)}
+    of_large(mine(PLAIN, **begun), tmp_path)
+    with pytest.raises(ValueError, match="differs in law's starts:"):
+        of_large(mine(PLAIN, starts=starts_at(2.0)), tmp_path)
+    with pytest.raises(ValueError, match="differs in law:"):
+        of_large(mine(PLAIN, **begun, ranges={"E": (1, 3)}), tmp_path)
+    with pytest.raises(ValueError, match="differs in law"):
+        of_large(mine(PLAIN, **begun, domains={"E": sj.Interval(0.0, 9.0)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"solver": sj.LM(max_steps=77)}, "options"),
+        ({"objective": sj.Huber(1.0000001e-3)}, "options"),
+        ({"fixed": {"E": 2.0}}, "options"),
+        ({"screen": False}, "options"),
+        ({"weights": [1, 1, 1, 1, 1, 1.0000001]}, "table"),
+    ],
+)
+def test_other_options_are_another_study(plain: Path, options: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=rf"differs in {named}:"):
+        of_large(mine(PLAIN), plain, **options)
+
+
+def test_a_solver_of_one_s_own_is_told_apart_by_what_it_holds() -> None:
+    class Own:
+        def __init__(self, reach: float):
+            self.reach = reach
+
+        def __repr__(self) -> str:
+            return "Own()"
+
+    assert study._settings(Own(1.0)) == study._settings(Own(1.0)) != study._settings(Own(2.0))
+
+
+def test_another_version_is_another_study(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sj, "__version__", "0.0.1")
+    with pytest.raises(ValueError, match="differs in versions: give another folder"):
+        of_large(mine(PLAIN), plain)
+
+
+def test_a_chunk_of_another_study_and_a_damaged_one_are_fitted_again(
+    whole: tuple[pd.DataFrame, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(whole[1], tmp_path / "laws")
+    studied(tmp_path / "other", starts=11)
+    first, second, third, _ = sorted((tmp_path / "laws").glob("part-*"))
+    shutil.copy(tmp_path / "other" / first.name, first)
+    shutil.copy(third, second)
+    third.write_bytes(third.read_bytes()[:-9])
+    with pytest.warns(UserWarning) as said:
+        pd.testing.assert_frame_equal(studied(tmp_path / "laws"), whole[0])
+    for warning, words in zip(said, ["belongs to another study", "holds chunk 2", "is damaged"], strict=True):
+        assert words in str(warning.message)
+    assert files(tmp_path / "laws") == files(whole[1])
 
 
 def test_what_a_study_cannot_do_is_said_at_once(tmp_path: Path) -> None:

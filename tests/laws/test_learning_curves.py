@@ -36,21 +36,25 @@ def ladder(shared) -> pd.DataFrame:
     return reference(folder).join([half_fitted(table, name) for name in LADDER])
 
 
+@pytest.mark.slow
 def test_the_straight_line_of_every_learning_curve(ladder):
     np.testing.assert_allclose(ladder["beyond_m1"], ladder["extrap_rmse_m1"], rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m2", "m3", "bnsl1"])
 def test_no_learning_curve_is_fitted_worse_than_by_the_reference(ladder, name: str) -> None:
     assert (ladder[f"inside_{name}"] <= ladder[f"fit_rms_{name}"] * 1.001).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m2", "m3"])
 def test_extrapolation_of_learning_curves_by_domain(ladder, name: str) -> None:
     means = ladder.groupby("domain")[[f"beyond_{name}", f"extrap_rmse_{name}"]].mean()
     np.testing.assert_allclose(means[f"beyond_{name}"], means[f"extrap_rmse_{name}"], rtol=0.03)
 
 
+@pytest.mark.slow
 def test_a_ceiling_is_no_worse_than_a_floor_alone(ladder):
     fitted = ladder["inside_m4"].notna()
     assert fitted.sum() >= 80
