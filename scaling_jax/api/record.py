@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from scaling_jax.api.probe import probed, same_values
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective, objective_from_dict
-from scaling_jax.engine.behaviour import behaviour_of
 from scaling_jax.fitting.certificate import Certificate, Evidence
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
@@ -47,7 +47,7 @@ def write_json(fit: Fitted) -> str:
     record = {
         "format": FORMAT,
         "law": _law_name(fit.law),
-        "behaviour": behaviour_of(fit.law),
+        "behaviour": probed(fit.law, fit.numbers),
         "params": fit.params,
         "objective": fit.objective.to_dict(),
         "solver": fit.solver,
@@ -69,9 +69,7 @@ def read_json(text: str, law: Law | None) -> Json:
     _check_kinds(record, KINDS, "")
     found = _find_law(record["law"]) if law is None else law
     spec, numbers = _spec(found, record), _numbers(found, record)
-    if law is not None:
-        _check_behaviour(law, record.get("behaviour"))
-    return {name: record[name] for name in AS_THEY_ARE} | {
+    read = {name: record[name] for name in AS_THEY_ARE} | {
         "spec": spec,
         "numbers": numbers,
         "fixed": _fixed(found, record, numbers),
@@ -82,6 +80,10 @@ def read_json(text: str, law: Law | None) -> Json:
         "stored_certificate": _certificate(record),
         "runs": None,
     }
+    if "behaviour" in record:  # older files do not say what their law computed
+        _check_kinds(record, {"behaviour": (_list_of(_number), "a list of numbers")}, "")
+        _check_behaviour(found, numbers, record["behaviour"])
+    return read
 
 
 def _refused(what: str) -> ValueError:
@@ -299,12 +301,12 @@ def _certificate(record: Json) -> Certificate:
     return Certificate(**stored | {"outliers": [_hashable(row) for row in stored.get("outliers", [])]})
 
 
-def _check_behaviour(law: Law, stored: object) -> None:
-    """Whether a law that is handed in does what the fitted one did; older files do not say what that was."""
-    if stored is not None and stored != behaviour_of(law):
+def _check_behaviour(law: Law, numbers: np.ndarray, stored: list[float]) -> None:
+    """Whether a law computes what the fitted one did at the fitted numbers and elsewhere."""
+    if not same_values(probed(law, numbers), stored):
         raise ValueError(
-            f"Law '{law.name}' is not the one that was fitted: it has the same parameters, but another name, "
-            "other values, domains or ranges; pass the fitted one as law=."
+            f"Law '{law.name}' is not the one that was fitted: it has the same parameters and computes other "
+            "values; pass the fitted one as law=."
         )
 
 
