@@ -20,6 +20,7 @@ from scaling_jax.core.objective import Objective, objective_from_dict
 from scaling_jax.fitting.certificate import Certificate, Evidence
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
+from scaling_jax.report.summary import VERDICTS
 
 __all__ = ["FORMAT", "read_json", "write_json"]
 
@@ -36,7 +37,6 @@ AS_THEY_ARE = (
     "key",
     "reason",
 )
-STATUSES = ("converged", "not_converged", "underdetermined", "failed")
 LARGEST_ARGUMENT = 1000  # of a law made to order: a file must not ask for a law of a billion terms
 # relative: what is written twice, and what went through a logarithm and back
 SAME, HELD = 1e-12, 1e-6
@@ -189,17 +189,16 @@ def _check_kinds(record: Json, kinds: Kinds, where: str) -> None:
             raise _refused(f"{where}{name} is not {words}")
 
 
-def _check_fields(stored: Json, of: type[Certificate] | type[Evidence], where: str) -> None:
-    """Whether these are the fields of a dataclass; those with a default may be missing."""
+def _fields(stored: Json, of: type[Certificate] | type[Evidence], where: str) -> Json:
+    """The fields of a dataclass, each of its kind; what has a default may be missing, later ones are left."""
     known: dict[str, Field[Any]] = {f.name: f for f in fields(of)}
-    if unknown := sorted(set(stored) - set(known)):
-        raise _refused(f"{where} has {unknown[0]!r}, which this version does not know")
     needed = {name: f for name, f in known.items() if name in stored or not _optional(f)}
     _check_kinds(
         stored,
         {n: ANNOTATED[str(f.type)] for n, f in needed.items() if str(f.type) in ANNOTATED},
         f"{where}'s ",
     )
+    return {name: stored[name] for name in known if name in stored}
 
 
 def _optional(one: Field[Any]) -> bool:
@@ -273,8 +272,7 @@ def _objective_value(record: Json) -> float:
 
 def _evidence(record: Json, k: int) -> Evidence:
     """What the engine left behind, each array of the shape that k numbers ask for."""
-    stored = record["evidence"]
-    _check_fields(stored, Evidence, "evidence")
+    stored = _fields(record["evidence"], Evidence, "evidence")
     _check_kinds(stored, {"free": (_flags, "a list of true and false")}, "evidence's ")
     arrays: Json = {
         name: np.asarray(v, dtype=np.float64) if isinstance(v, list) else v for name, v in stored.items()
@@ -292,10 +290,9 @@ def _evidence(record: Json, k: int) -> Evidence:
 
 
 def _certificate(record: Json) -> Certificate:
-    stored = record["certificate"]
-    _check_fields(stored, Certificate, "certificate")
-    if stored["status"] not in STATUSES:
-        raise _refused(f"certificate's status is {stored['status']!r}, none of {', '.join(STATUSES)}")
+    stored = _fields(record["certificate"], Certificate, "certificate")
+    if stored["status"] not in VERDICTS:
+        raise _refused(f"certificate's status is {stored['status']!r}, none of {', '.join(VERDICTS)}")
     if (stored["status"] == "failed") != bool(record["reason"]):
         raise _refused(f"its status is {stored['status']!r} and its reason {record['reason']!r}")
     return Certificate(**stored | {"outliers": [_hashable(row) for row in stored.get("outliers", [])]})

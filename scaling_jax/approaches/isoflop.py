@@ -18,7 +18,7 @@ from scaling_jax.planning.source import budgets_of
 from scaling_jax.tables.curves import columns_of, read_curves
 from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
-from scaling_jax.uncertainty.ensemble import generator
+from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts
 
 __all__ = ["Isoflop", "isoflop"]
@@ -101,7 +101,7 @@ class Isoflop(Allocation):
             ValueError: for other words, no replicates, runs resampled under a spline, or no noise to be had.
         """
         weights = weights or ("equal" if self.method == "parabola" else "precision")
-        if resample not in ("noise", "run") or weights not in ("equal", "precision") or n < 1:
+        if resample not in ("noise", "run") or weights not in ("equal", "precision") or not is_count(n):
             raise ValueError(
                 f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample "
                 "'noise' or 'run', weights 'equal' or 'precision'."

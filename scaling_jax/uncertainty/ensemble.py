@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Ensemble", "generator", "interval", "tail_of"]
+__all__ = ["Ensemble", "generator", "interval", "is_count", "tail_of"]
 
 Numbers = dict[Hashable, np.ndarray]
 """Arrays (draws,) by name."""
@@ -32,6 +32,11 @@ def tail_of(level: float) -> float:
 
 def _is_probability(level: object) -> bool:
     return isinstance(level, int | float | np.floating) and bool(0 < level < 1)
+
+
+def is_count(n: object) -> bool:
+    """Whether this many can be drawn."""
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n > 0)
 
 
 def generator(seed: object) -> np.random.Generator:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.api.record import _find_law, _law_name
+from tests.cases.catalogue import CASES
 from tests.cases.simulated import TABLE, fit
 
 
@@ -158,6 +160,17 @@ def test_files_written_before_laws_were_known_by_behaviour_are_read(written: dic
     again = sj.FitResult.from_json(json.dumps(older))
     assert again.params == written["params"]
     assert sj.FitResult.from_json(json.dumps(older), law=sj.laws.power_law).status == "converged"
+
+
+def test_what_a_later_version_adds_is_left_alone(written: dict) -> None:
+    later = {part: written[part] | {"news": 1} for part in ("certificate", "evidence")}
+    assert sj.FitResult.from_json(json.dumps(written | later | {"news": 1})).converged
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_law_of_the_library_is_found_again(name: str) -> None:
+    law = CASES[name].law
+    assert _find_law(json.loads(json.dumps(_law_name(law)))) == law
 
 
 def test_a_fit_that_failed_comes_back_as_one() -> None:
