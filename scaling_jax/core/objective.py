@@ -25,7 +25,10 @@ Record = dict[str, str | float]
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return not isinstance(value, int) or abs(value) < 2**1023
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Huber(Objective):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (_is_number(self.delta) and self.delta > 0):
-            raise ValueError(f"Huber(delta={self.delta!r}): the threshold must be positive.")
+            raise ValueError(f"Huber(delta={self.delta!r}): the threshold must be positive, a number.")
 
     @property
     def numbers(self) -> tuple[float, float, float]:

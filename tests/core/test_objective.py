@@ -43,6 +43,7 @@ def test_objectives_survive_a_dictionary(objective) -> None:
         (lambda: sj.Asymmetric(over=0.0), "over > 0"),
         (lambda: sj.Huber("a"), "delta='a'"),
         (lambda: sj.Huber(None), "delta=None"),
+        (lambda: sj.Huber(2**2000), "must be positive, a number"),
         (lambda: sj.Asymmetric(over="a"), "over > 0"),
         (lambda: sj.Asymmetric(delta=float("nan")), "delta >= 0"),
     ],
