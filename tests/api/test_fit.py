@@ -76,3 +76,9 @@ def test_known_errors_move_the_threshold_and_weights_do_not() -> None:
         fit(objective=sj.Huber(0.25)).objective_value / s**2, rel=1e-9
     )
     assert np.abs(weighted.numbers - scaled.numbers).max() > 1e-3
+
+
+def test_refits_of_what_was_judged_search_as_a_fit_would() -> None:
+    judged = sj.certify(sj.laws.chinchilla, TABLE, fit().params)
+    assert judged.spec.solver == sj.LM() and judged.spec.starts is None
+    assert judged.bootstrap(3).objective_values == pytest.approx(fit().bootstrap(3).objective_values, rel=1e-9)
