@@ -16,9 +16,11 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.devices import Place
 from scaling_jax.engine.solver import Solver
 from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
 from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
+from scaling_jax.tables.groups import read_groups as read_table
 from scaling_jax.tables.read import Column, Keys, Reading, TableLike, as_frame, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
@@ -147,15 +149,15 @@ def fit_groups(
     9.0
     """
     strict = options.pop("strict", False)
-    spec, table, values = read_groups(law, runs, by, options | {"fixed": fixed})
+    spec, table, values, unread = read_groups(law, runs, by, options | {"fixed": fixed})
     task = Task(spec, table, table.members(), values, table.group_labels)
     if shared:
         results, left = solve_shared(task, list(shared))
         together = [replace(r, shared=tuple(shared)) for r in results]
-        groups = FitGroups.of(together, shared=tuple(shared), gain_left=left)
+        groups = FitGroups.of([*together, *unread], shared=tuple(shared), gain_left=left)
     else:
         results = solve_members(task)
-        groups = FitGroups.of(results)
+        groups = FitGroups.of([*results, *unread])
     if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
         raise UnderdeterminedError(
             f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters."
@@ -165,15 +167,16 @@ def fit_groups(
 
 def read_groups(
     law: Law, runs: TableLike, by: Keys, options: Mapping[str, Any]
-) -> tuple[Spec, Runs, np.ndarray]:
-    """The specification, the table in groups, and the fixed numbers of each group, out of what a user asks of
-    many groups."""
+) -> tuple[Spec, Runs, np.ndarray, list[Fitted]]:
+    """The specification, the table in groups, the fixed numbers of each group, and the groups that cannot be
+    read, out of what a user asks of many groups."""
     reading, spec = asked(law, options)
-    table = reading.read(law, runs, by=by, on_log=spec.objective.on_log)
+    table, reasons = read_table(reading, law, runs, by, spec.objective.on_log)
     columns = {name: value for name, value in spec.fixed.items() if isinstance(value, str)}
     per_group = {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
     spec = replace(spec, fixed=spec.fixed | per_group)
-    return spec, table, fixed_numbers(spec, table.group_labels)
+    unread = [Fitted.failed(spec, key, reason) for key, reason in reasons.items()]
+    return spec, table, fixed_numbers(spec, table.group_labels), unread
 
 
 def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: Any) -> FitResult:
@@ -221,7 +224,7 @@ def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: A
         certificate = replace(
             certificate, status=status, runner_up=np.nan, warnings=[sentence, *certificate.warnings]
         )
-    return replace(judged, stored_certificate=certificate)
+    return replace(judged, spec=best.spec, stored_certificate=certificate)
 
 
 def _check_judged(spec: Spec, numbers: np.ndarray) -> None:

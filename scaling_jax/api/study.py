@@ -86,7 +86,13 @@ def study(
         )
     if chunk < 1:
         raise ValueError(f"chunk={chunk}: give a positive number of groups.")
-    spec, table, values = read_groups(law, runs, by, options)
+    spec, table, values, unread = read_groups(law, runs, by, options)
+    if unread:
+        raise DataError(
+            f"Group {unread[0].key!r} cannot be read: {unread[0].reason} A study takes groups that can all "
+            "be read: "
+            "leave it out with where=."
+        )
     groups = _group_columns(by, table.group_labels)
     if clash := set(groups) & {*law.labels, "objective", "rows", *CERTIFIED, *NAMED, "warnings", "reason"}:
         raise ValueError(

@@ -174,7 +174,7 @@ def _by_law(
         frame = frame[frame[x] > 0]
     fits = fit_groups(law, frame, by=by, inputs={law.inputs[0]: x}, target=target, **options)
     point = {law.inputs[0]: at}
-    rows = [(fit.predict(point)[0], fit.record["rows_used"], fit.status) for fit in fits.values()]
+    rows = [(fit.predict(point)[0], fit.record.get("rows_used", 0), fit.status) for fit in fits.values()]
     return pd.DataFrame(rows, index=pd.Index(list(fits), name=by), columns=["predicted", "used", "status"])
 
 

@@ -76,6 +76,28 @@ class Evidence:
     n_starts: int
     n_polished: int
 
+    @classmethod
+    def none(cls, k: int) -> Evidence:
+        """Of a fit that was never begun."""
+        nowhere, square, nothing = np.full(k, np.nan), np.full((k, k), np.nan), np.zeros(0)
+        return cls(
+            z=nowhere,
+            gradient=nowhere,
+            hessian=square,
+            tie=np.eye(k),
+            offset=np.zeros(k),
+            lower=np.full(k, -np.inf),
+            upper=np.full(k, np.inf),
+            free=np.zeros(k, dtype=bool),
+            value=np.nan,
+            status=int(Status.NONFINITE),
+            basins=nowhere[None],
+            finished_value=nothing,
+            finished_status=nothing,
+            n_starts=0,
+            n_polished=0,
+        )
+
     @property
     def moving(self) -> np.ndarray:
         """(k,) coordinates that may still move: free, and not held by a bound the gradient pushes against."""

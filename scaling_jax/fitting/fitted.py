@@ -71,6 +71,14 @@ class Fitted:
     stored_certificate: Certificate | None = None
     foreseen: AtRows | None = None
 
+    @classmethod
+    def failed(cls, spec: Spec, key: Hashable, reason: str) -> Fitted:
+        """What stands for a group of which nothing could be fitted."""
+        numbers = np.full(len(spec.law.labels), np.nan)
+        return cls(
+            spec, numbers, np.nan, Evidence.none(len(numbers)), None, {}, {}, "", key=key, reason=reason
+        )
+
     @cached_property
     def kept(self) -> dict[str, Any]:
         """What was computed of this fit and is worth keeping, by name: its bootstrap, its examination."""
@@ -230,6 +238,8 @@ class Fitted:
         Raises:
             DataError: for a result read from JSON, which holds no data.
         """
+        if self.runs is None and self.reason:
+            raise DataError(f"There is no fit: {self.reason}")
         if self.runs is None:
             raise DataError(
                 "This result was read from JSON, which holds no data: attach them with .with_data(runs)."

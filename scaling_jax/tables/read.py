@@ -24,7 +24,9 @@ __all__ = [
     "aligned",
     "as_columns",
     "as_frame",
+    "described",
     "input_columns",
+    "key_of_rows",
     "names_columns",
     "read_runs",
     "rows_chosen",
@@ -169,12 +171,12 @@ def read_runs(
     }
 
     keep, record = _selected(frame, where)
-    described = {name: _described(source) for name, source in {**sources, "target": target}.items()}
+    titles = {name: described(source) for name, source in {**sources, "target": target}.items()}
     numbers = {}
     finite = np.ones(int(keep.sum()), dtype=bool)
     rows = frame.index.to_numpy()[keep]
     for name, values in columns.items():
-        numbers[name] = _as_numbers(values[keep], _title(name, described), rows, missing)
+        numbers[name] = _as_numbers(values[keep], _title(name, titles), rows, missing)
         finite &= np.isfinite(numbers[name])
     for name, values in labels.items():
         lost = pd.isna(values[keep]).to_numpy()
@@ -187,7 +189,7 @@ def read_runs(
     if not len(rows):
         raise DataError(f"Nothing is left of {len(frame)} rows after where and missing='drop': loosen them.")
 
-    _check_domains(law, numbers, described, rows, on_log)
+    _check_domains(law, numbers, titles, rows, on_log)
     run_codes, run_labels = _codes(labels.get("run"))
     group_codes, group_labels = _codes(labels.get("by"))
     weight = numbers.get("weights", np.ones(len(rows)))
@@ -208,11 +210,16 @@ def read_runs(
         group=group_codes if group_codes is not None else np.zeros(len(rows), dtype=int),
         group_labels=group_labels or [None],
         rows=rows,
-        sources=described | ({"run": _described(run)} if run is not None else {}),
+        sources=titles | ({"run": described(run)} if run is not None else {}),
         record=record,
     )
     runs.warnings.extend(_table_warnings(runs))
     return runs
+
+
+def key_of_rows(frame: pd.DataFrame, by: Keys) -> pd.Series:
+    """The key of each row's group: a value, or a tuple where several columns tell groups apart."""
+    return _resolve(frame, by, "by", "by")
 
 
 def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> dict[str, str]:
@@ -287,8 +294,8 @@ def _selected(frame: pd.DataFrame, where: Column | None) -> tuple[np.ndarray, di
         return np.ones(len(frame), dtype=bool), {"where": None, "dropped_where": 0}
     mask = rows_chosen(frame, where, "where")
     if not mask.any():
-        raise DataError(f"where={_described(where)!r} leaves none of {len(frame)} rows: loosen it.")
-    return mask, {"where": _described(where), "dropped_where": int((~mask).sum())}
+        raise DataError(f"where={described(where)!r} leaves none of {len(frame)} rows: loosen it.")
+    return mask, {"where": described(where), "dropped_where": int((~mask).sum())}
 
 
 def rows_chosen(frame: pd.DataFrame, chosen: Column, argument: str) -> np.ndarray:
@@ -301,7 +308,7 @@ def rows_chosen(frame: pd.DataFrame, chosen: Column, argument: str) -> np.ndarra
             chosen = chosen(_in_floats(frame))
         except Exception as error:
             raise DataError(
-                f"{argument}={_described(chosen)!r} does not work on this table ({type(error).__name__}: "
+                f"{argument}={described(chosen)!r} does not work on this table ({type(error).__name__}: "
                 f"{error}): it has "
                 f"{_columns(frame)}."
             ) from error
@@ -454,7 +461,7 @@ def _title(name: str, described: Mapping[str, str]) -> str:
     return f"Column '{source}' ({role})" if source != name or name == "target" else f"Column '{name}'"
 
 
-def _described(source: object) -> str:
+def described(source: object) -> str:
     if isinstance(source, str):
         return source
     if callable(source):

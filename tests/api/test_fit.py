@@ -121,3 +121,11 @@ def test_judged_parameters_stay_where_they_are_under_fixed_and_tied() -> None:
     )
     assert judged.params == pytest.approx(params, rel=1e-12)
     assert judged.status == "not_converged"
+
+
+def test_refits_of_what_was_judged_search_as_a_fit_would() -> None:
+    judged = sj.certify(sj.laws.chinchilla, TABLE, fit().params)
+    assert judged.spec.solver == sj.LM() and judged.spec.starts is None
+    assert judged.bootstrap(3).objective_values == pytest.approx(
+        fit().bootstrap(3).objective_values, rel=1e-9
+    )

@@ -182,6 +182,13 @@ def test_a_fit_that_failed_comes_back_as_one() -> None:
     assert again.with_data(failed.data()).status == "failed"
 
 
+def test_a_group_that_could_not_be_read_comes_back_as_one() -> None:
+    table = {"x": [1.0, 10.0, 100.0] * 2, "loss": [4.0, 2, 1, 9, 0, 1], "family": list("uuuvvv")}
+    unread = sj.fit_groups(sj.laws.power_law, table, by="family")["v"]
+    again = sj.FitResult.from_json(unread.to_json())
+    assert (again.key, again.status, again.reason) == ("v", "failed", unread.reason)
+
+
 def test_a_key_of_several_names_comes_back() -> None:
     table = {"x": [1.0, 10.0, 100.0] * 2, "loss": [4.0, 2, 1, 9, 3, 1], "a": list("uuuvvv"), "b": [1] * 6}
     fits = sj.fit_groups(sj.laws.power_law, table, by=["a", "b"])

@@ -135,10 +135,11 @@ def test_what_cannot_be_ranked_is_one_sentence(candidates, name: str) -> None:
             sj.select(table, **{"x": "x", "target": "loss", "at": 1e5, "method": method} | options)
 
 
-def test_a_law_may_leave_rows_out(candidates) -> None:
+def test_a_law_leaves_rows_out_where_asked_and_else_the_candidate(candidates) -> None:
     table = candidates.copy()
     table.loc[7, "loss"] = np.nan
     how = {"x": "x", "target": "loss", "at": 1e5, "method": sj.laws.power_law}
     assert len(sj.select(table, **how, missing="drop").ranking) == 3
-    with pytest.raises(sj.DataError, match="missing or not finite in row 7"):
-        sj.select(table, **how)
+    found = sj.select(table, **how)
+    assert found.ranking == ["early", "short"]
+    assert found.table.loc["late", ["used", "status"]].tolist() == [0, "failed"]
