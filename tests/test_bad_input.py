@@ -208,6 +208,26 @@ ARGUMENTS = {
         "A parameter is named twice in fixed and tied: fix one of a tied group, and leave the group out of "
         "tied.",
     ),
+    "a fixed list for one number": (
+        {"fixed": {"E": [1.7]}},
+        "fixed E=[1.7]: give one number.",
+    ),
+    "fixed without values": (
+        {"fixed": ["E"]},
+        "fixed=['E']: give a mapping of parameters to values, for example {'E': 1.0}.",
+    ),
+    "a fixed value without end": (
+        {"fixed": {"alpha": -np.inf}},
+        "fixed alpha=-inf is outside its domain: it must be real.",
+    ),
+    "a tie that is a number": (
+        {"tied": 5},
+        "tied=5: give groups of names, for example [('alpha', 'beta')].",
+    ),
+    "ties that are numbers": (
+        {"tied": [5, 6]},
+        "tied=[5, 6]: give groups of names, for example [('alpha', 'beta')].",
+    ),
     "starts under other names": ({"starts": {"Q": [1]}}, f"starts names ['Q'], law 'chinchilla' has {FIVE}."),
     "starts for one parameter": ({"starts": {"A": [1]}}, "starts lacks values for E, B, alpha, beta."),
     "starts in a short frame": (

@@ -171,7 +171,7 @@ def test_mistakes_get_one_sentence(table, monkeypatch, arguments: list[str], sen
     [
         (None, "x=1", "There is no file fit.json."),
         ('{"a":', "x=1", "fit.json: "),
-        ("[]", "x=1", "fit.json is not a fit"),
+        ("[]", "x=1", "fit.json: This text is not a fit that to_json wrote"),
         ("good", "N=1", "Law 'power_law' takes --at x=VALUE."),
         ("good", "x=-1", "Input x must be positive"),
         ('{"recipe": ["os", "getcwd", []]}', "x=1", "not part of the library"),

@@ -19,12 +19,14 @@ from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
-from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec
+from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
 from scaling_jax.tables.groups import read_groups as read_table
 from scaling_jax.tables.read import Column, Keys, Reading, TableLike, as_frame, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
+
+SAME = 1e-9  # relative: two parameters that are meant to be equal
 
 
 class UnderdeterminedError(ValueError):
@@ -185,11 +187,17 @@ def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: A
         law: the law.
         runs: the table, as in `fit`.
         params: the parameters to judge, natural units.
-        **options: as in `fit`.
+        **options: as in `fit`; `fixed` and `tied` restrict the optimum that is compared with, and must hold
+            for the parameters that are judged.
 
     Returns:
         A `FitResult` at the given parameters; its warnings say what is left to gain there, and how far it
         lies above the optimum that `fit` finds on the same table.
+
+    Raises:
+        DataError: as in `fit`.
+        ValueError: for parameters that are missing, unknown, outside their domain, or that contradict `fixed`
+            or `tied`.
 
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100], "loss": [4, 2, 1]}
@@ -197,8 +205,11 @@ def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: A
     >>> judged.status
     'not_converged'
     """
+    words = {name: value for name, value in options.items() if name != "strict"}
+    _, spec = asked(law, words, "certify", "")
+    numbers = law.numbers_of(params)
+    _check_judged(spec, numbers)
     best = fit(law, runs, **options)
-    numbers = law.flatten(params)
     table = best.data()
     spec = replace(best.spec, starts=numbers[None], solver=MEASURE, screen=False)
     judged = FitResult.of(solve_members(Task.of(spec, table, best.held), polish_steps=0)[0])
@@ -214,6 +225,23 @@ def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: A
             certificate, status=status, runner_up=np.nan, warnings=[sentence, *certificate.warnings]
         )
     return replace(judged, spec=best.spec, stored_certificate=certificate)
+
+
+def _check_judged(spec: Spec, numbers: np.ndarray) -> None:
+    """Whether parameters to be judged are what fixed and tied say of them: what is judged is never moved."""
+    labels, held, leaders = spec.law.labels, fixed_numbers(spec, [None])[0], tied_index(spec)
+    for i, (label, number) in enumerate(zip(labels, numbers.tolist(), strict=True)):
+        if not (np.isnan(held[i]) or np.isclose(number, held[i], rtol=SAME, atol=0)):
+            raise ValueError(
+                f"{label}={number:g} is to be judged and fixed says {held[i]:g}: give one value, or leave "
+                f"{label} out of fixed."
+            )
+        if not np.isclose(number, numbers[leaders[i]], rtol=SAME, atol=0):
+            leader = labels[leaders[i]]
+            raise ValueError(
+                f"{leader}={numbers[leaders[i]]:g} and {label}={number:g} are to be judged and tied says "
+                "that they are equal: give one value, or leave the group out of tied."
+            )
 
 
 def _column_per_group(runs: TableLike, by: Keys, column: str, name: str) -> dict[Hashable, float]:

@@ -505,7 +505,9 @@ class FitResult(Fitted):
             law: the law, needed where it is a user's own.
 
         Raises:
-            ValueError: if the law cannot be found by name, or is not the one that was fitted.
+            ValueError: one sentence, if the text is not what `to_json` wrote (a field that is missing, of
+                another kind or shape, outside its domain, or contradicts another), if the law cannot be found
+                by name, or if `law` does not compute what the fitted one did.
         """
         return cls(**read_json(text, law))
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
 from scaling_jax.tables.curves import Curves, read_curves
 from scaling_jax.tables.runs import DataError
+from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts
 
 __all__ = ["Envelope", "envelope"]
@@ -53,10 +54,10 @@ class Envelope(Allocation):
         Raises:
             ValueError: for no replicates.
         """
-        if n < 1:
+        if not is_count(n):
             raise ValueError(f"bootstrap({n}): ask for a positive number of replicates.")
         size = len(self.curves.N)
-        present = counts(np.random.default_rng(seed).integers(size, size=(n, size)), size) > 0
+        present = counts(generator(seed).integers(size, size=(n, size)), size) > 0
         rows = np.log(self.inside["flops"].to_numpy()[self.frontier_rows])
         if self.method == "hull":
             steepest, flattest = _hull_slopes(self.curves)[[0, -1]]

@@ -18,6 +18,7 @@ from scaling_jax.planning.source import budgets_of
 from scaling_jax.tables.curves import columns_of, read_curves
 from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
+from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts
 
 __all__ = ["Isoflop", "isoflop"]
@@ -26,6 +27,7 @@ METHODS = ("parabola", "akima")
 NODES_PER_SPACING = 25
 FLOOR = 0.33  # of the spacing of sizes: no standard deviation of log N* below it (Porian et al. 2024)
 FEWEST_REPEATS = 5
+FLAT = 1e-12  # of a loss: what bends less is rounding noise
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,7 +101,7 @@ class Isoflop(Allocation):
             ValueError: for other words, no replicates, runs resampled under a spline, or no noise to be had.
         """
         weights = weights or ("equal" if self.method == "parabola" else "precision")
-        if resample not in ("noise", "run") or weights not in ("equal", "precision") or n < 1:
+        if resample not in ("noise", "run") or weights not in ("equal", "precision") or not is_count(n):
             raise ValueError(
                 f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample "
                 "'noise' or 'run', weights 'equal' or 'precision'."
@@ -109,7 +111,7 @@ class Isoflop(Allocation):
                 "A spline goes through every size, so runs cannot be left out: use resample='noise', or "
                 "parabolas."
             )
-        log_noise, share, words = self._resampled(n, np.random.default_rng(seed), resample, noise)
+        log_noise, share, words = self._resampled(n, generator(seed), resample, noise)
         families = self.families()
         found = []
         for family in families.values():
@@ -184,7 +186,8 @@ def isoflop(
 
     Returns:
         An `Isoflop`: `.table`, `.exponents()`, `.optimal(flops)`, `.frontier`, `.bootstrap()`. Its warnings
-        name budgets with an optimum on an edge or fewer than three sizes, and fewer than three budgets.
+        name budgets with an optimum on an edge, one loss for all sizes or fewer than three sizes, and fewer
+        than three budgets.
 
     Raises:
         DataError: for a missing column, values that are not positive, or fewer than two budgets with an
@@ -238,7 +241,12 @@ def _table(values: pd.DataFrame, method: str) -> tuple[pd.DataFrame, list[str]]:
         losses = family["loss"].to_numpy()[None]
         (log_N,), (best,) = _optima(family, losses, np.ones(losses.shape), method)
         edge = bool(np.isnan(log_N))
-        if edge:
+        if edge and np.ptp(losses) <= FLAT * np.abs(losses).max():
+            notes.append(
+                f"Budget {amount:.3g} has the loss {losses[0, 0]:.6g} at all sizes, so none is the best: it "
+                "is left out of the power laws."
+            )
+        elif edge:
             notes.append(
                 f"Budget {amount:.3g} has its optimum outside the sizes tried: it is left out of the power "
                 "laws."
@@ -302,7 +310,8 @@ def _vertices(x: np.ndarray, losses: np.ndarray, share: np.ndarray) -> Optima:
     level, slope, bend = _parabolas(u, losses, share, solvable)
     with np.errstate(divide="ignore", invalid="ignore"):
         vertex = -slope / (2 * bend)
-    good = solvable & (bend > 0) & (vertex > first) & (vertex < last)
+    bends = bend > FLAT * np.abs(losses).max(axis=1)
+    good = solvable & bends & (vertex > first) & (vertex < last)
     lowest = level + slope * vertex / 2
     return np.where(good, middle + reach * vertex, np.nan), np.where(good, lowest, np.nan)
 
@@ -324,7 +333,7 @@ def _lowest(x: np.ndarray, losses: np.ndarray) -> Optima:
     nodes = np.linspace(knots[0], knots[-1], (len(knots) - 1) * NODES_PER_SPACING)
     values = akima(knots, y, nodes)
     at = values.argmin(axis=1)
-    good = (at > 0) & (at < len(nodes) - 1)
+    good = (at > 0) & (at < len(nodes) - 1) & (np.ptp(y, axis=1) > FLAT)
     inner = np.clip(at, 1, len(nodes) - 2)
     before, here, after = (np.take_along_axis(values, (inner + k)[:, None], axis=1)[:, 0] for k in (-1, 0, 1))
     bend = before - 2 * here + after

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import re
 import typing
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
@@ -47,6 +48,27 @@ class Parameter:
         if not self.shape:
             return [self.name]
         return [f"{self.name}[{','.join(map(str, i))}]" for i in np.ndindex(*self.shape)]
+
+    def checked(self, value: ArrayLike) -> Numbers:
+        """A value for it as float64, of its shape and inside its domain.
+
+        A positive parameter may be zero: a term may be left out, and a fit may have lost it.
+
+        Raises:
+            ValueError: otherwise.
+        """
+        try:
+            numbers = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{self.name}={value!r} is not a number.") from error
+        if numbers.shape != self.shape:
+            wanted = f"an array of shape {self.shape}" if self.shape else "one number"
+            raise ValueError(f"{self.name}={value!r} has shape {numbers.shape}: give {wanted}.")
+        if not np.all(
+            self.domain.contains(numbers) | (np.isfinite(numbers) & (numbers == self.domain.lower))
+        ):
+            raise ValueError(f"{self.name}={value!r} is outside its domain: it must be {self.domain.name}.")
+        return numbers
 
 
 class Law:
@@ -96,8 +118,13 @@ class Law:
         units: Mapping[str, str] | None = None,
         recipe: tuple[str, str, tuple] | None = None,
     ):
+        if not _is_function(fn):
+            raise TypeError(
+                f"A law is made from a function, not from {_kind_of(fn)}: write def "
+                "mine(N, *, A: sj.Positive) and call in it what you like."
+            )
         self.fn = fn
-        self.name = name or str(getattr(fn, "__name__", "law"))
+        self.name = name or fn.__name__
         self.__doc__ = inspect.getdoc(fn)
         self.__name__ = self.name
         self.__module__ = getattr(fn, "__module__", __name__)
@@ -121,14 +148,80 @@ class Law:
             )
         self.formula = formula if formula is not None else _formula_of(self.__doc__)
         self._check_names()
+        self._check_starts()
 
     def _check_names(self) -> None:
         known = set(self.params) | set(self.inputs)
+        named: tuple[object, ...] = (*self.inputs, *self.params)
+        if nameless := [word for word in named if not isinstance(word, str)]:
+            raise TypeError(
+                f"Law '{self.name}': inputs and parameters are named by words, not by {nameless[0]!r}."
+            )
+        words = Counter(named)
+        if repeated := [word for word, times in words.items() if times > 1]:
+            raise TypeError(
+                f"Law '{self.name}' has {', '.join(map(repr, repeated))} more than once among its inputs and "
+                "parameters: give each a name of its own."
+            )
         for what in ("grid", "ranges", "units"):
             if unknown := set(getattr(self, what)) - known - {"target"}:
                 raise TypeError(
                     f"Law '{self.name}': {what} names {sorted(unknown)}, but it has {sorted(known)}."
                 )
+
+    def _check_starts(self) -> None:
+        """Whether what is said of where to begin can be used."""
+        if self.starts is not None and not callable(self.starts):
+            raise TypeError(
+                f"Law '{self.name}': starts is {_kind_of(self.starts)}: give a function of (inputs, target) "
+                "that returns arrays by parameter, or use grid= for fixed values."
+            )
+        for name, limits in self.ranges.items():
+            if not _is_range(limits):
+                raise TypeError(
+                    f"Law '{self.name}': ranges has {limits!r} for {name}: give (low, high), two finite "
+                    "numbers with low < high."
+                )
+        for p in self.parameters:
+            if p.prior is not None and not _is_prior(p.prior):
+                raise TypeError(
+                    f"Law '{self.name}': the prior of {p.name} is {p.prior!r}: give (family, location, "
+                    "scale), a word and two finite numbers, the scale positive."
+                )
+
+    def proposals(self, inputs: Columns, target: Numbers) -> Columns:
+        """What the law's own `starts` proposes for a table: label -> values, natural units.
+
+        Raises:
+            TypeError: if the function fails, or returns anything but arrays of one length by label.
+        """
+        assert self.starts is not None
+        remedy = (
+            f"return a mapping of parameters ({', '.join(self.labels)}) to equally long arrays, or leave "
+            "starts= out."
+        )
+        try:
+            found: object = self.starts(inputs, target)
+        except Exception as error:
+            raise TypeError(
+                f"The starts of law '{self.name}' failed ({type(error).__name__}: {error}): {remedy}"
+            ) from error
+        if not isinstance(found, Mapping) or not found:
+            raise TypeError(f"The starts of law '{self.name}' gave {_kind_of(found)}: {remedy}")
+        if unknown := set(found) - set(self.labels):
+            raise TypeError(f"The starts of law '{self.name}' name {sorted(map(str, unknown))}: {remedy}")
+        try:
+            proposed = {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in found.items()}
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"The starts of law '{self.name}' hold something that is not a number: {remedy}"
+            ) from error
+        if len({values.shape for values in proposed.values() if values.shape != (1,)}) > 1 or any(
+            values.ndim != 1 or not values.size for values in proposed.values()
+        ):
+            shapes = ", ".join(f"{name}: {values.shape}" for name, values in proposed.items())
+            raise TypeError(f"The starts of law '{self.name}' differ in length ({shapes}): {remedy}")
+        return proposed
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -164,6 +257,19 @@ class Law:
         return np.concatenate(
             [np.ravel(np.asarray(params[p.name], dtype=np.float64)) for p in self.parameters]
         )
+
+    def numbers_of(self, params: object) -> Numbers:
+        """`flatten` for parameters that somebody hands in: each named, a number, and inside its domain.
+
+        Raises:
+            ValueError: one sentence naming the parameter.
+        """
+        if not isinstance(params, Mapping) or set(params) != set(self.params):
+            given = ", ".join(map(str, params)) if isinstance(params, Mapping) else repr(params)
+            raise ValueError(
+                f"Law '{self.name}' has the parameters {', '.join(self.params)}; given are {given}."
+            )
+        return np.concatenate([np.ravel(p.checked(params[p.name])) for p in self.parameters])
 
     def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> Any:
         """The law's value: a float or an array as the arguments are, traced where one of them is."""
@@ -312,6 +418,32 @@ def _read_signature(
                 f"Law '{name}': {what} names {sorted(unknown)}, which its signature does not have."
             )
     return inputs, params
+
+
+def _is_function(fn: object) -> bool:
+    """Whether it has a name and a signature of its own, which a partial and a callable object lack."""
+    return callable(fn) and hasattr(fn, "__name__")
+
+
+def _kind_of(value: object) -> str:
+    """What something is, in a sentence."""
+    return repr(value) if value is None or isinstance(value, str | int | float) else type(value).__name__
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+
+
+def _is_range(limits: object) -> bool:
+    pair = list(limits) if isinstance(limits, Sequence | np.ndarray) else []
+    return len(pair) == 2 and all(map(_is_number, pair)) and bool(pair[0] < pair[1])
+
+
+def _is_prior(prior: object) -> bool:
+    if not isinstance(prior, Sequence) or len(prior) != 3:
+        return False
+    family, location, scale = prior
+    return isinstance(family, str) and _is_number(location) and _is_number(scale) and scale > 0
 
 
 def _annotations(fn: LossFn) -> dict[str, object]:

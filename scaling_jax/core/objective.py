@@ -24,6 +24,13 @@ Scale = Literal["log", "raw"]
 Record = dict[str, str | float]
 
 
+def _is_number(value: object) -> bool:
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return not isinstance(value, int) or abs(value) < 2**1023
+
+
 @dataclass(frozen=True)
 class Objective:
     """What the four objectives share: the residual's scale, and the sum that is minimised.
@@ -100,8 +107,8 @@ class Huber(Objective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.delta > 0:
-            raise ValueError(f"Huber(delta={self.delta}): the threshold must be positive.")
+        if not (_is_number(self.delta) and self.delta > 0):
+            raise ValueError(f"Huber(delta={self.delta!r}): the threshold must be positive, a number.")
 
     @property
     def numbers(self) -> tuple[float, float, float]:
@@ -141,7 +148,8 @@ class Asymmetric(Objective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.over > 0 or self.delta < 0:
+        numbers = _is_number(self.over) and _is_number(self.delta)
+        if not (numbers and self.over > 0 and self.delta >= 0):
             raise ValueError("Asymmetric needs over > 0 and delta >= 0.")
 
     @property

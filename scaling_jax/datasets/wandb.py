@@ -23,6 +23,7 @@ Source = str | os.PathLike[str] | IO[str] | IO[bytes]
 STEP_NAMES = ("Step", "_step", "step", "global_step", "trainer/global_step")
 NAME_COLUMNS = ("Name", "name", "run", "Run", "run_name", "display_name", "displayName")
 OWN_STEP = "_step"
+MOST_STEPS = 2.0**63
 BOUNDS = {"__MIN": "_min", "__MAX": "_max"}
 
 
@@ -57,8 +58,8 @@ def read_wandb(
         unmatched_runs (not in the runs table).
 
     Raises:
-        ValueError: not a panel export, text among the numbers, two runs of one name, no name column in
-            runs_csv.
+        ValueError: not a panel export, text among the numbers, steps beyond int64, two runs of one name, no
+            name column in runs_csv.
 
     >>> import io
     >>> from scaling_jax.datasets.wandb import read_wandb
@@ -163,6 +164,9 @@ def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> p
             f"In history_csv the column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: "
             "export it again."
         )
+    for column in wide.columns:
+        if (axis in STEP_NAMES and column == axis) or (column in parts and parts[column][1] == OWN_STEP):
+            _check_steps(wide[column])
     runs = dict.fromkeys(run for run, _ in parts.values())
     long = pd.concat([_of_run(wide, axis, parts, run) for run in runs], ignore_index=True)
     if axis in STEP_NAMES:
@@ -193,8 +197,21 @@ def _numbers(column: pd.Series) -> pd.Series:
     return numbers.astype("float64")
 
 
+def _check_steps(column: pd.Series) -> None:
+    """Whether every step that is there is one that int64 can hold."""
+    beyond = column.abs() >= MOST_STEPS
+    if beyond.any():
+        rows = ", ".join(map(str, column.index[beyond][:5]))
+        raise ValueError(
+            f"In history_csv the column {str(column.name)!r} has {column[beyond].iloc[0]:g} in row {rows}, "
+            "and a step is a number below 2**63: export it again."
+        )
+
+
 def _whole(column: pd.Series) -> pd.Series:
-    return column.astype("int64") if (column % 1 == 0).all() else column
+    """Whole numbers as such; an axis of tokens or FLOP may lie beyond what int64 can hold."""
+    whole = (column % 1 == 0).all() and (column.abs() < MOST_STEPS).all()
+    return column.astype("int64") if whole else column
 
 
 def _merge_duplicates(long: pd.DataFrame, how: str) -> tuple[pd.DataFrame, int]:

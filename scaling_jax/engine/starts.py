@@ -75,8 +75,7 @@ def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes:
 
 def _with_proposals(law: Law, numbers: Numbers, inputs: Columns, target: Numbers) -> Numbers:
     """Samples overwritten, in turn, by the values a law proposes for its parameters."""
-    assert law.starts is not None
-    proposed = {name: np.atleast_1d(values) for name, values in law.starts(inputs, target).items()}
+    proposed = law.proposals(inputs, target)
     turns = max(len(values) for values in proposed.values())
     turn = np.arange(len(numbers)) % turns
     for i, label in enumerate(law.labels):

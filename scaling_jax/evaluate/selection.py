@@ -28,6 +28,7 @@ METHODS = {
     "model_size": "the largest model",
 }
 
+MOST_ROWS_NAMED = 5
 ROUNDING = 1e-13  # of a difference of logarithms: points on a perfect line do not refuse the next
 
 
@@ -97,8 +98,8 @@ def select(
         A `Selection`: `.best` is the model to fine-tune next, `.ranking`, `.table`.
 
     Raises:
-        DataError: for a missing column, or no row left.
-        ValueError: for an unknown method.
+        DataError: for a missing column, sizes or losses that are not finite numbers, or no row left.
+        ValueError: for an unknown method, or an `at` or budget that is no positive number.
 
     Source: Lin et al. 2024, section 5 and algorithm 1.
 
@@ -118,14 +119,42 @@ def select(
         raise DataError(
             f"There is no column '{absent[0]}': the table has {', '.join(map(str, frame.columns))}."
         )
-    frame = frame if budget is None else frame[frame[x] <= budget]
+    _check_amount("at", at)
+    if not (isinstance(method, Law) and options.get("missing") == "drop"):
+        frame = frame.assign(**{x: _finite(frame, x)})
+        if (frame[x] < 0).any():
+            raise DataError(f"Column '{x}' is negative: sizes are positive, and 0 before fine-tuning.")
+    if budget is not None:
+        _check_amount("budget", budget)
+        frame = frame[frame[x] <= budget]
     if not len(frame):
-        raise DataError(f"No row has {x} of at most budget={budget:g}.")
+        some = "" if budget is None else f" of at most budget={budget:g}"
+        raise DataError(f"No row has {x}{some}.")
     if isinstance(method, Law):
         return _ranked(_by_law(frame, method, by, x, target, at, options), f"law {method.name}")
+    ranked_by = size if method == "model_size" else target
+    frame = frame.assign(**{str(ranked_by): _finite(frame, str(ranked_by))})
     if options:
         raise TypeError(f"select has no argument {sorted(options)} for method={method!r}.")
     return _ranked(_by_rule(frame, method, by, x, target, at, size, k, delta), METHODS[method])
+
+
+def _check_amount(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        raise ValueError(f"{name}={value!r}: give one positive, finite number.")
+
+
+def _finite(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as finite numbers: without one of them a candidate would be ranked by its others."""
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(values).all():
+        rows = [str(label) for label in frame.index[~np.isfinite(values)]]
+        more = f" and {len(rows) - MOST_ROWS_NAMED} more" if len(rows) > MOST_ROWS_NAMED else ""
+        raise DataError(
+            f"Column '{column}' is no finite number in row {', '.join(rows[:MOST_ROWS_NAMED])}{more}: "
+            "correct it, or leave those rows out."
+        )
+    return values
 
 
 def _ranked(table: pd.DataFrame, method: str) -> Selection:

@@ -6,6 +6,7 @@ what to draw) is a function of it elsewhere, and a method of `FitResult`, which 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,6 +24,16 @@ from scaling_jax.tables.read import TableLike, as_columns, as_frame, input_colum
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted"]
+
+SAME = 1e-6  # of an objective computed again, relative
+ROUNDING = 1e-10  # of a residual, relative to the target
+DATES, SPANS = "dates", "spans of time"
+NO_NUMBERS: dict[tuple[type, ...], str] = {
+    (bool, np.bool_): "true/false values",
+    (complex, np.complexfloating): "complex numbers",
+    (datetime.date, np.datetime64, pd.Period): DATES,
+    (datetime.timedelta, np.timedelta64): SPANS,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,14 +201,36 @@ class Fitted:
         """The same result with its data attached again (a `Runs` from `sj.read_runs`).
 
         Raises:
-            DataError: if the data are not those that were fitted.
+            DataError: if the data are not those that were fitted, or the law's objective on them is not the
+                one that was stored.
         """
         if runs.fingerprint != self.fingerprint:
             raise DataError(
                 f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
                 f"{self.fingerprint}): read the same table with the same inputs, where and weights."
             )
-        return replace(self, runs=runs)
+        again = replace(self, runs=runs, foreseen=None)
+        if not self.reason:
+            again._check_objective()
+        return again
+
+    def _check_objective(self) -> None:
+        """Whether the law gives on these rows the objective that was stored: JSON can hold no law, only its
+        name."""
+        runs, scaled = self.data(), self.objective.scaled(self.data().target)
+        found = float(np.sum(runs.weight * self.objective.rho(self.residuals)))
+        se = 1.0 if runs.target_se is None else runs.target_se
+        # a perfect fit leaves rounding errors, and those are not the same twice
+        rounding = self.objective.rho(
+            ROUNDING * np.maximum(1.0 if self.objective.on_log else 0.0, np.abs(scaled)) / se
+        )
+        if not abs(found - self.objective_value) <= SAME * abs(self.objective_value) + np.sum(
+            runs.weight * rounding
+        ):
+            raise DataError(
+                f"Law '{self.law.name}' has the objective {found:.8g} on these data, and the JSON says "
+                f"{self.objective_value:.8g}: the law or the JSON is another than was fitted."
+            )
 
     def data(self) -> Runs:
         """The rows that were fitted.
@@ -221,7 +254,12 @@ class Fitted:
         columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
         out = {}
         for name, column in columns.items():
-            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+            if kind := _no_numbers(frame[column]):
+                raise DataError(
+                    f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
+                    f"'{self.law.name}'."
+                )
+            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
             domain = self.law.input_domains[name]
             if not domain.contains(values).all():
                 raise DataError(
@@ -229,3 +267,20 @@ class Fitted:
                 )
             out[name] = values
         return out
+
+
+def _no_numbers(values: pd.Series) -> str:
+    """What a column holds, in words, where pandas would make numbers of it that nobody meant."""
+    kinds = pd.api.types
+    dtype = values.dtype
+    if kinds.is_object_dtype(dtype):
+        held = set(map(type, values))
+        return next(
+            (words for kind, words in NO_NUMBERS.items() if any(issubclass(t, kind) for t in held)), ""
+        )
+    if kinds.is_bool_dtype(dtype):
+        return NO_NUMBERS[bool, np.bool_]
+    if kinds.is_complex_dtype(dtype):
+        return NO_NUMBERS[complex, np.complexfloating]
+    dated = kinds.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
+    return DATES if dated else SPANS if kinds.is_timedelta64_dtype(dtype) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any, TypeAlias
@@ -92,13 +92,31 @@ def make_spec(
         raise TypeError(
             f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}."
         )
-    if isinstance(tied, str) or any(isinstance(group, str) for group in tied or []):
-        raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise TypeError(
+            f"fixed={fixed!r}: give a mapping of parameters to values, for example "
+            f"{{{law.params[0]!r}: 1.0}}."
+        )
+    groups = _groups(tied)
     check_law(law)
-    held, groups = dict(fixed or {}), [tuple(group) for group in tied or []]
+    held = dict(fixed or {})
     _check_names(law, held, groups)
     points = _read_starts(law, starts, held, groups)
     return Spec(law, objective, held, groups, points, chosen, screen, place, dict(count or {}))
+
+
+def _groups(tied: object) -> list[tuple[str, ...]]:
+    """tied= as tuples of names."""
+    groups = [] if tied is None else list(tied) if isinstance(tied, Sequence | Set) else None
+    if groups is None or isinstance(tied, str) or any(not _is_names(group) for group in groups):
+        raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
+    return [tuple(group) for group in groups]
+
+
+def _is_names(group: object) -> bool:
+    if isinstance(group, str) or not isinstance(group, Sequence | Set):
+        return False
+    return all(isinstance(name, str) for name in group)
 
 
 def _read_solver(solver: str | Solver, place: Place) -> Solver:
@@ -116,7 +134,7 @@ def _read_solver(solver: str | Solver, place: Place) -> Solver:
 def _check_names(law: Law, fixed: Mapping[str, Fixed], tied: list[tuple[str, ...]]) -> None:
     """Whether fixed and tied name parameters of the law, each once, and ties are of one kind."""
     named = [*fixed, *(name for group in tied for name in group)]
-    if unknown := sorted(set(named) - set(law.params)):
+    if unknown := sorted(map(str, set(named) - set(law.params))):
         raise ValueError(
             f"Law '{law.name}' has no parameter {', '.join(unknown)}: it has {', '.join(law.params)}."
         )
@@ -131,8 +149,12 @@ def _check_names(law: Law, fixed: Mapping[str, Fixed], tied: list[tuple[str, ...
         )
 
 
-def asked(law: Law, options: Mapping[str, Any], who: str = "fit_groups") -> tuple[Reading, Spec]:
+def asked(
+    law: Law, options: Mapping[str, Any], who: str = "fit_groups", more: str = ", and by="
+) -> tuple[Reading, Spec]:
     """How to read the table and what to fit, out of the keyword arguments of a fit.
+
+    `who` is asked, and takes `more` than a fit does.
 
     Raises:
         TypeError: for one that neither knows.
@@ -140,7 +162,7 @@ def asked(law: Law, options: Mapping[str, Any], who: str = "fit_groups") -> tupl
     reading = {name: value for name, value in options.items() if name in READ}
     fitting = {name: value for name, value in options.items() if name not in READ}
     if unknown := sorted(set(fitting) - ASKED):
-        raise TypeError(f"{who} has no argument {unknown}; it takes those of fit, and by=.")
+        raise TypeError(f"{who} has no argument {unknown}; it takes those of fit{more}.")
     return Reading(**reading), make_spec(law, **fitting)
 
 
@@ -192,9 +214,12 @@ def fixed_numbers(spec: Spec, keys: list[Hashable]) -> np.ndarray:
                 value = given[key] if isinstance(given, Mapping) else given
                 try:
                     value = np.asarray(value, dtype=np.float64)
-                except (TypeError, ValueError) as error:
+                except (TypeError, ValueError, OverflowError) as error:
                     raise ValueError(f"fixed {p.name}={value!r} is not a number.") from error
-                inside = p.domain.contains(value) | (value == p.domain.lower)
+                if value.shape not in ((), p.shape):
+                    wanted = f"an array of shape {p.shape}" if p.shape else "one number"
+                    raise ValueError(f"fixed {p.name}={value.tolist()}: give {wanted}.")
+                inside = p.domain.contains(value) | (np.isfinite(value) & (value == p.domain.lower))
                 if not np.all(inside):
                     group = "" if key is None else f" of group {key!r}"
                     raise ValueError(

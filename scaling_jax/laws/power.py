@@ -148,7 +148,7 @@ def power_product(*inputs: str) -> Law:
         The law; it pickles and compares by the names.
 
     Raises:
-        TypeError: without inputs.
+        TypeError: without inputs, or with a name that occurs twice or is a parameter's.
 
     Source: Kaplan et al. 2020, section 6; Hoffmann et al. 2022, section 3.
 
@@ -197,7 +197,7 @@ def power_sum(*inputs: str) -> Law:
         The law; it pickles and compares by the names.
 
     Raises:
-        TypeError: without inputs.
+        TypeError: without inputs, or with a name that occurs twice or is a parameter's.
 
     Known to go wrong: a term that the table does not vary is confused with the floor; with three terms and
     more the floor may vanish, which the certificate flags.

@@ -137,6 +137,10 @@ def _closed(law: Law, numbers: np.ndarray, flops: np.ndarray) -> tuple[np.ndarra
     return N, D, loss
 
 
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and bool(0 <= value < np.inf)
+
+
 def inference_optimal(
     source: LawSource,
     flops: ArrayLike,
@@ -175,7 +179,7 @@ def inference_optimal(
     True
     """
     budgets = budgets_of(flops)
-    if not np.ndim(served) == 0 or not 0 <= float(served) < np.inf:
+    if not _is_amount(served):
         raise ValueError(f"served={served!r}: give the tokens of inference as one number, zero or more.")
     plan = planned(source, level, given)
 

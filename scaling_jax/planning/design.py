@@ -87,8 +87,9 @@ def v_optimal(
         exchange from a greedy start.
 
     Raises:
-        ValueError: if `include` is unknown or dearer than the budget, or if no affordable choice determines
-            the parameters.
+        ValueError: for a column that is missing, costs or features that are no finite numbers, negative
+            costs, or a budget that is no number; if `include` is unknown or dearer than the budget, or if no
+            affordable choice determines the parameters.
 
     Source: Ruan et al. 2024 (arXiv:2405.10938), section 5; Pukelsheim 1993.
 
@@ -96,10 +97,17 @@ def v_optimal(
     [0, 3]
     """
     frame = candidates if isinstance(candidates, pd.DataFrame) else pd.DataFrame(candidates)
+    if not _is_number(budget):
+        raise ValueError(f"budget={budget!r}: give what the chosen runs may cost together, one number.")
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)
     costs = np.bincount(member, np.ones(len(X)) if cost is None else _costs(frame, cost), len(names))
+    if not (np.isfinite(X).all() and np.isfinite(goal).all()):
+        raise ValueError(
+            "Features, or gradients of the law, are not finite for some candidates or targets: leave these "
+            "out."
+        )
     scale = np.sqrt(np.mean(np.square(np.concatenate([X, goal])), axis=0))
     X, goal, made = X / scale, goal / scale, made / np.outer(scale, scale)
     if unknown := [g for g in include if g not in names]:
@@ -128,12 +136,50 @@ def _features(source: Source, table: TableLike | ArrayLike) -> tuple[np.ndarray,
     if isinstance(source, Fitted):
         return _features_of_fit(source, table)
     if source is None:
-        X = np.atleast_2d(np.asarray(table, dtype=np.float64))
+        X = _matrix(table)
     else:
-        (law, params), frame = source, pd.DataFrame(table)
-        inputs = {name: frame[name].to_numpy(dtype=float) for name in law.inputs}
-        X = _gradients(law, law.flatten(params), inputs, False)
+        (law, params), frame = _law_and_params(source), pd.DataFrame(table)
+        inputs = {name: _numbers(_column(frame, name), name) for name in law.inputs}
+        X = _gradients(law, law.numbers_of(params), inputs, False)
     return X, np.zeros((X.shape[1], X.shape[1]))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not (isinstance(value, bool) or np.isnan(value))
+
+
+def _law_and_params(source: object) -> tuple[Law, object]:
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law):
+        return source[0], source[1]
+    raise TypeError(
+        "A design is made for a fit, for (law, params), or for None and features, not "
+        f"{type(source).__name__}."
+    )
+
+
+def _matrix(table: object) -> np.ndarray:
+    try:
+        X = np.atleast_2d(np.asarray(table, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError("Features must be numbers, one row of them per candidate.") from error
+    if X.ndim > 2 or not X.size:
+        raise ValueError(f"Features have shape {X.shape}: give one row of numbers per candidate.")
+    return X
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    if name not in frame.columns:
+        raise ValueError(
+            f"There is no column '{name}': the candidates have {', '.join(map(str, frame.columns))}."
+        )
+    return frame[name]
+
+
+def _numbers(values: object, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds something that is not a number.") from error
 
 
 def _features_of_fit(fit: Fitted, table: TableLike) -> tuple[np.ndarray, np.ndarray]:
@@ -157,14 +203,26 @@ def _gradients(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], on_
 
 
 def _costs(frame: pd.DataFrame, cost: str | ArrayLike) -> np.ndarray:
-    return np.asarray(frame[cost] if isinstance(cost, str) else cost, dtype=float)
+    """(rows,) what each candidate costs."""
+    costs = _numbers(_column(frame, cost) if isinstance(cost, str) else cost, "cost")
+    if costs.shape != (len(frame),):
+        raise ValueError(
+            f"cost has shape {costs.shape}: give one number for each of {len(frame)} candidates."
+        )
+    if (bad := ~(np.isfinite(costs) & (costs >= 0))).any():
+        at = int(bad.argmax())
+        raise ValueError(f"cost is {costs[at]:g} in row {at}: costs are finite and not negative.")
+    return costs
 
 
 def _grouped(frame: pd.DataFrame, groups: str | ArrayLike | None) -> tuple[list[Hashable], np.ndarray]:
     """The groups' names, and the group of each candidate (rows,)."""
     if groups is None:
         return list(frame.index), np.arange(len(frame))
-    member, names = pd.factorize(np.asarray(frame[groups] if isinstance(groups, str) else groups))
+    labels = np.asarray(_column(frame, groups) if isinstance(groups, str) else groups)
+    if labels.shape != (len(frame),) or pd.isna(labels).any():
+        raise ValueError(f"groups must name a group for each of {len(frame)} candidates.")
+    member, names = pd.factorize(labels)
     return list(names), member
 
 

@@ -117,7 +117,7 @@ def planned(
     needs: tuple[str, ...] = ("N", "D"),
 ) -> Planned:
     """Reads law, parameters and draws out of whatever a plan is made from."""
-    known = {name: float(value) for name, value in (given or {}).items()}
+    known = _given(given)
     if isinstance(source, Fitted | WithDraws):
         return _of_fit(source, level, known, needs)
     law, numbers = _constants(source)
@@ -128,6 +128,21 @@ def planned(
     _check_inputs(law, needs, known)
     counted = _counted(source.count) if isinstance(source, Entry) else []
     return Planned(law, np.atleast_2d(numbers), None, 0.9, known, None, counted)
+
+
+def _given(given: object) -> dict[str, float]:
+    """The values of a law's other inputs, each a number."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"given={given!r}: give a mapping of inputs to numbers, for example {{'U': 1e11}}.")
+    try:
+        known = {name: float(value) for name, value in given.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"given={given!r}: give one number for each of the law's other inputs.") from error
+    if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
+        raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
+    return known
 
 
 def _of_fit(
@@ -184,11 +199,7 @@ def _constants(source: object) -> tuple[Law, np.ndarray]:
             "A plan is made from a fit, its bootstrap or posterior, a published entry, or (law, params), "
             f"not {type(source).__name__}{group}"
         )
-    if set(params) != set(law.params):
-        raise ValueError(
-            f"Law '{law.name}' has the parameters {', '.join(law.params)}; given are {', '.join(params)}."
-        )
-    return law, law.flatten(params)
+    return law, law.numbers_of(params)
 
 
 def _law_and_params(source: object) -> tuple[object, object]:

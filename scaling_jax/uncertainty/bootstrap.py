@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Variant, refit, vary
 from scaling_jax.uncertainty.draws import Draws, DrawsGroups
+from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.resample import (
     cluster_of,
     counts,
@@ -66,7 +67,7 @@ def replicates(
 ) -> Variant:
     """A fit under the weights, or targets, of `n` resampled tables, still to be solved."""
     method = method_of(fit, n, method)
-    weights, targets = resampled(fit, n, method, scale, np.random.default_rng(seed))
+    weights, targets = resampled(fit, n, method, scale, generator(seed))
     return vary(fit, words_of(fit, method), weight=weights, target=targets)
 
 
@@ -97,7 +98,7 @@ def bootstrap_groups(
 
 def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
     """Replicates of several fits, runs that several know by the same name drawn for all of them at once."""
-    weights = paired_weights(fits, n, np.random.default_rng(seed))
+    weights = paired_weights(fits, n, generator(seed))
     return [
         Draws.of(fit, refit([vary(fit, weight=own)], careful=False)[0], PAIRED)
         for fit, own in zip(fits, weights, strict=True)

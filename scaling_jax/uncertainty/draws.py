@@ -14,7 +14,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits
 from scaling_jax.tables.read import TableLike
-from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval, tail_of
+from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, generator, interval, tail_of
 from scaling_jax.uncertainty.tails import normal_quantile
 
 __all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residuals"]
@@ -67,7 +67,7 @@ class FitEnsemble(Ensemble):
         inputs = self.fit.inputs_of(other)
         curves = predict(self.fit.law, self.numbers, inputs)
         beyond = extrapolation(self.fit, inputs)
-        seen = curves if interval == "confidence" else self._scattered(curves, np.random.default_rng(seed))
+        seen = curves if interval == "confidence" else self._scattered(curves, generator(seed))
         lower, upper = _band(seen, level)
         table = pd.DataFrame({"prediction": self._curve(curves, inputs), "lower": lower, "upper": upper})
         return self._told(table.assign(extrapolation=beyond), interval, level)

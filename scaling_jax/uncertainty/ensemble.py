@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Ensemble", "interval", "tail_of"]
+__all__ = ["Ensemble", "generator", "interval", "is_count", "tail_of"]
 
 Numbers = dict[Hashable, np.ndarray]
 """Arrays (draws,) by name."""
@@ -25,9 +25,26 @@ Quantity = Callable[[dict[Any, Any]], ArrayLike | Mapping[str, ArrayLike]]
 
 def tail_of(level: float) -> float:
     """The probability beyond each end of an interval of this level."""
-    if not 0 < level < 1:
-        raise ValueError(f"level={level}: give a probability between 0 and 1, such as 0.9.")
+    if not _is_probability(level):
+        raise ValueError(f"level={level!r}: give a probability between 0 and 1, such as 0.9.")
     return (1 - level) / 2
+
+
+def _is_probability(level: object) -> bool:
+    return isinstance(level, int | float | np.floating) and bool(0 < level < 1)
+
+
+def is_count(n: object) -> bool:
+    """Whether this many can be drawn."""
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n > 0)
+
+
+def generator(seed: object) -> np.random.Generator:
+    """Random numbers of one seed, or of several together."""
+    try:
+        return np.random.default_rng(seed)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"seed={seed!r}: give a whole number, zero or more.") from error
 
 
 def interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -86,6 +86,8 @@ class Profile:
 
 def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> Profile:
     """Profiles one parameter of a fit; see `FitResult.profile`."""
+    if fit.reason:
+        raise ValueError(f"There is no fit to profile: {fit.reason}")
     tail_of(level)
     labels = list(fit.law.labels)
     free = [label for label in labels if label not in fit.fixed]

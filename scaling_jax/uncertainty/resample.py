@@ -10,6 +10,7 @@ import numpy as np
 
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.uncertainty.ensemble import is_count
 
 if TYPE_CHECKING:
     from scaling_jax.tables.runs import Runs
@@ -39,8 +40,8 @@ def method_of(fit: Fitted, n: int, method: str | None) -> str:
     method = method or _recommended(fit)
     if method not in METHODS:
         raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
-    if n < 1:
-        raise ValueError(f"bootstrap({n}): ask for a positive number of replicates.")
+    if not is_count(n):
+        raise ValueError(f"bootstrap({n!r}): ask for a positive number of replicates.")
     if caution := _caution(fit, method):
         warnings.warn(f"bootstrap(method={method!r}): {caution}", stacklevel=5)
     return method

@@ -83,3 +83,48 @@ def test_refits_of_what_was_judged_search_as_a_fit_would() -> None:
     assert judged.spec.solver == sj.LM() and judged.spec.starts is None
     own, theirs = judged.bootstrap(3).objective_values, fit().bootstrap(3).objective_values
     assert own == pytest.approx(theirs, rel=1e-9)
+
+
+JUDGED = {"E": 1.7, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+CONTRADICTED = {
+    "a fixed value": (
+        {"fixed": {"E": 1.0}},
+        {},
+        r"^E=1\.7 is to be judged and fixed says 1: give one value, or leave E out of fixed\.$",
+    ),
+    "a tie": (
+        {"tied": [("alpha", "beta")]},
+        {},
+        r"^alpha=0\.35 and beta=0\.37 are to be judged and tied says that they are equal: give one value",
+    ),
+    "an unknown parameter": ({}, {"gamma": 1.0}, r"given are E, A, B, alpha, beta, gamma\.$"),
+    "a word": ({}, {"A": "x"}, r"^A='x' is not a number\.$"),
+    "a value outside its domain": (
+        {},
+        {"A": -1.0},
+        r"^A=-1\.0 is outside its domain: it must be positive\.$",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTED)
+def test_parameters_that_cannot_be_judged_are_one_sentence(name: str, nothing_compiles) -> None:
+    options, others, sentence = CONTRADICTED[name]
+    with nothing_compiles(), pytest.raises(ValueError, match=sentence):
+        sj.certify(sj.laws.chinchilla, TABLE, JUDGED | others, **options)
+
+
+def test_every_parameter_must_be_there_to_be_judged() -> None:
+    with pytest.raises(ValueError, match=r"^Law 'chinchilla' has the parameters .*; given are E\.$"):
+        sj.certify(sj.laws.chinchilla, TABLE, {"E": 1.7})
+    with pytest.raises(TypeError, match=r"^certify has no argument \['stats'\]; it takes those of fit\.$"):
+        sj.certify(sj.laws.chinchilla, TABLE, JUDGED, stats=1)
+
+
+def test_judged_parameters_stay_where_they_are_under_fixed_and_tied() -> None:
+    params = JUDGED | {"beta": 0.35}
+    judged = sj.certify(
+        sj.laws.chinchilla, TABLE, params, fixed={"E": 1.7}, tied=[("alpha", "beta")], strict=True
+    )
+    assert judged.params == pytest.approx(params, rel=1e-12)
+    assert judged.status == "not_converged"

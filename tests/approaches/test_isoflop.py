@@ -163,3 +163,24 @@ def test_bad_input_is_one_sentence():
         found.bootstrap(10, resample="run")
     with pytest.raises(ValueError, match="n is positive"):
         found.bootstrap(0)
+
+
+@pytest.mark.parametrize("method", ["parabola", "akima"])
+@pytest.mark.parametrize("noise", [0.0, 1e-15])
+def test_a_loss_that_is_the_same_at_all_sizes_has_no_optimum(method: str, noise: float) -> None:
+    runs, _ = centred(4, points=9)
+    flat = runs.assign(loss=2.7 * (1 + noise * np.random.default_rng(0).standard_normal(len(runs))))
+    with pytest.raises(
+        sj.DataError, match=r"^0 budgets have an optimum inside .* the loss 2\.7 at all sizes"
+    ):
+        sj.isoflop(flat, budget="C", method=method)
+
+
+def test_a_flat_budget_is_left_out_of_the_power_laws() -> None:
+    runs, _ = centred(4, points=9)
+    lowest = runs["C"].min()
+    mixed = runs.assign(loss=runs["loss"].where(runs["C"] > lowest, 2.7))
+    with pytest.warns(UserWarning, match="has the loss 2.7 at all sizes, so none is the best"):
+        found = sj.isoflop(mixed, budget="C")
+    assert found.table["edge"].tolist() == [True] + [False] * (len(found.table) - 1)
+    assert found.exponents().loc["N", "estimate"] == pytest.approx(SHARE, abs=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import jax
@@ -99,3 +100,77 @@ def test_known_parameters_are_recovered(name: str) -> None:
 def test_malformed_laws_and_calls_are_named(define, words: str) -> None:
     with pytest.raises(TypeError, match=words):
         define()
+
+
+def line(x, *, A: sj.Positive, alpha: sj.Real):
+    return A * x**-alpha
+
+
+class Callable:
+    def __call__(self, x, *, A):
+        return A * x
+
+
+NO_LAWS = {
+    "a number": (lambda: sj.law(3), r"^A law is made from a function, not from 3:"),
+    "a partial": (lambda: sj.law(functools.partial(line, alpha=0.3)), r"from a function, not from partial:"),
+    "a callable object": (lambda: sj.law(Callable()), r"from a function, not from Callable:"),
+    "a name twice": (
+        lambda: sj.laws.power_sum("N", "N"),
+        r"^Law 'power_sum' has 'A_N', 'alpha_N' more than once among its inputs and parameters:",
+    ),
+    "an input called as a parameter": (lambda: sj.laws.power_product("A"), r"has 'A' more than once"),
+    "a name that is no word": (lambda: sj.laws.power_product(1), r"named by words, not by 1\.$"),
+    "an inverted range": (lambda: sj.law(line, ranges={"A": (2, 1)}), r"ranges has \(2, 1\) for A:"),
+    "half a range": (lambda: sj.law(line, ranges={"A": (2,)}), r"ranges has \(2,\) for A:"),
+    "an endless range": (lambda: sj.law(line, ranges={"A": (1, np.inf)}), r"two finite numbers"),
+    "a prior without width": (
+        lambda: sj.law(line, priors={"A": ("normal", 0.0, -1.0)}),
+        r"the prior of A is \('normal', 0\.0, -1\.0\):",
+    ),
+    "a prior in one word": (lambda: sj.law(line, priors={"A": "normal"}), r"the prior of A is 'normal':"),
+    "starts that are no function": (lambda: sj.law(line, starts={"B": [1.0]}), r"starts is dict: give a"),
+}
+
+
+@pytest.mark.parametrize("name", NO_LAWS)
+def test_what_cannot_be_a_law_is_refused_where_it_is_made(name: str) -> None:
+    make, sentence = NO_LAWS[name]
+    with pytest.raises(TypeError, match=sentence):
+        make()
+
+
+def failing(inputs, target):
+    return inputs["y"]
+
+
+BAD_STARTS = {
+    "a failure": (failing, r"^The starts of law 'line' failed \(KeyError: 'y'\): return a mapping"),
+    "nothing": (lambda inputs, target: None, r"^The starts of law 'line' gave None:"),
+    "an unknown name": (lambda inputs, target: {"B": [1.0]}, r"^The starts of law 'line' name \['B'\]:"),
+    "words": (lambda inputs, target: {"A": ["a"]}, r"hold something that is not a number:"),
+    "lengths that differ": (lambda i, t: {"A": [1.0, 2.0], "alpha": [1.0] * 3}, r"differ in length"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STARTS)
+def test_starts_that_cannot_be_used_are_named_in_one_sentence(name: str) -> None:
+    starts, sentence = BAD_STARTS[name]
+    with pytest.raises(TypeError, match=sentence):
+        sj.fit(sj.law(line, starts=starts), {"x": [1.0, 10.0, 100.0], "loss": [4.0, 2.0, 1.0]})
+
+
+def test_parameters_handed_in_are_checked_by_name() -> None:
+    law = sj.law(line)
+    assert law.numbers_of({"alpha": 0.3, "A": 0}).tolist() == [0.0, 0.3]
+    for given, sentence in [
+        ({"A": 1.0}, r"^Law 'line' has the parameters A, alpha; given are A\.$"),
+        ({"A": 1.0, "alpha": 1.0, "B": 1.0}, r"given are A, alpha, B\.$"),
+        ([1.0, 2.0], r"given are \[1\.0, 2\.0\]\.$"),
+        ({"A": "x", "alpha": 1.0}, r"^A='x' is not a number\.$"),
+        ({"A": [1.0], "alpha": 1.0}, r"^A=\[1\.0\] has shape \(1,\): give one number\.$"),
+        ({"A": -1.0, "alpha": 1.0}, r"^A=-1\.0 is outside its domain: it must be positive\.$"),
+        ({"A": 1.0, "alpha": -np.inf}, r"^alpha=-inf is outside its domain"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            law.numbers_of(given)

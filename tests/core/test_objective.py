@@ -41,6 +41,11 @@ def test_objectives_survive_a_dictionary(objective) -> None:
         (lambda: sj.Huber(-1.0), "threshold must be positive"),
         (lambda: sj.SquaredError(on="log10"), "taken on 'log' or on 'raw'"),
         (lambda: sj.Asymmetric(over=0.0), "over > 0"),
+        (lambda: sj.Huber("a"), "delta='a'"),
+        (lambda: sj.Huber(None), "delta=None"),
+        (lambda: sj.Huber(2**2000), "must be positive, a number"),
+        (lambda: sj.Asymmetric(over="a"), "over > 0"),
+        (lambda: sj.Asymmetric(delta=float("nan")), "delta >= 0"),
     ],
 )
 def test_impossible_objectives_are_refused(make, words: str) -> None:

@@ -168,6 +168,13 @@ def test_a_run_missing_from_the_runs_table_is_named():
         ("", None, "fewer than two columns"),
         ('"Step","a - x"\n,2\n', None, "column 'Step' is empty in row 0"),
         ('"Step","a - x"\n1,2,3\n', None, "rows longer than its header"),
+        (
+            '"Step","a - x"\n1,2\n1e30,2\n',
+            None,
+            r"the column 'Step' has 1e\+30 in row 1, and a step is a number below 2",
+        ),
+        ('"Step","a - x"\ninf,2\n', None, "the column 'Step' has inf in row 0"),
+        ('"epoch","a - x","a - _step"\n1,2,1e30\n', None, r"the column 'a - _step' has 1e\+30 in row 0"),
         ('"Step","a - x"\n1,2\n', '"ID","lr"\n1,2\n', "no column with the runs' names"),
         ('"Step","a - x"\n1,2\n', '"Name","lr"\na,2\na,3\n', "two runs named 'a'"),
     ],
@@ -176,6 +183,11 @@ def test_bad_files_get_one_sentence(history, runs, message):
     with pytest.raises(ValueError, match=message) as error:
         read_wandb(io.StringIO(history), None if runs is None else io.StringIO(runs))
     assert "\n" not in str(error.value)
+
+
+def test_an_axis_of_compute_may_be_beyond_whole_numbers():
+    table = read_wandb(io.StringIO('"FLOP","a - x"\n1e21,2\n1e22,1\n'))
+    assert table["step"].tolist() == [1e21, 1e22]
 
 
 def test_many_runs_stay_separate():

@@ -104,3 +104,41 @@ def test_mistakes_are_named(candidates):
         sj.select(candidates, x="x", target="loss", at=1e5, method="model_size")
     with pytest.raises(ValueError, match="law of one input"):
         sj.select(candidates, x="x", target="loss", at=1e5, method=sj.laws.chinchilla)
+
+
+POOR = {
+    "a loss that is missing": (
+        {"loss": np.nan},
+        {},
+        r"^Column 'loss' is no finite number in row 7: correct it",
+    ),
+    "a loss without end": ({"loss": np.inf}, {}, r"^Column 'loss' is no finite number in row 7:"),
+    "a loss in words": ({"loss": "low"}, {}, r"^Column 'loss' is no finite number in row 7:"),
+    "a size that is missing": ({"x": np.nan}, {}, r"^Column 'x' is no finite number in row 7:"),
+    "a negative size": ({"x": -100}, {}, r"^Column 'x' is negative:"),
+    "nowhere": ({}, {"at": 0}, r"^at=0: give one positive, finite number\.$"),
+    "below zero": ({}, {"at": -1}, r"^at=-1: give one"),
+    "somewhere": ({}, {"at": np.nan}, r"^at=nan: give one"),
+    "in words": ({}, {"at": "far"}, r"^at='far': give one"),
+    "a budget in words": ({}, {"budget": "low"}, r"^budget='low': give one"),
+}
+
+
+@pytest.mark.parametrize("name", POOR)
+def test_what_cannot_be_ranked_is_one_sentence(candidates, name: str) -> None:
+    cell, options, sentence = POOR[name]
+    table = candidates.astype(object)
+    for column, value in cell.items():
+        table.loc[7, column] = value
+    for method in ("accept_then_stop", "sub_tuning"):
+        with pytest.raises(ValueError, match=sentence):
+            sj.select(table, **{"x": "x", "target": "loss", "at": 1e5, "method": method} | options)
+
+
+def test_a_law_may_leave_rows_out(candidates) -> None:
+    table = candidates.copy()
+    table.loc[7, "loss"] = np.nan
+    how = {"x": "x", "target": "loss", "at": 1e5, "method": sj.laws.power_law}
+    assert len(sj.select(table, **how, missing="drop").ranking) == 3
+    with pytest.raises(sj.DataError, match="missing or not finite in row 7"):
+        sj.select(table, **how)

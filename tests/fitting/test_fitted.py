@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling_jax as sj
@@ -24,3 +27,33 @@ def test_residuals_are_prediction_over_target_on_logs(best: sj.FitResult) -> Non
 def test_rows_without_weight_are_not_used() -> None:
     fit = sj.fit(sj.laws.power_law, {"x": [1.0, 10.0, 100.0], "loss": [4.0, 2.0, 1.1]}, weights=[1, 1, 0])
     assert len(fit.data()) == 3 and len(fit.used().data()) == 2
+
+
+NO_NUMBERS = {
+    "dates": (pd.date_range("2020", periods=2), "dates"),
+    "dates in a list": ([datetime.date(2020, 1, 1), 2.0], "dates"),
+    "periods": (pd.period_range("2020", periods=2, freq="D"), "dates"),
+    "spans of time": (pd.to_timedelta([1, 2], unit="h"), "spans of time"),
+    "booleans": ([True, False], "true/false values"),
+    "booleans among numbers": ([True, 2.0], "true/false values"),
+    "one boolean": (True, "true/false values"),
+    "nullable booleans": (pd.array([True, None], dtype="boolean"), "true/false values"),
+    "complex numbers": (np.array([1 + 9j, 2.0]), "complex numbers"),
+    "complex numbers as objects": (np.array([1 + 9j, 2.0], dtype=object), "complex numbers"),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_what_is_no_number_is_not_predicted_from(name: str) -> None:
+    fit = sj.fit(sj.laws.power_law, {"x": [1.0, 10.0, 100.0], "loss": [4.0, 2.0, 1.1]})
+    values, kind = NO_NUMBERS[name]
+    with pytest.raises(sj.DataError, match=f"^Input x holds {kind}, not numbers: convert it to numbers"):
+        fit.predict({"x": values})
+
+
+def test_numbers_are_predicted_from_however_they_are_kept() -> None:
+    fit = sj.fit(sj.laws.power_law, {"x": [1.0, 10.0, 100.0], "loss": [4.0, 2.0, 1.1]})
+    for values in ([1, 10], ["1", "10"], np.array([1, 10.0], dtype=object), pd.array([1, 10], dtype="Int64")):
+        np.testing.assert_array_equal(fit.predict({"x": values}), fit.predict({"x": [1.0, 10.0]}))
+    with pytest.raises(sj.DataError, match=r"^Input x must be positive and finite"):
+        fit.predict({"x": pd.array([1, None], dtype="Int64")})

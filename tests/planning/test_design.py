@@ -62,3 +62,45 @@ def test_bad_choices_are_one_sentence():
         sj.v_optimal(None, np.eye(3), 2)
     with pytest.raises(sj.DataError, match="no columns"):
         sj.components({"a": [1.0, 2.0]}, ["b"])
+
+
+CANDIDATES = pd.DataFrame({"x": [1.0, 10.0, 100.0], "price": [1.0, 2.0, 3.0]})
+LINE = (sj.laws.power_law, {"A": 4.0, "alpha": 0.3})
+POOR = {
+    "costs below zero": (LINE, {"cost": [-1, -1, -1]}, r"^cost is -1 in row 0: costs are finite and not neg"),
+    "a cost that is missing": (LINE, {"cost": [1, np.nan, 1]}, r"^cost is nan in row 1:"),
+    "costs in words": (LINE, {"cost": ["a", "b", "c"]}, r"^cost holds something that is not a number\.$"),
+    "too few costs": (LINE, {"cost": [1.0]}, r"^cost has shape \(1,\): give one number for each of 3"),
+    "an unknown cost": (
+        LINE,
+        {"cost": "flops"},
+        r"^There is no column 'flops': the candidates have x, price",
+    ),
+    "unknown groups": (LINE, {"groups": "family"}, r"^There is no column 'family'"),
+    "too few groups": (LINE, {"groups": ["a"]}, r"^groups must name a group for each of 3 candidates\.$"),
+    "no budget": (LINE, {"budget": np.nan}, r"^budget=nan: give what the chosen runs may cost"),
+    "a budget in words": (LINE, {"budget": "much"}, r"^budget='much': give what"),
+    "a parameter that is missing": (
+        (LINE[0], {"A": 4.0}),
+        {},
+        r"^Law 'power_law' has the parameters A, alpha",
+    ),
+    "another input": ((sj.laws.compute_only, {"a": 1.0, "b": 1.0}), {}, r"^There is no column 'C'"),
+    "features in words": (None, {}, r"^Features must be numbers"),
+}
+
+
+@pytest.mark.parametrize("name", POOR)
+def test_a_design_that_makes_no_sense_is_one_sentence(name: str) -> None:
+    source, options, sentence = POOR[name]
+    table = CANDIDATES if source else [["a"], ["b"]]
+    with pytest.raises(ValueError, match=sentence):
+        sj.v_optimal(source, table, **{"budget": 2} | options)
+    assert sj.v_optimal(LINE, CANDIDATES, 3, cost="price").cost <= 3
+
+
+def test_features_that_are_not_finite_and_sources_that_are_none_are_named() -> None:
+    with pytest.raises(ValueError, match="are not finite for some candidates"):
+        sj.v_optimal(None, [[1.0, np.nan], [1.0, 2.0]], 2)
+    with pytest.raises(TypeError, match=r"A design is made for a fit, .* not str\."):
+        sj.v_optimal("chinchilla", CANDIDATES, 2)

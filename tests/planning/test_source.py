@@ -68,6 +68,8 @@ def test_counts_that_a_plan_must_not_pass_over(fitted):
         ((sj.laws.chinchilla, REPLICATION), -1.0, ValueError, "positive"),
         ((sj.laws.chinchilla, REPLICATION), "much", ValueError, "give numbers"),
         ((sj.laws.chinchilla, {"E": 1.0}), 1e21, ValueError, "has the parameters"),
+        ((sj.laws.chinchilla, REPLICATION | {"E": np.nan}), 1e21, ValueError, "E=nan is outside its domain"),
+        ((sj.laws.chinchilla, REPLICATION | {"E": "x"}), 1e21, ValueError, "E='x' is not a number"),
         ("chinchilla", 1e21, TypeError, "A plan is made from"),
         ((sj.laws.power_law, {"A": 1.0, "alpha": 0.1}), 1e21, TypeError, "needs N and D"),
     ],
@@ -80,3 +82,13 @@ def test_bad_input_is_one_sentence(source, flops, error, words):
 def test_intervals_of_bare_constants_are_refused():
     with pytest.raises(ValueError, match="bare constants have none"):
         sj.compute_optimal((sj.laws.chinchilla, REPLICATION), 1e21, level=0.9)
+
+
+def test_what_is_given_beside_the_budget_is_checked():
+    source = (sj.laws.chinchilla, REPLICATION)
+    for given, words in [({"U": "much"}, "give one number"), ({"U": np.nan}, "U=nan"), ([1], "a mapping")]:
+        with pytest.raises(ValueError, match=words):
+            sj.compute_optimal(source, 1e21, given=given)
+    for served in ("much", None, -1.0, np.nan):
+        with pytest.raises(ValueError, match="give the tokens of inference as one number"):
+            sj.inference_optimal(source, 1e21, served)

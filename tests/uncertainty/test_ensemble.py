@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scaling_jax.uncertainty.ensemble import Ensemble, interval, tail_of
+from scaling_jax.uncertainty.ensemble import Ensemble, generator, interval, is_count, tail_of
 
 DRAWS = np.random.default_rng(0).normal([1.0, 5.0], [0.1, 0.5], (2000, 2))
 ENSEMBLE = Ensemble(("a", "b"), np.array([1.0, 5.0]), DRAWS, "drawn")
@@ -42,3 +42,19 @@ def test_draws_without_a_value_are_left_out() -> None:
 def test_a_level_is_a_probability(level: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         tail_of(level)
+
+
+def test_what_is_no_level_or_seed_is_named() -> None:
+    for level in (None, "a", [0.9]):
+        with pytest.raises(
+            ValueError, match=r"^level=.*: give a probability between 0 and 1, such as 0\.9\.$"
+        ):
+            tail_of(level)
+    for seed in ("a", -1, 1.5):
+        with pytest.raises(ValueError, match=r"^seed=.*: give a whole number, zero or more\.$"):
+            generator(seed)
+
+
+def test_a_count_is_a_positive_whole_number() -> None:
+    assert is_count(1) and is_count(np.int64(5))
+    assert not any(map(is_count, (0, -1, 2.5, "a", None, True)))
