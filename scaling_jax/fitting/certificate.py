@@ -306,6 +306,8 @@ def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float
         return 0.0
     hessian = evidence.hessian[np.ix_(moving, moving)]
     gradient = evidence.gradient[moving]
+    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+        return np.inf
     step = np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
     return float(abs(gradient @ step) / 2 / floor)
 

@@ -125,11 +125,13 @@ def _n_starts(spec: Spec, few: bool) -> int:
 
 def _roughness(task: Task) -> np.ndarray:
     """(fits,) a residual scale for objectives with a corner: a small share of the target's own spread."""
-    scaled, se, out = task.spec.objective.scaled(task.runs.target), task.runs.target_se, []
+    objective, se, out = task.spec.objective, task.runs.target_se, []
+    scaled = objective.scaled(task.runs.target)
     for m in task.members:
-        y = scaled[m]
+        size = float(np.mean(np.abs(scaled[m])))
+        least = 1e-6 * max(size, 1.0 if objective.on_log else np.finfo(float).tiny)
         scale = 1.0 if se is None else float(np.median(se[m]))
-        out.append(max(0.02 * float(np.std(y)), 1e-6 * max(1.0, float(np.mean(np.abs(y))))) / scale)
+        out.append(max(0.02 * float(np.std(scaled[m])), least) / scale)
     return np.array(out)
 
 

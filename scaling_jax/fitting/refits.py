@@ -353,7 +353,8 @@ def _record(
 
 def _roughness(fit: Fitted) -> float:
     """The residual scale at which corners are first rounded off."""
-    return max(float(np.median(np.abs(fit.residuals))), 1e-9)
+    smallest = 1e-9 * float(np.median(target_scale(fit.data(), fit.objective)))
+    return max(float(np.median(np.abs(fit.residuals))), smallest)
 
 
 def _solve_replicates(batch: _Batch) -> list[Refits]:

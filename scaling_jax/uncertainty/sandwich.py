@@ -16,6 +16,7 @@ import pandas as pd
 from scaling_jax.engine.coordinates import moved, searched_as_logs, slope_of_numbers
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.resample import cluster_of
 from scaling_jax.uncertainty.tails import f_tail
 
@@ -126,6 +127,8 @@ def lack_of_fit_words(fit: Fitted) -> str:
 
 def _moves(fit: Fitted) -> np.ndarray:
     """(runs, labels) H^-1 s: how far leaving a run out moves each parameter to first order, natural units."""
+    if not np.isfinite(fit.numbers).all():
+        raise DataError(f"There is no fit to examine: {fit.reason or 'its parameters are not finite'}")
     evidence, (code, names) = fit.evidence, cluster_of(fit.data())
     scores = np.zeros((len(names), len(evidence.z)))
     np.add.at(scores, code, _row_gradients(fit))

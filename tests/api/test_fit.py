@@ -78,6 +78,13 @@ def test_known_errors_move_the_threshold_and_weights_do_not() -> None:
     assert np.abs(weighted.numbers - scaled.numbers).max() > 1e-3
 
 
+def test_refits_of_what_was_judged_search_as_a_fit_would() -> None:
+    judged = sj.certify(sj.laws.chinchilla, TABLE, fit().params)
+    assert judged.spec.solver == sj.LM() and judged.spec.starts is None
+    own, theirs = judged.bootstrap(3).objective_values, fit().bootstrap(3).objective_values
+    assert own == pytest.approx(theirs, rel=1e-9)
+
+
 JUDGED = {"E": 1.7, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
 CONTRADICTED = {
     "a fixed value": (
@@ -121,11 +128,3 @@ def test_judged_parameters_stay_where_they_are_under_fixed_and_tied() -> None:
     )
     assert judged.params == pytest.approx(params, rel=1e-12)
     assert judged.status == "not_converged"
-
-
-def test_refits_of_what_was_judged_search_as_a_fit_would() -> None:
-    judged = sj.certify(sj.laws.chinchilla, TABLE, fit().params)
-    assert judged.spec.solver == sj.LM() and judged.spec.starts is None
-    assert judged.bootstrap(3).objective_values == pytest.approx(
-        fit().bootstrap(3).objective_values, rel=1e-9
-    )

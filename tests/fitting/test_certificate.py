@@ -151,3 +151,32 @@ def test_certify_confirms_an_optimum(best: sj.FitResult) -> None:
     judged = sj.certify(sj.laws.chinchilla, TABLE, best.params)
     assert judged.converged and judged.warnings == best.warnings
     assert judged.numbers == pytest.approx(best.numbers, rel=1e-12)
+
+
+def simulated(seed: int) -> dict[str, np.ndarray]:
+    """24 random runs of a random Chinchilla law with 1 % noise."""
+    rng = np.random.default_rng(seed)
+    N, D = 10 ** rng.uniform(7, 10, 24), 10 ** rng.uniform(9, 12, 24)
+    E, A, B = rng.uniform(1.2, 2.2), 10 ** rng.uniform(2, 3), 10 ** rng.uniform(2, 3.5)
+    alpha, beta = rng.uniform(0.25, 0.5), rng.uniform(0.25, 0.5)
+    loss = sj.laws.chinchilla(N, D, E=E, A=A, B=B, alpha=alpha, beta=beta)
+    return {"N": N, "D": D, "loss": loss * np.exp(0.01 * rng.normal(size=24))}
+
+
+def test_a_corner_without_curvature_is_no_optimum_and_stops_no_other_group() -> None:
+    """The sixth of these tables once ended in NumPy's words, and took its neighbours along."""
+    tables = {key: simulated(key) for key in (5, 6)}
+    both = {name: np.concatenate([t[name] for t in tables.values()]) for name in ("N", "D", "loss")}
+    both["seed"] = np.repeat([5, 6], 24)
+    fits = sj.fit_groups(sj.laws.chinchilla, both, by="seed", objective=sj.AbsoluteError())
+    assert [fits[key].status for key in (5, 6)] == ["converged", "not_converged"]
+
+
+@pytest.mark.parametrize("power", [-11, -8, 6])
+def test_absolute_errors_reach_the_optimum_in_any_unit(power: int) -> None:
+    """Scaling a raw target scales the optimum's objective with it; agreement is 1e-6."""
+    table, objective = simulated(1), sj.AbsoluteError(on="raw")
+    fit = sj.fit(sj.laws.chinchilla, table, objective=objective)
+    scaled = sj.fit(sj.laws.chinchilla, table | {"loss": table["loss"] * 10.0**power}, objective=objective)
+    assert scaled.converged
+    assert scaled.objective_value / 10.0**power == pytest.approx(fit.objective_value, rel=1e-6)
