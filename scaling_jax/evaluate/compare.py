@@ -79,7 +79,12 @@ def compare_laws(
     entries: list[Entry] = [entry if isinstance(entry, tuple) else (entry, {}) for entry in laws]
     if not entries:
         raise ValueError("compare_laws needs at least one law.")
-    frame = as_frame(runs).reset_index(drop=True)
+    frame = as_frame(runs)
+    known = {name for law, _ in entries for name in law.inputs}
+    if unknown := sorted(set(inputs or {}) - known):
+        raise DataError(
+            f"inputs names {', '.join(unknown)}, which no law has: they have {', '.join(sorted(known))}."
+        )
     splits = _splits(frame, by, holdout)
 
     def judged(entry: Entry) -> pd.DataFrame:

@@ -163,7 +163,8 @@ def _read_splits(
     """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if len({split.label for split in splits}) < len(splits):
         raise ValueError("Two splits have the same label: give each its own.")
-    frame = as_frame(runs).reset_index(drop=True)
+    whole = as_frame(runs)
+    reading, frame = reading.in_order(whole), whole.reset_index(drop=True)
     used = np.zeros(len(frame), dtype=bool)
     for split in splits:
         for rows in (split.train, split.test):

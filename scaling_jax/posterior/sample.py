@@ -18,6 +18,7 @@ from scaling_jax.posterior.build import build
 from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.posterior.sampler import Settings, run_laplace, run_nuts
+from scaling_jax.uncertainty.ensemble import generator
 
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
@@ -67,6 +68,7 @@ def _sample(
         raise ValueError(
             "chains, draws and warmup must be positive numbers, and target_accept a probability."
         )
+    generator(seed)  # what is no seed is refused in one sentence
     settings = Settings(chains, draws, warmup, target_accept, seed)
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         from scaling_jax.posterior.geometry import start_coordinates

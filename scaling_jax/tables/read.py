@@ -6,7 +6,7 @@ Everything is checked here, in NumPy, before anything compiles. What is dropped 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
@@ -75,6 +75,22 @@ class Reading:
         words = {f.name: getattr(self, f.name) for f in fields(self)}
         return read_runs(law, table, by=by, on_log=on_log, **words)
 
+    def in_order(self, table: pd.DataFrame) -> Reading:
+        """The same with every Series as plain values in the order of the table's rows."""
+
+        def plain(source: Column | None, argument: str) -> Column | None:
+            return aligned(table, source, argument).to_numpy() if isinstance(source, pd.Series) else source
+
+        inputs = {name: plain(source, "inputs") for name, source in (self.inputs or {}).items()}
+        return replace(
+            self,
+            inputs={name: source for name, source in inputs.items() if source is not None},
+            target=plain(self.target, "target"),
+            run=plain(self.run, "run"),
+            weights=plain(self.weights, "weights"),
+            target_se=plain(self.target_se, "target_se"),
+        )
+
     @property
     def runs_alike(self) -> bool:
         """Whether every run is to count the same."""
@@ -94,13 +110,18 @@ def as_frame(table: TableLike) -> pd.DataFrame:
     elif hasattr(table, "to_dict") and hasattr(table, "schema"):
         frame = pd.DataFrame(table.to_dict(as_series=False))
     elif isinstance(table, Mapping):
+        if flat := [name for name, values in table.items() if np.ndim(values) > 1]:
+            raise DataError(
+                f"Column {flat[0]!r} has {np.ndim(table[flat[0]])} dimensions: give one value per row."
+            )
         lengths = {name: np.ndim(values) and len(values) for name, values in table.items()}
         if len({n for n in lengths.values() if n}) > 1:
             raise DataError(
                 f"The columns have different lengths ({_pairs(lengths)}): give arrays of equal length."
             )
+        rows = max(lengths.values(), default=0) or 1
         frame = pd.DataFrame(
-            {name: values if np.ndim(values) else [values] for name, values in table.items()}
+            {name: values if np.ndim(values) else [values] * rows for name, values in table.items()}
         )
     else:
         hint = ": read the file first, for example with pd.read_csv" if isinstance(table, str) else ""
@@ -234,6 +255,10 @@ def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> d
 
 def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | None) -> dict[str, Column]:
     """Law input -> column, array or function; same-named columns need no entry."""
+    if not isinstance(inputs or {}, Mapping):
+        raise DataError(
+            f"inputs={inputs!r}: give a mapping of law input to column, such as {{'N': 'n_params'}}."
+        )
     given = dict(inputs or {})
     if unknown := set(given) - set(law.inputs):
         raise DataError(

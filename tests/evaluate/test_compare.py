@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling_jax as sj
@@ -56,3 +57,25 @@ def test_bad_holdouts_are_one_sentence() -> None:
         sj.compare_laws([sj.laws.power_law], noisy(), holdout=np.ones(3, bool))
     with pytest.raises(ValueError, match="at least one law"):
         sj.compare_laws([], noisy())
+
+
+def test_a_table_with_labels_of_its_own_is_compared_as_one_without() -> None:
+    """Hold-outs, weights and inputs given as Series follow the table's labels, whatever these are."""
+    table = pd.DataFrame(noisy())
+    labelled = table.set_axis(np.arange(30)[::-1] + 7)
+    options = [
+        {
+            "holdout": t["x"] > 1e3,
+            "weights": pd.Series(np.linspace(1, 2, 30), t.index),
+            "inputs": {"x": t["x"] * 2},
+        }
+        for t in (table, labelled)
+    ]
+    laws = list(LAWS.values())[:2]
+    plain, own = (sj.compare_laws(laws, t, **how) for t, how in zip((table, labelled), options, strict=True))
+    pd.testing.assert_frame_equal(plain, own)
+
+
+def test_an_input_that_no_law_has_is_named() -> None:
+    with pytest.raises(sj.DataError, match="inputs names q, which no law has: they have x"):
+        sj.compare_laws([sj.laws.power_law], noisy(), inputs={"q": "x"})

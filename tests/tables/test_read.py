@@ -104,3 +104,20 @@ def test_inputs_and_target_by_name_array_or_function(best: sj.FitResult) -> None
     found = fit(billions, inputs={"N": lambda t: 1e9 * t.n_params, "D": "tokens"}, target=lambda t: t.val)
     same(found, best)
     assert found.sources == {"N": "function", "D": "tokens", "target": "function"}
+
+
+def test_a_number_beside_arrays_holds_for_every_row() -> None:
+    fit = sj.fit(sj.laws.power_law, {"x": [1.0, 10.0, 100.0], "loss": [4.0, 2.0, 1.0], "seed": 3})
+    assert fit.converged
+
+
+@pytest.mark.parametrize(
+    ("table", "inputs", "sentence"),
+    [
+        ({"x": [[1.0, 2.0]], "loss": [1.0]}, None, "Column 'x' has 2 dimensions: give one value per row"),
+        ({"x": [1.0, 2.0], "loss": [2.0, 1.0]}, "x", "inputs='x': give a mapping of law input to column"),
+    ],
+)
+def test_what_is_no_table_and_no_mapping_is_one_sentence(table: dict, inputs: object, sentence: str) -> None:
+    with pytest.raises(sj.DataError, match=sentence):
+        sj.fit(sj.laws.power_law, table, inputs=inputs)
