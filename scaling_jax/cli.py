@@ -26,7 +26,7 @@ except ImportError:
 import scaling_jax as sj
 from scaling_jax.core.objective import Objective
 from scaling_jax.core.optional import needs
-from scaling_jax.diagnosis.examination import told
+from scaling_jax.diagnosis.told import told
 from scaling_jax.report.summary import summary_text
 
 app = typer.Typer(

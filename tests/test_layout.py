@@ -16,6 +16,7 @@ COVERED_BY = {
     "core/arrays": "core/test_domains",
     "datasets/_catalog": "datasets/test_datasets",
     "datasets/_hitchhikers_sources": "datasets/test_hitchhikers",
+    "diagnosis/told": "diagnosis/test_examination",
     "engine/compiled": "engine/test_lanes",
     "engine/lbfgs": "engine/test_solve",
     "engine/projection": "engine/test_starts",

@@ -428,7 +428,8 @@ class FitResult(Fitted):
         >>> print(fit.checklist().splitlines()[0])
         Reporting checklist for power_law (after Li, Kudugunta and Zettlemoyer 2025)
         """
-        from scaling_jax.diagnosis.examination import examine, told
+        from scaling_jax.diagnosis.examination import examine
+        from scaling_jax.diagnosis.told import told
         from scaling_jax.report.checklist import checklist
 
         examine(self)
@@ -488,7 +489,7 @@ class FitResult(Fitted):
         return summary_text(self, self._told())
 
     def _told(self) -> Told:
-        from scaling_jax.diagnosis.examination import told
+        from scaling_jax.diagnosis.told import told
 
         return told(self)
 

@@ -6,7 +6,7 @@ It is computed when asked for and kept on the record; what a summary shows unask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,15 +15,13 @@ from scaling_jax.diagnosis.backtest import Backtest, judged, replicates_without,
 from scaling_jax.diagnosis.sensitivity import Sensitivity, choices, compared
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Variant, refit, refits_ahead
-from scaling_jax.report.summary import Told
 from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, replicates
 from scaling_jax.uncertainty.draws import Draws
-from scaling_jax.uncertainty.sandwich import influence_words, lack_of_fit_words, standard_errors
+from scaling_jax.uncertainty.sandwich import influence_words, lack_of_fit_words
 
-__all__ = ["Examination", "examine", "told"]
+__all__ = ["Examination", "examine"]
 
 ROWS_PER_PARAMETER = 3  # fewer say nothing of a forecast
-LEVEL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +91,3 @@ def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[D
     own, without = refit(variants, careful=False)
     fit.kept["draws"] = Draws.of(fit, own, variants[0].words)
     return fit.kept["draws"], judged(rest, top.words, Draws.of(rest.used(), without, variants[1].words))
-
-
-def told(fit: Fitted, findings: Sequence[tuple[str, str]] = ()) -> Told:
-    """What is known of a fit's uncertainty, for its summary; nothing is refitted for it.
-
-    `findings` are those of an examination that is still going on.
-    """
-    if fit.reason or fit.runs is None:
-        return Told()
-    errors = standard_errors(fit) if np.isfinite(fit.numbers).all() else None
-    found: Examination | None = fit.kept.get("examination")
-    known = found.findings if found else list(findings)
-    draws: Draws | None = fit.kept.get("draws")
-    if draws is None:
-        return Told(errors, findings=known, examined=found is not None)
-    ends = draws.conf_int(LEVEL)
-    words = f"{len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
-    return Told(errors, ends, LEVEL, words, known, found is not None)
