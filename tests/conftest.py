@@ -53,7 +53,7 @@ def shared() -> Callable[[str], Path]:
 
     def find(name: str) -> Path:
         path = SHARED / name
-        if not path.exists():
+        if not path.exists():  # public tables that may not be committed; only a checkout beside them has them
             pytest.skip(f"the shared table {name} is not here")
         return path
 

@@ -39,10 +39,10 @@ def is_count(n: object) -> bool:
     return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n > 0)
 
 
-def generator(seed: object) -> np.random.Generator:
+def generator(seed: int | Sequence[int] | np.random.Generator) -> np.random.Generator:
     """Random numbers of one seed, or of several together."""
     try:
-        return np.random.default_rng(seed)  # type: ignore[arg-type]
+        return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
         raise ValueError(f"seed={seed!r}: give a whole number, zero or more.") from error
 

@@ -100,7 +100,8 @@ EVALUATIONS = [
         137000,
     ),
     (
-        "pythia-v0/pythia-1.4b/five-shot/pythia-1.4b-5shot-global_step51500_eval_results_12-29-2022-16-51-02.json",
+        "pythia-v0/pythia-1.4b/five-shot/"
+        "pythia-1.4b-5shot-global_step51500_eval_results_12-29-2022-16-51-02.json",
         {"iteration": 51500},
         "pythia-1.4b-5shot-v0",
         "pythia-v0",
@@ -109,7 +110,8 @@ EVALUATIONS = [
         51500,
     ),
     (
-        "pythia-v0/pythia-2.8b/zero-shot/pythia-2.8b-0shot-global_step63000__eval_results_11-25-2022-03-37-35.json",
+        "pythia-v0/pythia-2.8b/zero-shot/"
+        "pythia-2.8b-0shot-global_step63000__eval_results_11-25-2022-03-37-35.json",
         {"iteration": 63000},
         "pythia-2.8b-v0",
         "pythia-v0",

@@ -14,6 +14,7 @@ from scaling_jax.datasets import _fetch
 
 DATA = (Path(__file__).parents[2] / "../shared/data").resolve()
 MIRROR = DATA / "upstream"
+# the original files are public and may not be committed; downloading them in a test would test the network
 needs_data = pytest.mark.skipif(
     not MIRROR.is_dir(), reason="no ../shared/data/upstream beside the repository"
 )
