@@ -119,7 +119,7 @@ def test_the_order_of_rows_does_not_matter_for_the_law_of_the_noise():
 
 def test_seeds_repeat_and_the_global_state_is_untouched():
     # the legacy state, from which many scripts of users still draw, is what is watched
-    legacy = np.random.get_state  # noqa: NPY002
+    legacy = np.random.get_state
     before = legacy()[1].copy()
     first, again, other = (
         simulate(chinchilla, TRUTH, GRID, grid=True, noise=0.1, seed=s)["loss"].tolist() for s in (1, 1, 2)
