@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "scaling_jax"
 COVERED_BY = {
     "core/arrays": "core/test_domains",
+    "core/keyed": "api/test_groups",
     "datasets/_catalog": "datasets/test_datasets",
     "datasets/_hitchhikers_sources": "datasets/test_hitchhikers",
     "diagnosis/told": "diagnosis/test_examination",

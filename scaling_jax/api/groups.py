@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.keyed import Keyed
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
 from scaling_jax.tables.read import TableLike
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FitGroups"]
 
 
-class FitGroups(Mapping[Hashable, FitResult]):
+class FitGroups(Keyed[FitResult]):
     """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
 
     Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
@@ -32,7 +33,7 @@ class FitGroups(Mapping[Hashable, FitResult]):
     """
 
     def __init__(self, fits: dict[Hashable, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
-        self._fits = fits
+        super().__init__(fits)
         self.shared = shared
         self.gain_left = gain_left
 
@@ -41,24 +42,15 @@ class FitGroups(Mapping[Hashable, FitResult]):
         """The records of groups, each with its questions."""
         return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
 
-    def __getitem__(self, key: Hashable) -> FitResult:
-        return self._fits[key]
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._fits)
-
-    def __len__(self) -> int:
-        return len(self._fits)
-
     @cached_property
     def params(self) -> pd.DataFrame:
         """One row per group, one column per parameter, natural units."""
-        labels = next(iter(self._fits.values())).law.labels
-        index = pd.Index(list(self._fits))
+        labels = next(iter(self.values())).law.labels
+        index = pd.Index(list(self))
         index.names = (
             ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
         )
-        return pd.DataFrame([f.numbers for f in self._fits.values()], index=index, columns=list(labels))
+        return pd.DataFrame([f.numbers for f in self.values()], index=index, columns=list(labels))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -71,7 +63,7 @@ class FitGroups(Mapping[Hashable, FitResult]):
                 "agree": f"{f.n_agree}/{f.certificate.n_finished}",
                 "warnings": len(f.warnings),
             }
-            for f in self._fits.values()
+            for f in self.values()
         ]
         return self.params.join(pd.DataFrame(rows, index=self.params.index))
 
@@ -103,7 +95,7 @@ class FitGroups(Mapping[Hashable, FitResult]):
 
     def predict(self, other: TableLike) -> pd.DataFrame:
         """Predictions for the same runs by every group that was fitted: one column per group."""
-        return pd.DataFrame({key: f.predict(other) for key, f in self._fits.items() if not f.reason})
+        return pd.DataFrame({key: f.predict(other) for key, f in self.items() if not f.reason})
 
     def bootstrap(
         self,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from scaling_jax.api.probe import probed, same_values
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective, objective_from_dict
+from scaling_jax.engine.behaviour import probed, same_values
 from scaling_jax.fitting.certificate import Certificate, Evidence
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
@@ -323,11 +323,11 @@ def _find_law(record: Json) -> Law:
         raise _refused(f"its law '{function}' is made of {args!r:.60}")
     try:
         # a file from elsewhere must not choose what is imported and called
-        if module.startswith("scaling_jax.laws.") and function in importlib.import_module(module).__all__:
-            found = getattr(importlib.import_module(module), function)
-            found = found if args is None else found(*args)
-            if isinstance(found, Law):
-                return found
+        file = importlib.import_module(module) if module.startswith("scaling_jax.laws.") else None
+        found = getattr(file, function) if function in getattr(file, "__all__", ()) else None
+        found = found if args is None or found is None else found(*args)
+        if isinstance(found, Law):
+            return found
     except (ImportError, AttributeError, TypeError, ValueError):
         pass
     raise ValueError(

@@ -19,10 +19,15 @@ from scaling_jax.engine.predict import predict
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["behaviour_of", "digest", "linear_parameters", "rank_of"]
+__all__ = ["behaviour_of", "digest", "linear_parameters", "probed", "rank_of", "same_values"]
 
 STRAIGHT = 1e-11  # of the values whose second difference is taken
 MOST_LINEAR = 5
+# where a law is tried that a file must know again, with no generator whose stream may change
+POINTS = 16
+DECADES = 13.0  # of the inputs: from one run to as many tokens as anybody has
+GOLDEN = 0.5 * (1 + 5**0.5)
+SAME = 1e-6  # relative: powers differ from machine to machine in their last digits
 
 
 def digest(*parts: object) -> str:
@@ -107,6 +112,30 @@ def _bytes(values: ArrayLike) -> bytes:
     if values.dtype.kind in "fc":
         values = np.where(np.isnan(values), np.nan, values)
     return f"{values.dtype} {values.shape} ".encode() + values.tobytes()
+
+
+def probed(law: Law, numbers: Numbers) -> list[float]:
+    """The law's values at its fitted numbers (labels,), and at numbers between .3 and .9.
+
+    Inputs are spread over thirteen decades, each another way; what a domain leaves out moves to its edge.
+    """
+    rows = np.arange(1, POINTS + 1)
+    inputs = {
+        name: np.clip(10 ** (DECADES * (rows * GOLDEN ** (1 / (k + 1)) % 1)), domain.lower, domain.upper)
+        for k, (name, domain) in enumerate(law.input_domains.items())
+    }
+    usual = np.clip(0.3 + 0.6 * (np.arange(1, len(law.labels) + 1) * GOLDEN % 1), *_bounds(law.label_domains))
+    with np.errstate(all="ignore"):
+        values: list[float] = predict(law, np.stack([numbers, usual]), inputs).ravel().tolist()
+    return values
+
+
+def same_values(found: Sequence[float], stored: Sequence[float]) -> bool:
+    """Whether values are those that were stored, as far as these are finite."""
+    if len(found) != len(stored):
+        return False
+    known = np.isfinite(stored)
+    return bool(np.allclose(np.asarray(found)[known], np.asarray(stored)[known], rtol=SAME, atol=0))
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scaling_jax.engine.coordinates import search_bounds, to_search
 from scaling_jax.engine.padding import bucket
 from scaling_jax.engine.problem import LaneData, Problem
 from scaling_jax.fitting.certificate import EPS, target_scale
@@ -55,6 +56,11 @@ class Task:
     def __len__(self) -> int:
         return len(self.members)
 
+    @property
+    def width(self) -> int:
+        """Padded rows of a fit."""
+        return bucket(max(map(len, self.members)))
+
     def some(self, which: Sequence[int] | np.ndarray) -> Task:
         """The same for some of the fits."""
         own = None if self.weights is None else [self.weights[i] for i in which]
@@ -82,57 +88,29 @@ def padded_lengths(sizes: np.ndarray) -> list[int]:
 
 
 def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
-    """One batch of fits padded to a bucket of rows, and the moving coordinates.
+    """One batch of fits padded to a bucket of rows, and the moving coordinates (fits, k).
 
     Many fits share the table's columns and hold positions in them, with one more row of weight 0 for padding.
     One fit, or many that differ in `weights` (fits, rows) only, hold the rows of the first member themselves.
     """
-    law, objective, runs, members = task.spec.law, task.spec.objective, task.runs, task.members
-    weights, fixed = task.weights, task.fixed
-    width = bucket(max(len(m) for m in members))
-    apart = len(members) > 1 and not isinstance(weights, np.ndarray)
-    positions = _padded(members, width, len(runs), np.int32) if apart else None
-    table = (
-        np.append(np.arange(len(runs)), 0)
-        if apart
-        else np.append(members[0], np.full(width - len(members[0]), members[0][0]))
-    )
-    if weights is not None:
-        own = _padded(weights, width, 0.0, np.float64)
-    elif apart:
-        own = np.append(runs.weight, 0.0)
-    else:
-        own = _padded([runs.weight[members[0]]], width, 0.0, np.float64)
-    scale = np.ones(width) if runs.target_se is None else runs.target_se[table]
-    target = objective.scaled(runs.target)[table]
-    leader = tied_index(task.spec)
-    moving = np.isnan(fixed)
-    n_fits = len(members) if apart else len(own)
-    fixed = np.broadcast_to(fixed, (n_fits, fixed.shape[1]))
-    k = len(leader)
-    tie = np.zeros((n_fits, k, k))
-    tie[:, np.arange(k), leader] = np.broadcast_to(moving, (n_fits, k))
-    offset = np.zeros((n_fits, k))
-    bounds = np.array([d.search_bounds for d in law.label_domains])
-    for i, domain in enumerate(law.label_domains):
-        held = ~np.isnan(fixed[:, i])
-        offset[held, i] = domain.to_search(fixed[held, i])
-    perfect = objective.rho(16 * EPS * target_scale(runs, objective))
-    if isinstance(weights, np.ndarray):
-        floor = weights @ perfect[members[0]]
-    else:
-        floor = np.array(
-            [
-                w @ perfect[m]
-                for w, m in zip(weights or (runs.weight[m] for m in members), members, strict=True)
-            ]
-        )
+    law, objective, runs = task.spec.law, task.spec.objective, task.runs
+    rows, positions, weight = _layout(task)
+    apart, n_fits = positions is not None, len(weight) if positions is None else len(positions)
+    tie, offset = _ties(task.spec, np.broadcast_to(task.fixed, (n_fits, task.fixed.shape[1])))
+    floor, many = _floors(task), n_fits > 1
+    lower, upper = search_bounds(law.label_domains)
     data = LaneData(
-        inputs={name: column[table] for name, column in runs.inputs.items()},
-        target=target, weight=own, scale=scale, numbers=np.array(objective.numbers), tie=tie, offset=offset,
-        lower=bounds[:, 0], upper=bounds[:, 1], floor=floor,
-    )  # fmt: skip
-    many = n_fits > 1
+        inputs={name: column[rows] for name, column in runs.inputs.items()},
+        target=objective.scaled(runs.target)[rows],
+        weight=weight if many else weight[0],
+        scale=np.ones(task.width) if runs.target_se is None else runs.target_se[rows],
+        numbers=np.array(objective.numbers),
+        tie=tie if many else tie[0],
+        offset=offset if many else offset[0],
+        lower=lower,
+        upper=upper,
+        floor=floor if many else floor[0],
+    )
     per_fit = LaneData(
         inputs=dict.fromkeys(data.inputs, apart),
         target=apart,
@@ -145,9 +123,36 @@ def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
         upper=False,
         floor=many,
     )
-    if not many:
-        data = data._replace(weight=own[0], tie=tie[0], offset=offset[0], floor=floor[0])
     return Problem(law, objective.on_log, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
+
+
+def _layout(task: Task) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Which of the table's rows the columns hold, each fit's positions in them, and the weights."""
+    runs, members, weights, width = task.runs, task.members, task.weights, task.width
+    if len(members) == 1 or isinstance(weights, np.ndarray):
+        rows = np.append(members[0], np.full(width - len(members[0]), members[0][0]))
+        own = [runs.weight[members[0]]] if weights is None else weights
+        return rows, None, _padded(own, width, 0.0, np.float64)
+    own = np.append(runs.weight, 0.0) if weights is None else _padded(weights, width, 0.0, np.float64)
+    return np.append(np.arange(len(runs)), 0), _padded(members, width, len(runs), np.int32), own
+
+
+def _ties(spec: Spec, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(fits, k, k) and (fits, k): what makes the law's own coordinates of those that are searched."""
+    moving, k = np.isnan(fixed), fixed.shape[1]
+    tie = np.zeros((len(fixed), k, k))
+    tie[:, np.arange(k), tied_index(spec)] = moving
+    return tie, np.where(moving, 0.0, to_search(spec.law.label_domains, fixed))
+
+
+def _floors(task: Task) -> np.ndarray:
+    """(fits,) the objective's values that count as a perfect fit."""
+    runs, members, weights = task.runs, task.members, task.weights
+    perfect = task.spec.objective.rho(16 * EPS * target_scale(runs, task.spec.objective))
+    if isinstance(weights, np.ndarray):
+        return weights @ perfect[members[0]]
+    own = [runs.weight[m] for m in members] if weights is None else weights
+    return np.array([w @ perfect[m] for w, m in zip(own, members, strict=True)])
 
 
 def _padded(parts: Iterable[np.ndarray], width: int, fill: float, dtype: type) -> np.ndarray:

@@ -19,7 +19,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
-from scaling_jax.fitting.spec import Spec
+from scaling_jax.fitting.spec import Spec, held_numbers
 from scaling_jax.tables.read import TableLike, as_columns, as_frame, input_columns, same_columns
 from scaling_jax.tables.runs import DataError, Part, Runs
 
@@ -120,7 +120,7 @@ class Fitted:
     @property
     def held(self) -> np.ndarray:
         """(labels,) the values of the numbers that were not free, NaN for the others."""
-        return np.array([self.fixed.get(label, np.nan) for label in self.law.labels])
+        return held_numbers(self.law, self.fixed)
 
     @property
     def n_free(self) -> int:

@@ -21,14 +21,14 @@ from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.newton import measure_ahead
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.problem import Problem
-from scaling_jax.engine.solve import Solution, solve
+from scaling_jax.engine.solve import solve
 from scaling_jax.engine.starts import default_starts
 from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
-from scaling_jax.fitting.certificate import agreement, target_scale
+from scaling_jax.fitting.certificate import Evidence, agreement, target_scale
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import evidence_of
 from scaling_jax.fitting.replicates import STARTS, search_device, search_replicates, search_solver
-from scaling_jax.fitting.spec import tied_index
+from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
 
 __all__ = ["Refits", "Variant", "refit", "refits_ahead", "vary"]
@@ -68,7 +68,7 @@ class Variant:
     @property
     def held(self) -> np.ndarray:
         """(labels,) the values of the numbers that do not move, NaN for the others."""
-        return np.array([self.fixed.get(label, np.nan) for label in self.fit.law.labels])
+        return held_numbers(self.fit.law, self.fixed)
 
     @property
     def runs(self) -> Runs:
@@ -108,23 +108,25 @@ def vary(fit: Fitted, words: str = "", **changes: Any) -> Variant:
 
 
 def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
-    """Solves every way of every variant; variants of one law whose tables are alike in length are one batch.
+    """Solves every way of every variant; those of one specification on tables alike in length are one batch.
 
     Args:
-        variants: what to solve, all of one law.
+        variants: what to solve.
         careful: begin at every known optimum and at fresh starts; else as replicates of fits that are known
             well.
     """
     lengths = np.array([len(v.fit.data()) for v in variants])
     edges = padded_lengths(lengths)
     sizes = np.searchsorted(edges, lengths).tolist()
-    kinds = [(size, v.objective.on, v.objective.smooth) for size, v in zip(sizes, variants, strict=True)]
-    groups = [[i for i, own in enumerate(kinds) if own == kind] for kind in sorted(set(kinds))]
+    kinds = [
+        (id(v.fit.spec), size, v.objective.on, v.objective.smooth)
+        for size, v in zip(sizes, variants, strict=True)
+    ]
+    groups = [[i for i, own in enumerate(kinds) if own == kind] for kind in dict.fromkeys(kinds)]
     batches = [_Batch.of([variants[i] for i in which]) for which in groups]
     if careful:
-        prepared = [
-            _careful_starts(batch) for batch in batches
-        ]  # all are compiling before the first is solved
+        # all are compiling before the first is solved
+        prepared = [_careful_starts(batch) for batch in batches]
         found = [_solve_carefully(batch, starts) for batch, starts in zip(batches, prepared, strict=True)]
     else:
         found = [_solve_replicates(batch) for batch in batches]
@@ -172,8 +174,7 @@ class _Batch:
         tie = np.zeros((len(variants), leader.shape[1], leader.shape[1]))
         f, i = np.nonzero(np.isnan(fixed))
         tie[f, i, leader[f, i]] = 1.0
-        if whole.per_fit.tie or len(variants) == 1:
-            whole = replace(whole, data=whole.data._replace(tie=tie if whole.per_fit.tie else tie[0]))
+        whole = replace(whole, data=whole.data._replace(tie=tie))
         return cls(variants, whole, (tie != 0).any(axis=1), fixed, leader)
 
     def ways(self, part: slice, analyses: bool) -> Problem:
@@ -289,52 +290,26 @@ def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> lis
         device=device,
     )
     numbers = problem.natural_numbers(solution.z)
-    out, at = [], 0
-    for variant, prediction in zip(batch.variants, _predictions(batch, numbers), strict=True):
-        mine = slice(at, at + len(variant.weight))
-        values = np.array([variant.charge(way, row) for way, row in enumerate(prediction)])
-        records = [
-            _record(
-                variant,
-                way,
-                problem,
-                solution,
-                batch.repeated(batch.free),
-                at + way,
-                numbers[at + way],
-                value,
-            )
-            for way, value in enumerate(values)
-        ]
-        out.append(Refits(numbers[mine], values, 0.0, records))
-        at = mine.stop
+    free = batch.repeated(batch.free)
+    evidence = (evidence_of(problem, solution, free, f) for f in range(problem.n_fits))
+    out = []
+    for variant, own, predicted in zip(batch.variants, *_of_variants(batch, numbers), strict=True):
+        values = np.array([variant.charge(way, row) for way, row in enumerate(predicted)])
+        records = [_record(variant, way, own[way], values[way], next(evidence)) for way in range(len(values))]
+        out.append(Refits(own, values, 0.0, records))
     return out
 
 
-def _predictions(batch: _Batch, numbers: np.ndarray) -> list[np.ndarray]:
-    """Of each variant what its ways predict of its rows, (ways, rows)."""
+def _of_variants(batch: _Batch, numbers: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each variant its ways' parameters (ways, labels), and what they predict of its rows (ways, rows)."""
     ends = np.cumsum([len(v.weight) for v in batch.variants])[:-1]
-    own = np.split(numbers, ends)
-    law, inputs = batch.whole.law, batch.variants[0].fit.data().inputs
-    if not batch.one_table:
-        return [predict(law, part, v.runs.inputs) for v, part in zip(batch.variants, own, strict=True)]
-    common = np.split(predict(law, numbers, inputs), ends)
-    return [
-        predict(law, part, v.runs.inputs) if v.inputs else rows
-        for v, part, rows in zip(batch.variants, own, common, strict=True)
-    ]
+    law, own = batch.whole.law, np.split(numbers, ends)
+    if batch.one_table and not any(v.inputs for v in batch.variants):
+        return own, np.split(predict(law, numbers, batch.variants[0].runs.inputs), ends)
+    return own, [predict(law, part, v.runs.inputs) for v, part in zip(batch.variants, own, strict=True)]
 
 
-def _record(
-    variant: Variant,
-    way: int,
-    problem: Problem,
-    solution: Solution,
-    free: np.ndarray,
-    f: int,
-    numbers: np.ndarray,
-    value: float,
-) -> Fitted:
+def _record(variant: Variant, way: int, numbers: np.ndarray, value: float, evidence: Evidence) -> Fitted:
     fit = variant.fit
     part = fit.runs if isinstance(fit.runs, Part) else Part(fit.data(), np.arange(len(fit.data())))
     whole = replace(part.whole, inputs=part.whole.inputs | variant.inputs) if variant.inputs else part.whole
@@ -343,7 +318,7 @@ def _record(
         spec=replace(fit.spec, objective=variant.objective, tied=variant.tied),
         numbers=numbers,
         objective_value=value,
-        evidence=evidence_of(problem, solution, free, f),
+        evidence=evidence,
         runs=replace(part, whole=whole, weight=variant.weight[way]),
         fixed=variant.fixed,
         stored_certificate=None,

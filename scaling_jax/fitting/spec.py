@@ -13,7 +13,7 @@ import pandas as pd
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.law import Law, check_law
+from scaling_jax.core.law import Law, Parameter, check_law
 from scaling_jax.core.objective import Huber, Objective
 from scaling_jax.engine.devices import Place, platform
 from scaling_jax.engine.lbfgs import LBFGS
@@ -22,7 +22,7 @@ from scaling_jax.engine.sampling import product_grid
 from scaling_jax.engine.solver import Solver
 from scaling_jax.tables.read import Reading
 
-__all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "make_spec", "tied_index"]
+__all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "held_numbers", "make_spec", "tied_index"]
 
 Fixed: TypeAlias = ArrayLike | Mapping[Hashable, ArrayLike]
 """A value that is not fitted, or one per group."""
@@ -194,40 +194,47 @@ def _checked_mesh(mesh: Mesh, device: Place) -> Mesh:
     return mesh
 
 
+def held_numbers(law: Law, fixed: Mapping[str, float]) -> np.ndarray:
+    """(labels,) the values of numbers that do not move, by label, NaN for the others."""
+    return np.array([fixed.get(label, np.nan) for label in law.labels])
+
+
 def fixed_numbers(spec: Spec, keys: list[Hashable]) -> np.ndarray:
     """Values of fixed numbers per group, (groups, labels), NaN where free."""
-    law = spec.law
-    out = np.full((len(keys), len(law.labels)), np.nan)
-    at = 0
-    for p in law.parameters:
-        if p.name in spec.fixed:
-            given = spec.fixed[p.name]
-            if isinstance(given, Mapping) and (absent := [key for key in keys if key not in given]):
-                if absent == [None]:
-                    raise ValueError(
-                        f"fixed {p.name} is a mapping, which is for fit_groups: give one number."
-                    )
-                more = " and more" if len(absent) > 5 else ""
-                named = ", ".join(map(repr, absent[:5])) + more
-                raise ValueError(f"fixed {p.name} has no value for group {named}: give one for every group.")
-            for g, key in enumerate(keys):
-                value = given[key] if isinstance(given, Mapping) else given
-                try:
-                    value = np.asarray(value, dtype=np.float64)
-                except (TypeError, ValueError, OverflowError) as error:
-                    raise ValueError(f"fixed {p.name}={value!r} is not a number.") from error
-                if value.shape not in ((), p.shape):
-                    wanted = f"an array of shape {p.shape}" if p.shape else "one number"
-                    raise ValueError(f"fixed {p.name}={value.tolist()}: give {wanted}.")
-                inside = p.domain.contains(value) | (np.isfinite(value) & (value == p.domain.lower))
-                if not np.all(inside):
-                    group = "" if key is None else f" of group {key!r}"
-                    raise ValueError(
-                        f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}."
-                    )
-                out[g, at : at + p.size] = np.broadcast_to(value, p.shape).ravel()
-        at += p.size
-    return out
+    columns = [
+        _fixed_of(p, spec.fixed[p.name], keys)
+        if p.name in spec.fixed
+        else np.full((len(keys), p.size), np.nan)
+        for p in spec.law.parameters
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+def _fixed_of(p: Parameter, given: Fixed, keys: list[Hashable]) -> np.ndarray:
+    """(groups, numbers of the parameter) what it is fixed at."""
+    if not isinstance(given, Mapping):
+        return np.broadcast_to(_fixed_at(p, given, keys[0] if len(keys) == 1 else None), (len(keys), p.size))
+    if absent := [key for key in keys if key not in given]:
+        if absent == [None]:
+            raise ValueError(f"fixed {p.name} is a mapping, which is for fit_groups: give one number.")
+        named = ", ".join(map(repr, absent[:5])) + (" and more" if len(absent) > 5 else "")
+        raise ValueError(f"fixed {p.name} has no value for group {named}: give one for every group.")
+    return np.reshape([_fixed_at(p, given[key], key) for key in keys], (len(keys), p.size))
+
+
+def _fixed_at(p: Parameter, given: ArrayLike, key: Hashable) -> np.ndarray:
+    """The numbers of one group's value, checked."""
+    try:
+        value = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"fixed {p.name}={given!r} is not a number.") from error
+    if value.shape not in ((), p.shape):
+        wanted = f"an array of shape {p.shape}" if p.shape else "one number"
+        raise ValueError(f"fixed {p.name}={value.tolist()}: give {wanted}.")
+    if not np.all(p.domain.contains(value) | (np.isfinite(value) & (value == p.domain.lower))):
+        group = "" if key is None else f" of group {key!r}"
+        raise ValueError(f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}.")
+    return np.broadcast_to(value, p.shape).ravel()
 
 
 def tied_index(spec: Spec) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.keyed import Keyed
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
@@ -168,7 +169,7 @@ class Posterior(FitEnsemble):
         return self.summary()
 
 
-class PosteriorGroups(Mapping[Hashable, Posterior]):
+class PosteriorGroups(Keyed[Posterior]):
     """The joint posterior of many groups: a mapping from the group's key to its `Posterior`.
 
     Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard
@@ -180,19 +181,9 @@ class PosteriorGroups(Mapping[Hashable, Posterior]):
     """
 
     def __init__(self, sampled: Sampled, skipped: Mapping[Hashable, str] | None = None):
+        super().__init__({fit.key: Posterior.of(sampled, g) for g, fit in enumerate(sampled.fits)})
         self.sampled = sampled
         self.skipped = dict(skipped or {})
-        self.keys_of = [fit.key for fit in sampled.fits]
-        self._members = {fit.key: Posterior.of(sampled, g) for g, fit in enumerate(sampled.fits)}
-
-    def __getitem__(self, key: Hashable) -> Posterior:
-        return self._members[key]
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
 
     @cached_property
     def population(self) -> pd.DataFrame:
@@ -205,12 +196,12 @@ class PosteriorGroups(Mapping[Hashable, Posterior]):
         """Posterior medians, one row per group, one column per parameter."""
         labels = list(self.sampled.design.law.labels)
         medians = [np.median(member.numbers, axis=0) for member in self.values()]
-        return pd.DataFrame(medians, index=pd.Index(self.keys_of, name="group"), columns=labels)
+        return pd.DataFrame(medians, index=pd.Index(list(self), name="group"), columns=labels)
 
     @cached_property
     def diagnostics(self) -> pd.DataFrame:
         """R-hat and effective sample sizes of every sampled number of every group."""
-        return pd.DataFrame(chain_table(self.sampled.flat(self.sampled.chains.sites, self.keys_of))).T
+        return pd.DataFrame(chain_table(self.sampled.flat(self.sampled.chains.sites, list(self)))).T
 
     @property
     def n_divergent(self) -> int:
@@ -245,7 +236,7 @@ class PosteriorGroups(Mapping[Hashable, Posterior]):
         """The joint posterior as ArviZ holds it, with a dimension of groups; see `Posterior.to_arviz`."""
         from scaling_jax.posterior._arviz import to_arviz
 
-        return to_arviz(self.sampled, list(range(len(self))), self.keys_of)
+        return to_arviz(self.sampled, list(range(len(self))), list(self))
 
     def __str__(self) -> str:
         return self.summary()

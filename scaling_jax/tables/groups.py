@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,32 +30,62 @@ def read_groups(
     try:
         runs = reading.read(law, frame, by=by, on_log=on_log)
     except DataError as error:
-        runs, reasons = _read_apart(reading, law, frame, by, on_log, error)
-    asked = key_of_rows(frame, by)[_kept(frame, reading)].dropna().unique()
-    known = {*runs.group_labels, *reasons}
-    return runs, reasons | {key: NOTHING_LEFT for key in asked.tolist() if key not in known}
+        runs, reasons = _Apart.of(reading, law, frame, by, on_log).read(error)
+    return runs, reasons | _emptied(reading, frame, by, {*runs.group_labels, *reasons})
 
 
-def _read_apart(
-    reading: Reading, law: Law, frame: pd.DataFrame, by: Keys, on_log: bool, error: DataError
-) -> tuple[Runs, dict[Hashable, str]]:
-    keys, kept = key_of_rows(frame, by), _kept(frame, reading)
-    groups = keys[kept].dropna().unique().tolist()
-    alone = {key: kept & np.array([own == key for own in keys]) for key in groups}
-    reasons: dict[Hashable, str] = {}
-    for key, rows in alone.items():
+def _emptied(reading: Reading, frame: pd.DataFrame, by: Keys, known: set[Hashable]) -> dict[Hashable, str]:
+    """The groups of which missing values leave nothing."""
+    if reading.missing != "drop":
+        return {}
+    asked = key_of_rows(frame, by)[_kept(frame, reading)].dropna().unique().tolist()
+    return {key: NOTHING_LEFT for key in asked if key not in known}
+
+
+@dataclass(frozen=True, eq=False)
+class _Apart:
+    """A table some of whose groups cannot be read.
+
+    code: (rows,) the group of each row, -1 where it has none or `where` leaves it out; keys: what groups are
+    called.
+    """
+
+    reading: Reading
+    law: Law
+    frame: pd.DataFrame
+    by: Keys
+    on_log: bool
+    code: np.ndarray
+    keys: list[Hashable]
+
+    @classmethod
+    def of(cls, reading: Reading, law: Law, frame: pd.DataFrame, by: Keys, on_log: bool) -> _Apart:
+        code, keys = pd.factorize(key_of_rows(frame, by).where(_kept(frame, reading)))
+        return cls(reading, law, frame, by, on_log, np.asarray(code), keys.tolist())
+
+    def read(self, error: DataError) -> tuple[Runs, dict[Hashable, str]]:
+        """What can be read, and why the rest cannot; the whole table's own error where no group can."""
+        reasons = self._reasons(np.arange(len(self.keys)))
+        if not reasons or len(reasons) == len(self.keys):
+            raise error
+        good = [code for code, key in enumerate(self.keys) if key not in reasons]
+        kept = np.isin(self.code, good)
+        runs = replace(self.reading, where=kept).read(self.law, self.frame, by=self.by, on_log=self.on_log)
+        words = None if self.reading.where is None else described(self.reading.where)
+        filtered = int((~_kept(self.frame, self.reading)).sum())
+        return replace(runs, record=runs.record | {"where": words, "dropped_where": filtered}), reasons
+
+    def _reasons(self, codes: np.ndarray) -> dict[Hashable, str]:
+        """Why groups cannot be read, the few bad ones of many found by halving."""
+        rows = np.isin(self.code, codes)
         try:
-            replace(reading, where=rows).read(law, frame, on_log=on_log)
-        except DataError as own:
-            reasons[key] = str(own)
-    if not reasons or len(reasons) == len(groups):
-        raise error
-    for key in reasons:
-        kept = kept & ~alone[key]
-    runs = replace(reading, where=kept).read(law, frame, by=by, on_log=on_log)
-    dropped = int((~_kept(frame, reading)).sum())
-    words = None if reading.where is None else described(reading.where)
-    return replace(runs, record=runs.record | {"where": words, "dropped_where": dropped}), reasons
+            replace(self.reading, where=rows).read(self.law, self.frame, on_log=self.on_log)
+        except DataError as error:
+            if len(codes) == 1:
+                return {self.keys[codes[0]]: str(error)}
+            first, second = np.array_split(codes, 2)
+            return self._reasons(first) | self._reasons(second)
+        return {}
 
 
 def _kept(frame: pd.DataFrame, reading: Reading) -> np.ndarray:

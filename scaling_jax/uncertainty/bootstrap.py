@@ -99,10 +99,8 @@ def bootstrap_groups(
 def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
     """Replicates of several fits, runs that several know by the same name drawn for all of them at once."""
     weights = paired_weights(fits, n, generator(seed))
-    return [
-        Draws.of(fit, refit([vary(fit, weight=own)], careful=False)[0], PAIRED)
-        for fit, own in zip(fits, weights, strict=True)
-    ]
+    variants = [vary(fit, PAIRED, weight=own) for fit, own in zip(fits, weights, strict=True)]
+    return [Draws.of(*each, PAIRED) for each in zip(fits, refit(variants, careful=False), strict=True)]
 
 
 def jackknife(fit: Fitted) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.keyed import Keyed
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits
@@ -149,7 +150,7 @@ class Draws(FitEnsemble):
         return f"<{len(self.numbers)} draws of {self.fit.law.name}: {self.method}; {moved}>"
 
 
-class DrawsGroups(Mapping[Hashable, Draws]):
+class DrawsGroups(Keyed[Draws]):
     """Replicates of many groups: a mapping from the group's key to its `Draws`.
 
     Made by `fits.bootstrap()`.
@@ -161,17 +162,8 @@ class DrawsGroups(Mapping[Hashable, Draws]):
     """
 
     def __init__(self, members: Mapping[Hashable, Draws], paired: bool = False):
-        self._members = dict(members)
+        super().__init__(members)
         self.paired = paired
-
-    def __getitem__(self, key: Hashable) -> Draws:
-        return self._members[key]
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
 
     @cached_property
     def joint(self) -> Ensemble:

@@ -1,0 +1,30 @@
+"""Results by group: the mapping that all results of many groups are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
+
+__all__ = ["Keyed"]
+
+Member = TypeVar("Member")
+
+
+class Keyed(Mapping[Hashable, Member]):
+    """A mapping from the group's key to its member, in the order given.
+
+    Args:
+        members: what each group has.
+    """
+
+    def __init__(self, members: Mapping[Hashable, Member]):
+        self._members = dict(members)
+
+    def __getitem__(self, key: Hashable) -> Member:
+        return self._members[key]
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
