@@ -21,7 +21,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import Spec, tied_index
 from scaling_jax.tables.runs import Part
 
-__all__ = ["evidence_of", "solve_members"]
+__all__ = ["FEW_FITS", "evidence_of", "solve_members", "start_nodes"]
 
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
@@ -113,8 +113,14 @@ def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool) ->
     """Start points in natural units, (fits, starts, labels)."""
     if isinstance(spec.starts, np.ndarray):
         return np.broadcast_to(spec.starts, (problem.n_fits, *spec.starts.shape)).copy()
-    nodes = spec.starts or (512 if few else 96)
-    return default_starts(problem, fixed, tied_index(spec), n=_n_starts(spec, few), nodes=nodes)
+    n = _n_starts(spec, few)
+    nodes = spec.starts or start_nodes(few)
+    return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes)
+
+
+def start_nodes(few: bool) -> int:
+    """Of how many points a fit's starts are the best ones."""
+    return 512 if few else 96
 
 
 def _n_starts(spec: Spec, few: bool) -> int:

@@ -26,7 +26,7 @@ from scaling_jax.engine.starts import default_starts
 from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import Evidence, agreement, target_scale
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.members import evidence_of
+from scaling_jax.fitting.members import FEW_FITS, evidence_of, start_nodes
 from scaling_jax.fitting.replicates import STARTS, search_device, search_replicates, search_solver
 from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
@@ -34,8 +34,6 @@ from scaling_jax.tables.runs import Part, Runs
 __all__ = ["Refits", "Variant", "refit", "refits_ahead", "vary"]
 
 FRESH = 6
-NODES = 512
-FEW = 8
 CELLS_IN_MEMORY = 2**22
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
@@ -251,7 +249,7 @@ def _careful_starts(batch: _Batch) -> tuple[Problem, np.ndarray]:
     device = search_device(spec, problem, lanes)
     compile_ahead(problem, spec.solver, lanes, device)
     measure_ahead(problem, device)
-    fresh = _fresh(batch, FRESH, NODES)
+    fresh = _fresh(batch, FRESH, start_nodes(few=True))
     points = np.concatenate([own, fresh], axis=1)
     return problem, batch.repeated(search_points(law, points, batch.free))
 
@@ -363,7 +361,7 @@ def _summed_up(variant: Variant, numbers: np.ndarray, value: np.ndarray, home: n
 def _replicate_starts(batch: _Batch) -> np.ndarray:
     """Where replicates begin, (variants, STARTS, k): the optimum, both ends of its longest valley, then
     another basin or a fresh seed."""
-    seeds = _fresh(batch, STARTS, NODES if len(batch.variants) <= FEW else 96)
+    seeds = _fresh(batch, STARTS, start_nodes(len(batch.variants) <= FEW_FITS))
     seeds = search_points(batch.whole.law, seeds, batch.free)
     out = []
     for variant, fresh in zip(batch.variants, seeds, strict=True):

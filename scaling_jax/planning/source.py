@@ -16,7 +16,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.published.entry import Entry
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.bootstrap import draws_of
-from scaling_jax.uncertainty.ensemble import interval, tail_of
+from scaling_jax.uncertainty.ensemble import check_level, interval
 
 __all__ = ["LawSource", "Optima", "Planned", "budgets_of", "planned", "with_ends"]
 
@@ -157,7 +157,7 @@ def _of_fit(
     if draws is None and level is not None:
         draws = draws_of(fit).numbers
     level = 0.9 if level is None else level
-    tail_of(level)
+    check_level(level)
     computed, notes = _fitted_compute(fit), _counted(fit.count)
     return Planned(fit.law, np.atleast_2d(fit.numbers), draws, level, known, computed, notes)
 

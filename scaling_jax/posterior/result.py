@@ -81,8 +81,7 @@ class Posterior(FitEnsemble):
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before quoting an interval; empty when there is nothing."""
-        found = _verdict(self.sampled, self.diagnostics)
-        return [] if found[0].startswith((GOOD, APPROXIMATE)) else found
+        return _warnings(self.sampled, self.diagnostics)
 
     def _middle(self, draws: np.ndarray, estimate: np.ndarray) -> float:
         return float(np.nanmedian(draws))
@@ -211,11 +210,10 @@ class PosteriorGroups(Keyed[Posterior]):
     @property
     def warnings(self) -> list[str]:
         """What a reader must know, most serious first."""
-        found = _verdict(self.sampled, self.diagnostics)
-        return [
-            *([] if found[0].startswith((GOOD, APPROXIMATE)) else found),
-            *(f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()),
-        ]
+        return [*_warnings(self.sampled, self.diagnostics), *self._left_out()]
+
+    def _left_out(self) -> list[str]:
+        return [f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()]
 
     def summary(self, level: float = 0.9) -> str:
         """The populations with their intervals, the groups' medians, chains in plain words."""
@@ -229,8 +227,9 @@ class PosteriorGroups(Keyed[Posterior]):
         pooled = f"{', '.join(design.pooled)} pooled" if design.pooled else "nothing pooled"
         title = f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
         text = _report(title, self.sampled, table.join(self.diagnostics), self.diagnostics)
-        left_out = [f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()]
-        return "\n".join([text, *left_out, "", self.params.to_string(float_format=lambda x: f"{x:.4g}")])
+        return "\n".join(
+            [text, *self._left_out(), "", self.params.to_string(float_format=lambda x: f"{x:.4g}")]
+        )
 
     def to_arviz(self) -> Any:
         """The joint posterior as ArviZ holds it, with a dimension of groups; see `Posterior.to_arviz`."""
@@ -253,6 +252,12 @@ def _verdict(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
     if chains.log_weight is not None:
         return [_laplace_verdict(importance_worth(chains.log_weight))]
     return verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
+
+
+def _warnings(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
+    """The verdict where it is no good one."""
+    found = _verdict(sampled, diagnostics)
+    return [] if found[0].startswith((GOOD, APPROXIMATE)) else found
 
 
 def _laplace_verdict(worth: float) -> str:

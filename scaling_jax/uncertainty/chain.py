@@ -19,8 +19,8 @@ from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import REPLICATES, paired_draws
 from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.ensemble import check_level
 from scaling_jax.uncertainty.ensemble import interval as ends_of
-from scaling_jax.uncertainty.ensemble import tail_of
 
 __all__ = ["Chain", "chain"]
 
@@ -65,7 +65,7 @@ class Chain:
             raise ValueError(
                 f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'."
             )
-        tail_of(level)
+        check_level(level)
         lower, upper = ends_of(self._propagate(other, [d.numbers for d in self.draws]), level)
         return pd.DataFrame({"prediction": point, "lower": lower, "upper": upper})
 

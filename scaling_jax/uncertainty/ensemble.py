@@ -16,22 +16,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Ensemble", "generator", "interval", "is_count", "tail_of"]
+__all__ = ["Ensemble", "check_level", "generator", "interval", "is_count", "tail_of"]
 
 Numbers = dict[Hashable, np.ndarray]
 """Arrays (draws,) by name."""
 Quantity = Callable[[dict[Any, Any]], ArrayLike | Mapping[str, ArrayLike]]
 
 
+def check_level(level: object) -> None:
+    """Refuses what is no probability, before draws are made for it."""
+    if not (isinstance(level, int | float | np.floating) and 0 < level < 1):
+        raise ValueError(f"level={level!r}: give a probability between 0 and 1, such as 0.9.")
+
+
 def tail_of(level: float) -> float:
     """The probability beyond each end of an interval of this level."""
-    if not _is_probability(level):
-        raise ValueError(f"level={level!r}: give a probability between 0 and 1, such as 0.9.")
+    check_level(level)
     return (1 - level) / 2
-
-
-def _is_probability(level: object) -> bool:
-    return isinstance(level, int | float | np.floating) and bool(0 < level < 1)
 
 
 def is_count(n: object) -> bool:

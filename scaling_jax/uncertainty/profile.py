@@ -15,7 +15,7 @@ import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import refit, vary
-from scaling_jax.uncertainty.ensemble import tail_of
+from scaling_jax.uncertainty.ensemble import check_level
 from scaling_jax.uncertainty.likelihood import mean_log_density
 from scaling_jax.uncertainty.tails import normal_quantile
 
@@ -88,7 +88,7 @@ def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> P
     """Profiles one parameter of a fit; see `FitResult.profile`."""
     if fit.reason:
         raise ValueError(f"There is no fit to profile: {fit.reason}")
-    tail_of(level)
+    check_level(level)
     labels = list(fit.law.labels)
     free = [label for label in labels if label not in fit.fixed]
     if name not in free:
