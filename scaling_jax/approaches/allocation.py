@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -14,12 +16,16 @@ from numpy.typing import ArrayLike
 from scaling_jax import laws
 from scaling_jax.api.fit import fit
 from scaling_jax.approaches.interpolate import line
+from scaling_jax.core.arrays import Array, Named
+from scaling_jax.core.domains import Real
+from scaling_jax.core.law import law
 from scaling_jax.core.objective import SquaredError
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.refits import refit, vary
-from scaling_jax.planning.source import budgets_of, with_ends
+from scaling_jax.planning.source import Source
+from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.bootstrap import REPLICATES
-from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval
+from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval, with_ends
 
 if TYPE_CHECKING:
     from scaling_jax.api.result import FitResult
@@ -28,6 +34,20 @@ __all__ = ["Allocation", "AllocationDraws"]
 
 FRONTIER_ROWS = 40
 FRONTIER_NEEDS = 3
+
+
+@law(units={"C": "FLOP", "target": "nats/token"})
+def best_of_budget(
+    C, *, E: Real, A: Real, gamma: Real, N_slope: Real, N_level: Real, D_slope: Real, D_level: Real
+):
+    r"""The loss of the best run of a budget, $E + A C^{-\gamma}$; its size and tokens are power laws in C."""
+    return E + A * C**-gamma
+
+
+def _on_line(name: str) -> Callable[[Named, Named], Array]:
+    return lambda params, inputs: jnp.exp(
+        params[f"{name}_level"] + params[f"{name}_slope"] * jnp.log(inputs["C"])
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +119,28 @@ class Allocation(ABC):
     def draws(self) -> AllocationDraws:
         """The bootstrap behind intervals: 1,000 replicates by the default way, seed 0."""
         return self.bootstrap(REPLICATES)
+
+    def as_source(self, draws: bool) -> Source:
+        """The frontier with the lines of N and D beside it, as decisions are made from it."""
+        frontier = np.full(len(laws.compute_frontier.labels), np.nan)
+        if self.frontier is not None:
+            frontier = self.frontier.numbers
+        lines = np.ravel(self.exponents().to_numpy())
+        drawn = None
+        if draws:
+            moved = np.moveaxis(self.draws.drawn_lines, -1, 0).reshape(len(self.draws.N), -1)
+            drawn = np.concatenate([self.draws.frontier_numbers, moved], axis=1)
+        C = self.inside["flops"].to_numpy()
+        return Source(
+            law=best_of_budget,
+            numbers=np.concatenate([frontier, lines]),
+            draws=drawn,
+            method=self.draws.method if draws else "",
+            rows={"C": C},
+            ends={"C": (float(C.min()), float(C.max()))},
+            also={"N": _on_line("N"), "D": _on_line("D")},
+            notes=tuple(self.warnings),
+        )
 
     @abstractmethod
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
 from scaling_jax.approaches.interpolate import akima, line
-from scaling_jax.planning.source import budgets_of
 from scaling_jax.tables.curves import columns_of, read_curves
 from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts
 

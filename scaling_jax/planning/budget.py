@@ -6,7 +6,10 @@ of parameters, a published entry, or the result of Approach 1 or 2. Where there 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,13 +18,16 @@ from numpy.typing import ArrayLike
 from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.planning.frontier import along, frontier
-from scaling_jax.planning.source import LawSource, Optima, budgets_of, planned
-from scaling_jax.tables.scale import TOKENS_FLOP
-from scaling_jax.uncertainty.ensemble import interval
+from scaling_jax.planning.source import LawSource, Optima, Source, source_of
+from scaling_jax.tables.scale import TOKENS_FLOP, budgets_of
+from scaling_jax.uncertainty.ensemble import check_level, interval, with_ends
 
 __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 
 CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
+
+Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From parameter vectors (vectors, labels) to what a plan says of them, (vectors, budgets) by name."""
 
 
 def compute_optimal(
@@ -67,11 +73,11 @@ def compute_optimal(
     budgets = budgets_of(flops)
     if isinstance(source, Optima):
         return source.optimal(budgets) if level is None else source.optimal(budgets, level=level)
-    plan = planned(source, level, given)
+    plan = _planned(source, level, given)
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        best = _closed(plan.law, numbers, budgets) if plan.law in CLOSED_FORM else None
-        N, D, loss = best or frontier(plan.law, numbers, budgets, np.asarray(0.0), plan.given)
+        best = _closed(plan.source.law, numbers, budgets) if plan.source.law in CLOSED_FORM else None
+        N, D, loss = best or frontier(plan.source.law, numbers, budgets, np.asarray(0.0), plan.given)
         return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N}
 
     table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
@@ -109,17 +115,17 @@ def allocation_exponents(
     budget = budgets_of(flops)[:1]
     if isinstance(source, Optima):
         return source.exponents() if level is None else source.exponents(level=level)
-    plan = planned(source, level, given)
+    plan = _planned(source, level, given)
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        of_size, of_loss = along(plan.law, numbers, np.log(budget), plan.given)
-        loss = frontier(plan.law, numbers, budget, np.asarray(0.0), plan.given).loss
-        floor = plan.law.unflatten(numbers.T)["E"][:, None] if "E" in plan.law.params else 0.0
+        of_size, of_loss = along(plan.source.law, numbers, np.log(budget), plan.given)
+        loss = frontier(plan.source.law, numbers, budget, np.asarray(0.0), plan.given).loss
+        floor = plan.source.law.unflatten(numbers.T)["E"][:, None] if "E" in plan.source.law.params else 0.0
         return {"N": of_size[:, 0], "D": 1 - of_size[:, 0], "loss": (-of_loss / (loss - floor))[:, 0]}
 
     table = pd.DataFrame({"estimate": {name: values[0] for name, values in quantities(plan.numbers).items()}})
-    if plan.draws is not None:
-        ends = {name: interval(values, plan.level) for name, values in quantities(plan.draws).items()}
+    if plan.source.draws is not None:
+        ends = {name: interval(values, plan.level) for name, values in quantities(plan.source.draws).items()}
         table["lower"] = pd.Series({name: float(lower) for name, (lower, _) in ends.items()})
         table["upper"] = pd.Series({name: float(upper) for name, (_, upper) in ends.items()})
     return table
@@ -181,12 +187,112 @@ def inference_optimal(
     budgets = budgets_of(flops)
     if not _is_amount(served):
         raise ValueError(f"served={served!r}: give the tokens of inference as one number, zero or more.")
-    plan = planned(source, level, given)
+    plan = _planned(source, level, given)
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        N, D, loss = frontier(plan.law, numbers, budgets, np.asarray(float(served)), plan.given)
+        N, D, loss = frontier(plan.source.law, numbers, budgets, np.asarray(float(served)), plan.given)
         share = 3 * D / (3 * D + float(served))
         return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "training_share": share}
 
     table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
     return plan.with_intervals(table, quantities)
+
+
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """What a plan is made from.
+
+    Args:
+        source: law, parameters, draws.
+        level: of the intervals.
+        given: values of the law's other inputs.
+    """
+
+    source: Source
+    level: float
+    given: dict[str, float]
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(1, labels)."""
+        return self.source.numbers[None]
+
+    def beyond(self, flops: np.ndarray) -> np.ndarray:
+        """Decades by which budgets lie outside the compute of the fitted runs."""
+        rows = self.source.rows
+        if not {"N", "D"} <= set(rows):
+            return np.full(len(flops), np.nan)
+        spent = TOKENS_FLOP * rows["N"] * rows["D"]
+        spent = spent[spent > 0]
+        low, high = spent.min(initial=np.inf), spent.max(initial=0.0)
+        with np.errstate(divide="ignore"):
+            beyond = np.maximum(0.0, np.maximum(np.log10(flops / high), np.log10(low / flops)))
+        return beyond if len(spent) else np.full(len(flops), np.nan)
+
+    def with_intervals(self, table: pd.DataFrame, quantities: Quantities) -> pd.DataFrame:
+        """The table with `_lower` and `_upper` of every quantity, and notes as warnings and in attrs."""
+        notes = [*self.source.notes, *_other_compute(self.source.count)]
+        if self.source.draws is not None:
+            drawn = quantities(self.source.draws)
+            table = with_ends(table, drawn, self.level)
+            if lost := 100 * np.isnan(drawn["N"]).any(axis=1).mean():
+                notes.append(
+                    f"{lost:.1f} % of the draws have no optimum inside and are left out of the intervals."
+                )
+        if table["N"].isna().any():
+            notes.append(
+                f"Law '{self.source.law.name}' has no optimum inside: with these parameters more of one of N "
+                "and D is always better."
+            )
+        table.attrs["notes"] = notes
+        if self.source.draws is not None:
+            table.attrs["level"] = self.level
+        for note in notes:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return table
+
+
+def _planned(source: LawSource, level: float | None, given: Mapping[str, float] | None) -> _Planned:
+    known = _given(given)
+    found = source_of(source, draws=level is not None)
+    others = set(found.law.inputs) - {"N", "D"}
+    if not {"N", "D"} <= set(found.law.inputs) or others != set(known):
+        listed = ", ".join(f"{name!r}: value" for name in found.law.inputs if name in others)
+        remedy = f", and values for the others: given={{{listed}}}." if listed else "."
+        raise TypeError(
+            f"Law '{found.law.name}' has the inputs {', '.join(found.law.inputs)}; this plan needs N and "
+            f"D{remedy}"
+        )
+    if level is not None and found.draws is None:
+        raise ValueError(
+            "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior."
+        )
+    level = 0.9 if level is None else level
+    check_level(level)
+    return _Planned(replace(found, median=False), level, known)
+
+
+def _given(given: object) -> dict[str, float]:
+    """The values of a law's other inputs, each a number."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"given={given!r}: give a mapping of inputs to numbers, for example {{'U': 1e11}}.")
+    try:
+        known = {name: float(value) for name, value in given.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"given={given!r}: give one number for each of the law's other inputs.") from error
+    if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
+        raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
+    return known
+
+
+def _other_compute(count: Mapping[str, str]) -> list[str]:
+    """What must be said where runs were counted in other FLOP than a plan at C = 6 N D spends."""
+    compute = count.get("C", "6ND")
+    if compute.replace(" ", "").replace("*", "").upper() == "6ND":
+        return []
+    return [
+        f"The runs' compute was counted '{compute}', and this plan spends C = 6 N D: convert budgets before "
+        "comparing."
+    ]

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from scaling_jax import laws
 from scaling_jax.core.law import Law
-from scaling_jax.planning.source import LawSource, budgets_of, planned
+from scaling_jax.planning.source import LawSource, source_of
+from scaling_jax.tables.scale import budgets_of
 
 __all__ = ["critical_size"]
 
@@ -62,8 +63,13 @@ def critical_size(first: LawSource, second: LawSource, X: ArrayLike) -> pd.DataF
 
 
 def _side(source: LawSource) -> Side:
-    plan = planned(source, None, None, needs=("X", "D_f"))
-    return plan.law, {name: float(value) for name, value in plan.law.unflatten(plan.numbers[0]).items()}
+    found = source_of(source, draws=False)
+    if set(found.law.inputs) != {"X", "D_f"}:
+        raise TypeError(
+            f"Law '{found.law.name}' has the inputs {', '.join(found.law.inputs)}; a crossing needs X and "
+            "D_f."
+        )
+    return found.law, {name: float(value) for name, value in found.params.items()}
 
 
 def _closed(one: dict[str, float], two: dict[str, float], X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

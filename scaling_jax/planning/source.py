@@ -1,24 +1,84 @@
-"""What a plan is made from: the law, parameters, draws and counts in whatever the user hands in."""
+"""What a decision is made from: the law, parameters and draws in whatever the user hands in.
+
+Fits, their bootstraps and posteriors, chains, printed constants, `(law, params)`, groups of any of these, and
+whatever says by `as_source` how it is to be read (Approaches 1 and 2 do) all become a `Source`.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.law import Law
+from scaling_jax.core.arrays import Array, Columns, Named, Numbers
+from scaling_jax.core.law import Law, check_law
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.planning.joined import chained
 from scaling_jax.published.entry import Entry
-from scaling_jax.tables.scale import TOKENS_FLOP
-from scaling_jax.uncertainty.bootstrap import draws_of
-from scaling_jax.uncertainty.ensemble import check_level, interval
+from scaling_jax.uncertainty.bootstrap import REPLICATES, bootstrap_groups, draws_of
+from scaling_jax.uncertainty.chain import Chain
+from scaling_jax.uncertainty.draws import Draws, FitEnsemble
 
-__all__ = ["LawSource", "Optima", "Planned", "budgets_of", "planned", "with_ends"]
+__all__ = ["AnySource", "AsSource", "LawSource", "Optima", "Source", "Sources", "source_of", "sources_of"]
+
+Quantity: TypeAlias = Callable[[Named, Named], Array]
+"""From the parameters and inputs of one run, in jax.numpy, to a number that follows from them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A law with the parameters that a decision is made from.
+
+    Args:
+        law: the law.
+        numbers: (labels,) the parameters, natural units.
+        draws: (draws, labels) plausible parameters, or None.
+        method: how the draws were made, in words.
+        median: whether what is said is the median over draws (of a posterior) and not what follows from
+            `numbers`.
+        rows: input -> (rows,) of the fitted runs; empty where they are not known.
+        ends: input -> lowest and highest of the fitted runs, where those are known.
+        count: how sizes and compute were counted, as the user or the paper said.
+        also: further quantities of a run, by name: the loss in the middle of a chain, the size behind a
+            frontier in compute.
+        notes: what a reader must know before acting on it.
+    """
+
+    law: Law
+    numbers: Numbers
+    draws: Numbers | None = None
+    method: str = ""
+    median: bool = False
+    rows: Columns = field(default_factory=dict)
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+    count: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, Quantity] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def params(self) -> dict[str, Numbers]:
+        """The parameters by name."""
+        return self.law.unflatten(self.numbers)
+
+
+@runtime_checkable
+class AsSource(Protocol):
+    """Whatever knows itself how a decision is made from it, with draws of its own where they are wanted."""
+
+    def as_source(self, draws: bool) -> Source: ...
+
+
+@runtime_checkable
+class Optima(Protocol):
+    """What knows the best runs without a law, as the results of Approaches 1 and 2 do."""
+
+    def optimal(self, flops: ArrayLike, *, level: float = ...) -> pd.DataFrame: ...
+
+    def exponents(self, *, level: float = ...) -> pd.DataFrame: ...
 
 
 @runtime_checkable
@@ -44,191 +104,163 @@ class WithConstants(Protocol):
 
 
 @runtime_checkable
-class Optima(Protocol):
-    """What knows the best runs without a law, as the results of Approaches 1 and 2 do."""
+class Bootstrapped(Protocol):
+    """Groups that draw all their members together, as the result of `sj.fit_groups` does."""
 
-    def optimal(self, flops: ArrayLike, *, level: float = ...) -> pd.DataFrame: ...
-
-    def exponents(self, *, level: float = ...) -> pd.DataFrame: ...
+    def bootstrap(self, n: int, *, paired: bool) -> Mapping[Hashable, WithDraws]: ...
 
 
-LawSource: TypeAlias = Fitted | WithDraws | WithConstants | tuple[Law, Mapping[str, ArrayLike]]
-"""Whatever stands for a law with parameters: a fit, its bootstrap or posterior, an entry, `(law, params)`."""
-Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""From parameter vectors (vectors, labels) to what a plan says of them, (vectors, budgets) by name."""
+LawSource: TypeAlias = (
+    Source | AsSource | Fitted | WithDraws | Chain | WithConstants | tuple[Law, Mapping[str, ArrayLike]]
+)
+"""Whatever stands for a law with parameters: a fit, its bootstrap or posterior, a chain, an entry, the result
+of Approach 1 or 2, `(law, params)`."""
+AnySource: TypeAlias = LawSource | Mapping[Hashable, LawSource]
+"""One of these, or groups of them."""
 
 
 @dataclass(frozen=True, eq=False)
-class Planned:
-    """A law with the parameters a plan is made from.
+class Sources:
+    """Groups that a decision is made from.
 
     Args:
-        law: the law.
-        numbers: (1, labels).
-        draws: (draws, labels), or None.
-        level: of the intervals.
-        given: values of the law's other inputs.
-        fitted: smallest and largest compute of the fitted runs, or None.
-        notes: what the reader must know about the way things were counted.
+        members: group -> source.
+        failed: group -> why nothing can be said of it.
+        paired: whether draw i of every group resampled the same training runs.
     """
 
-    law: Law
-    numbers: np.ndarray
-    draws: np.ndarray | None
-    level: float
-    given: dict[str, float]
-    fitted: tuple[float, float] | None
-    notes: list[str]
-
-    def beyond(self, flops: np.ndarray) -> np.ndarray:
-        """Decades by which budgets lie outside the compute of the fitted runs."""
-        if self.fitted is None:
-            return np.full(len(flops), np.nan)
-        low, high = self.fitted
-        return np.maximum(0.0, np.maximum(np.log10(flops / high), np.log10(low / flops)))
-
-    def with_intervals(self, table: pd.DataFrame, quantities: Quantities) -> pd.DataFrame:
-        """The table with `_lower` and `_upper` of every quantity, and notes as warnings and in attrs."""
-        notes = list(self.notes)
-        if self.draws is not None:
-            drawn = quantities(self.draws)
-            table = with_ends(table, drawn, self.level)
-            if lost := 100 * np.isnan(drawn["N"]).any(axis=1).mean():
-                notes.append(
-                    f"{lost:.1f} % of the draws have no optimum inside and are left out of the intervals."
-                )
-        if table["N"].isna().any():
-            notes.append(
-                f"Law '{self.law.name}' has no optimum inside: with these parameters more of one of N and D "
-                "is always better."
-            )
-        table.attrs["notes"] = notes
-        if self.draws is not None:
-            table.attrs["level"] = self.level
-        for note in notes:
-            warnings.warn(note, UserWarning, stacklevel=3)
-        return table
+    members: dict[Hashable, Source]
+    failed: dict[Hashable, str]
+    paired: bool
 
 
-def planned(
-    source: LawSource,
-    level: float | None,
-    given: Mapping[str, float] | None,
-    needs: tuple[str, ...] = ("N", "D"),
-) -> Planned:
-    """Reads law, parameters and draws out of whatever a plan is made from."""
-    known = _given(given)
-    if isinstance(source, Fitted | WithDraws):
-        return _of_fit(source, level, known, needs)
-    law, numbers = _constants(source)
-    if level is not None:
-        raise ValueError(
-            "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior."
+def source_of(what: object, draws: bool = True) -> Source:
+    """Reads law, parameters and draws out of whatever a decision is made from.
+
+    Args:
+        what: a `LawSource`.
+        draws: whether a bare fit is to be bootstrapped (1,000 refits, kept on the fit).
+
+    Raises:
+        TypeError: for something that holds no law.
+        ValueError: for a fit that failed, or parameters that are none.
+    """
+    if isinstance(what, Source):
+        return what
+    if isinstance(what, AsSource):
+        return what.as_source(draws)
+    if isinstance(what, Fitted):
+        drawn = draws_of(what) if draws and not what.reason and what.runs is not None else None
+        return _of_fit(what, drawn)
+    if isinstance(what, WithDraws):
+        return _of_fit(what.fit, what)
+    if isinstance(what, Chain):
+        return _of_chain(what, draws)
+    law, params = _law_and_params(what)
+    check_law(law)
+    if not isinstance(what, Entry):
+        return Source(law, law.numbers_of(params))
+    notes = tuple(_counted(what.count))
+    return Source(law, law.numbers_of(params), ends=dict(what.range), count=what.count, notes=notes)
+
+
+def sources_of(what: object, draws: bool = True, paired: bool = False) -> Sources:
+    """`source_of` of every group, with groups of fits bootstrapped in one batch.
+
+    Args:
+        what: a mapping from group to what it is made from: the result of `sj.fit_groups`, its bootstrap or
+            posterior, or a dict.
+        draws: as in `source_of`.
+        paired: whether training runs that several fits know by the same name are drawn for all of them at
+            once.
+
+    Raises:
+        TypeError: for something that is no mapping.
+    """
+    if not isinstance(what, Mapping):
+        raise TypeError(f"Groups are a mapping from name to fit, not {type(what).__name__}.")
+    members: Mapping[Hashable, object] = what
+    if draws and what and all(isinstance(one, Fitted) and one.runs is not None for one in what.values()):
+        found = (
+            what.bootstrap(REPLICATES, paired=paired)
+            if isinstance(what, Bootstrapped)
+            else bootstrap_groups(what, REPLICATES, 0, None, None, paired)
         )
-    _check_inputs(law, needs, known)
-    counted = _counted(source.count) if isinstance(source, Entry) else []
-    return Planned(law, np.atleast_2d(numbers), None, 0.9, known, None, counted)
+        members = {**what, **found}
+    good, failed = {}, {}
+    for key, one in members.items():
+        try:
+            good[key] = source_of(one, draws)
+        except ValueError as error:
+            failed[key] = str(error)
+    return Sources(good, failed, paired or bool(getattr(what, "paired", False)))
 
 
-def _given(given: object) -> dict[str, float]:
-    """The values of a law's other inputs, each a number."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise ValueError(f"given={given!r}: give a mapping of inputs to numbers, for example {{'U': 1e11}}.")
-    try:
-        known = {name: float(value) for name, value in given.items()}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"given={given!r}: give one number for each of the law's other inputs.") from error
-    if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
-        raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
-    return known
-
-
-def _of_fit(
-    source: Fitted | WithDraws, level: float | None, known: dict[str, float], needs: tuple[str, ...]
-) -> Planned:
-    """From a fit, whose bootstrap is made where a level asks for it, or from draws of one."""
-    fit = source if isinstance(source, Fitted) else source.fit
+def _of_fit(fit: Fitted, drawn: WithDraws | None) -> Source:
     if fit.reason:
         raise ValueError(f"There is no fit to plan from: {fit.reason}")
-    _check_inputs(fit.law, needs, known)
-    draws = None if isinstance(source, Fitted) else np.asarray(source.numbers)
-    if draws is None and level is not None:
-        draws = draws_of(fit).numbers
-    level = 0.9 if level is None else level
-    check_level(level)
-    computed, notes = _fitted_compute(fit), _counted(fit.count)
-    return Planned(fit.law, np.atleast_2d(fit.numbers), draws, level, known, computed, notes)
-
-
-def _check_inputs(law: Law, needs: tuple[str, ...], known: Mapping[str, float]) -> None:
-    if set(needs) <= set(law.inputs) and set(law.inputs) == {*needs, *known}:
-        return
-    others = ", ".join(f"{name!r}: value" for name in law.inputs if name not in needs)
-    remedy = f", and values for the others: given={{{others}}}." if others else "."
-    raise TypeError(
-        f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; this plan needs "
-        f"{' and '.join(needs)}{remedy}"
+    rows = {} if fit.runs is None else dict(fit.data().inputs)
+    return Source(
+        law=fit.law,
+        numbers=fit.numbers,
+        draws=None if drawn is None else np.asarray(drawn.numbers),
+        method=drawn.method if isinstance(drawn, FitEnsemble) else "",
+        median=isinstance(drawn, FitEnsemble) and not isinstance(drawn, Draws),
+        rows=rows,
+        ends={name: (float(column.min()), float(column.max())) for name, column in rows.items()},
+        count=fit.count,
+        notes=(*_standing(fit), *_counted(fit.count)),
     )
 
 
-def with_ends(table: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float) -> pd.DataFrame:
-    """The table with `_lower` of every quantity (draws, rows), and then `_upper`."""
-    ends = {name: interval(values, level) for name, values in drawn.items()}
-    lower = {f"{name}_lower": low for name, (low, _) in ends.items()}
-    return table.assign(**lower, **{f"{name}_upper": high for name, (_, high) in ends.items()})
+def _of_chain(chain: Chain, draws: bool) -> Source:
+    """The chain as one law, whose draws are those of its stages side by side."""
+    stages = [_of_fit(stage, None) for stage in chain.stages]
+    law, also = chained(tuple(stage.law for stage in stages), chain.via)
+    drawn = draws and all(stage.rows for stage in stages)
+    return Source(
+        law=law,
+        numbers=np.concatenate([stage.numbers for stage in stages]),
+        draws=np.concatenate([one.numbers for one in chain.draws], axis=1) if drawn else None,
+        method=chain.draws[0].method if drawn else "",
+        rows=stages[0].rows,
+        ends=stages[0].ends,
+        count=stages[0].count,
+        also=also,
+        notes=tuple(dict.fromkeys(note for stage in stages for note in stage.notes)),
+    )
 
 
-def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
-    """Positive finite amounts as a flat float64 array."""
-    try:
-        values = np.atleast_1d(np.asarray(flops, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}={flops!r}: give numbers, for example [1e21, 1e24].") from error
-    if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values > 0)).all():
-        raise ValueError(f"{what}={flops!r}: give positive, finite numbers in one dimension.")
-    return values
+def _law_and_params(what: object) -> tuple[Law, object]:
+    if isinstance(what, WithConstants) and isinstance(what.law, Law):
+        return what.law, what.params
+    if isinstance(what, tuple) and len(what) == 2 and isinstance(what[0], Law):
+        return what
+    group = "; pick one group: fits[key]." if isinstance(what, Mapping) else "."
+    raise TypeError(
+        "A plan is made from a fit, its bootstrap or posterior, a chain, a published entry, or (law, "
+        f"params), not {type(what).__name__}{group}"
+    )
 
 
-def _constants(source: object) -> tuple[Law, np.ndarray]:
-    law, params = _law_and_params(source)
-    if not isinstance(law, Law) or not isinstance(params, Mapping):
-        group = "; pick one group: fits[key]." if isinstance(source, Mapping) else "."
-        raise TypeError(
-            "A plan is made from a fit, its bootstrap or posterior, a published entry, or (law, params), "
-            f"not {type(source).__name__}{group}"
-        )
-    return law, law.numbers_of(params)
-
-
-def _law_and_params(source: object) -> tuple[object, object]:
-    if isinstance(source, WithConstants):
-        return source.law, source.params
-    return source if isinstance(source, tuple) and len(source) == 2 else (None, None)
-
-
-def _fitted_compute(fit: Fitted) -> tuple[float, float] | None:
-    """Least and most compute of the fitted runs, where they are known and sized."""
-    inputs = {} if fit.runs is None else fit.data().inputs
-    if not {"N", "D"} <= set(inputs):
-        return None
-    flops = TOKENS_FLOP * inputs["N"] * inputs["D"]
-    flops = flops[flops > 0]
-    return (float(flops.min()), float(flops.max())) if len(flops) else None
+def _standing(fit: Fitted) -> list[str]:
+    """What the certificate says of a fit that should not be acted on."""
+    if fit.runs is None and fit.stored_certificate is None:
+        return []
+    if fit.status == "not_converged":
+        return [f"The fit of '{fit.law.name}' is not converged: do not act on what follows from it."]
+    if fit.status == "underdetermined":
+        return [
+            f"The fit of '{fit.law.name}' is underdetermined, so what follows from it is one of many answers."
+        ]
+    return []
 
 
 def _counted(count: Mapping[str, str]) -> list[str]:
-    """Sentences for counts that a plan at C = 6 N D must not pass over."""
-    found = []
+    """What must be said of a size that leaves something out."""
     if (size := count.get("N")) and "non" in size.lower():
-        found.append(
+        return [
             f"N is counted '{size}', so C = 6 N D leaves out the embedding's FLOP and N is smaller than the "
             "model: the optimum differs from one in total parameters (Pearce and Song 2024)."
-        )
-    if (compute := count.get("C")) and compute.replace(" ", "").replace("*", "").upper() != "6ND":
-        found.append(
-            f"The runs' compute was counted '{compute}', and this plan spends C = 6 N D: convert budgets "
-            "before comparing."
-        )
-    return found
+        ]
+    return []

@@ -4,11 +4,12 @@ used next."""
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import Runs
 
-__all__ = ["TOKENS_FLOP", "beyond", "scale_of", "top_rows"]
+__all__ = ["TOKENS_FLOP", "beyond", "budgets_of", "scale_of", "top_rows"]
 
 TOKENS_FLOP = 6.0
 """FLOP per parameter and training token, forward and backward."""
@@ -54,6 +55,17 @@ def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
         spans = column.min() > 0 and column.max() >= 10 * column.min()
         at[name] = float(column[largest]) * (factor if spans else 1.0)
     return at
+
+
+def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
+    """Positive finite amounts as a flat float64 array."""
+    try:
+        values = np.atleast_1d(np.asarray(flops, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}={flops!r}: give numbers, for example [1e21, 1e24].") from error
+    if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(f"{what}={flops!r}: give positive, finite numbers in one dimension.")
+    return values
 
 
 def _distinct(runs: Runs, rows: np.ndarray) -> int:

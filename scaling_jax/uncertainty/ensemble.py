@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Ensemble", "check_level", "generator", "interval", "is_count", "tail_of"]
+__all__ = ["Ensemble", "check_level", "generator", "interval", "is_count", "tail_of", "with_ends"]
 
 Numbers = dict[Hashable, np.ndarray]
 """Arrays (draws,) by name."""
@@ -54,6 +54,17 @@ def interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(draws).all(axis=0)
     lower, upper = np.nanquantile(np.where(known, draws, 0.0), [tail, 1 - tail], axis=0)
     return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
+
+
+def with_ends(table: pd.DataFrame, drawn: Mapping[str, np.ndarray], level: float) -> pd.DataFrame:
+    """The table with `_lower` and `_upper` of quantities (draws, rows), each behind its own column."""
+    columns = {}
+    for name in [*table, *(name for name in drawn if name not in table)]:
+        if name in table:
+            columns[name] = table[name]
+        if name in drawn:
+            columns[f"{name}_lower"], columns[f"{name}_upper"] = interval(drawn[name], level)
+    return pd.DataFrame(columns, index=table.index)
 
 
 @dataclass(frozen=True, eq=False)

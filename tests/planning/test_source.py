@@ -1,4 +1,4 @@
-"""What a plan can be made from, and what is said of anything else."""
+"""What a decision can be made from, and what is said of anything else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.planning.source import Source, source_of, sources_of
 from tests.planning.constants import REPLICATION
 
 GOPHER = 5.76e23
@@ -92,3 +93,80 @@ def test_what_is_given_beside_the_budget_is_checked():
     for served in ("much", None, -1.0, np.nan):
         with pytest.raises(ValueError, match="give the tokens of inference as one number"):
             sj.inference_optimal(source, 1e21, served)
+
+
+def test_what_a_source_holds(fitted):
+    """Bare constants have no draws, an entry its range, a fit its bootstrap and its rows."""
+    bare = source_of((sj.laws.chinchilla, REPLICATION))
+    assert bare.draws is None and bare.ends == {} and bare.notes == ()
+    assert dict(bare.params) == REPLICATION
+    entry = source_of(sj.published["hoffmann2022"])
+    assert entry.ends == dict(sj.published["hoffmann2022"].range) and entry.rows == {}
+    whole = source_of(fitted)
+    np.testing.assert_array_equal(whole.draws, source_of(fitted.bootstrap()).draws)
+    assert whole.ends["N"] == pytest.approx((1e8, 1e10)) and len(whole.rows["D"]) == 36
+    assert "resampled" in whole.method or "reweighted" in whole.method
+    assert source_of(fitted, draws=False).draws is None
+    assert source_of(whole) is whole
+    assert source_of(sj.FitResult.from_json(fitted.to_json())).draws is None, "it holds no data"
+
+
+def test_a_chain_is_one_law(fitted):
+    loss = np.geomspace(2, 4, 12)
+    truth = {"eps": 0.85, "k": 2.0, "gamma": 0.75}
+    error = sj.laws.error_from_loss(loss, **truth) + 0.002 * np.random.default_rng(1).standard_normal(12)
+    stage = sj.fit(
+        sj.laws.error_from_loss,
+        {"loss": loss, "error": error},
+        target="error",
+        objective=sj.SquaredError(on="raw"),
+    )
+    chain = sj.chain(fitted, stage, via="loss")
+    source = source_of(chain)
+    at = {"N": [1e9, 7e10], "D": [2e10, 1.4e12]}
+    assert source.law.inputs == ("N", "D") and source.law.target == stage.law.target
+    np.testing.assert_allclose(source.law(**at, **source.params), chain.predict(at), rtol=1e-12)
+    band = chain.predict(at, interval="confidence", level=0.8)
+    drawn = [source.law(**at, **source.law.unflatten(row)) for row in source.draws[:50]]
+    np.testing.assert_allclose(drawn, chain._propagate(at, [d.numbers[:50] for d in chain.draws]), rtol=1e-12)
+    assert (np.quantile(drawn, 0.1, axis=0) > band["lower"] * 0.98).all()
+    run = {name: values[1] for name, values in at.items()}
+    np.testing.assert_allclose(source.also["loss"](source.params, run), fitted.predict(at)[1], rtol=1e-6)
+
+
+def test_groups_are_read_together_and_a_bad_one_stops_no_other(fitted):
+    table = pd.DataFrame({**fitted.data().inputs, "loss": fitted.data().target})
+    both = pd.concat([table.assign(recipe="a"), table.assign(recipe="b", loss=1.02 * table["loss"])])
+    fits = sj.fit_groups(sj.laws.chinchilla, both, by="recipe", objective=sj.SquaredError())
+    found = sources_of(fits)
+    assert list(found.members) == ["a", "b"] and not found.failed and not found.paired
+    np.testing.assert_array_equal(found.members["b"].draws, fits.bootstrap()["b"].numbers)
+    mixed = sources_of({"fit": fits["a"], "printed": (sj.laws.chinchilla, REPLICATION)})
+    assert mixed.members["fit"].draws is not None and mixed.members["printed"].draws is None
+    failed = sj.FitResult.failed(fitted.spec, "c", "Group 'c' has no rows.")
+    assert sources_of({"c": failed, "a": fits["a"]}).failed == {
+        "c": "There is no fit to plan from: Group 'c' has no rows."
+    }
+    with pytest.raises(TypeError, match="Groups are a mapping"):
+        sources_of(fitted)
+
+
+def test_a_fit_that_is_no_optimum_says_so(fitted):
+    few = {"N": [1e8, 1e9, 1e10], "D": [1e10, 1e10, 1e10], "loss": [3.2, 2.8, 2.6]}
+    poor = sj.fit(sj.laws.chinchilla, few)
+    assert poor.status == "underdetermined"
+    assert "is underdetermined" in source_of(poor, draws=False).notes[0]
+
+
+def test_an_approach_is_a_law_of_compute():
+    C, N = (grid.ravel() for grid in np.meshgrid([1e19, 1e20, 1e21, 1e22], np.geomspace(1e8, 1e10, 21)))
+    runs = pd.DataFrame({"C": C, "N": N, "D": C / (6 * N)})
+    runs["loss"] = sj.laws.chinchilla(runs["N"], runs["D"], **REPLICATION)
+    found = sj.isoflop(runs, budget="C", method="akima")
+    source = source_of(found, draws=False)
+    assert isinstance(source, Source) and source.law.inputs == ("C",)
+    table = found.optimal([1e23])
+    assert source.law(1e23, **source.params) == pytest.approx(table["loss"][0], rel=1e-12)
+    for name in ("N", "D"):
+        value = float(source.also[name](source.params, {"C": 1e23}))
+        assert value == pytest.approx(table[name][0], rel=1e-4)  # computed in single precision outside x64
