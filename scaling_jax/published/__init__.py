@@ -1,7 +1,7 @@
 """Printed constants: every set that a paper reports, under one name, with units, range and our remark.
 
-To add a set, append an `Entry` to the list of its line of work (`pretraining`, `downstream`, `transfer`); the
-tests, `table()` and the gallery find it there.
+To add a set, append an `Entry` to the list of its line of work, a file of this folder; the tests, `table()`
+and the gallery find it there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from scaling_jax.core.law import Law
-from scaling_jax.published import downstream, pretraining, transfer
+from scaling_jax.published import architecture, downstream, pretraining, transfer
 from scaling_jax.published.entry import Entry
 
 if TYPE_CHECKING:
@@ -119,4 +119,4 @@ def _row(entry: Entry) -> dict[str, str]:
     }
 
 
-published = Published([*pretraining.ENTRIES, *downstream.ENTRIES, *transfer.ENTRIES])
+published = Published([*pretraining.ENTRIES, *architecture.ENTRIES, *downstream.ENTRIES, *transfer.ENTRIES])

@@ -270,6 +270,51 @@ CASES = {
     ),
 }
 
+EXPERTS = np.array([1.0, 2.0, 4.0, 8.0, 32.0, 128.0, 512.0])
+JOINT_MOE = {
+    "a": 35.91,
+    "alpha": -0.1889,
+    "delta": -0.2285,
+    "gamma": 0.0098,
+    "b": 35.98,
+    "beta": -0.1775,
+    "omega": 0.5529,
+    "zeta": -0.0259,
+    "c": 1.3637,
+    "E_start": 2.0732,
+    "E_max": 290.4521,
+}
+CASES |= {
+    "routed": Case(
+        sj.laws.routed,
+        {"a": -0.082, "b": -0.108, "c": 0.009, "d": 1.104, "E_start": 1.847, "E_max": 314.5},
+        {"N": _powers(7, 9.5, 6), "E": EXPERTS},
+    ),
+    "joint_moe": Case(
+        sj.laws.joint_moe, JOINT_MOE, {"N": _powers(7.5, 10, 6), "D": _powers(9, 12, 6), "E": EXPERTS}
+    ),
+    "granular_moe": Case(
+        sj.laws.granular_moe,
+        {"a": 18.1, "g": 2.1, "gamma": 0.58, "alpha": 0.115, "b": 30.8, "beta": 0.147, "c": 0.47},
+        {"N": SIZES, "D": TOKENS, "G": np.array([1.0, 2.0, 4.0, 8.0, 16.0])},
+    ),
+    "efficiency_leverage": Case(
+        sj.laws.efficiency_leverage,
+        {"a": 1.23, "d": -0.0761, "gamma": 0.0167, "beta": -0.117, "A_start": 0.0163},
+        {"A": _powers(-2.2, 0, 6), "G": np.array([2.0, 4.0, 8.0, 16.0]), "C": _powers(18, 22, 4)},
+    ),
+    "expert_share": Case(
+        sj.laws.expert_share,
+        {"L_inf": 1.6, "A": 700.0, "a": 0.32, "g": 30.0, "b": 0.7, "E_0": 200.0},
+        {"N": _powers(7, 9.5, 8), "E": EXPERTS},
+    ),
+    "interaction": Case(
+        sj.laws.interaction,
+        {"E": 1.0, "A": 2.0, "p_1": -0.2, "p_2": -0.3, "p_12": 0.02},
+        {"x1": _powers(0, 3, 7), "x2": _powers(-1, 2, 7)},
+    ),
+}
+
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""

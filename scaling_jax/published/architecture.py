@@ -1,0 +1,86 @@
+"""Printed constants of laws that ask how a model is built: experts, how finely they are cut, streams."""
+
+from __future__ import annotations
+
+from scaling_jax import laws
+from scaling_jax.core.objective import Huber, SquaredError
+from scaling_jax.published.entry import Entry
+
+__all__ = ["ENTRIES"]
+
+CLARK = "Clark et al. 2022 (arXiv:2202.01169)"
+
+
+def _clark(router: str, numbers: tuple[float, ...]) -> Entry:
+    return Entry(
+        f"clark2022_{router.lower().replace('-', '')}",
+        laws.routed,
+        dict(zip(laws.routed.params, numbers, strict=True)),
+        CLARK,
+        {"N": (1.5e7, 1.3e9), "E": (1.0, 512.0)},
+        runs=f"{router} and dense models at 130e9 tokens, every other block routed, one expert per token",
+        count={"N": "of the dense model that is routed"},
+        protocol={"objective": SquaredError()},
+        remark="Three digits: N at which experts stop helping, 10^(-b/c), follows from them to an order of "
+        "magnitude only. On the released final losses certified optima differ in b by up to .01.",
+    )
+
+
+CLARKS = [
+    _clark("S-BASE", (-0.082, -0.108, 0.009, 1.104, 1.847, 314.5)),
+    _clark("RL-R", (-0.083, -0.126, 0.012, 1.111, 1.880, 470.0)),
+    _clark("HASH", (-0.087, -0.136, 0.012, 1.157, 4.175, 477.7)),
+]
+
+LUDZIEJEWSKI = Entry(
+    "ludziejewski2025",
+    laws.joint_moe,
+    {
+        "a": 35.91, "alpha": -0.1889, "delta": -0.2285, "gamma": 0.0098,
+        "b": 35.98, "beta": -0.1775, "omega": 0.5529, "zeta": -0.0259,
+        "c": 1.3637, "E_start": 2.0732, "E_max": 290.4521,
+    },
+    "Ludziejewski et al. 2025 (arXiv:2502.05172)",
+    {"N": (3e7, 1.1e9), "D": (1e9, 1e11), "E": (1.0, 32.0)},
+    runs="more than 280 runs of 1 to 32 experts, high losses weighted less; their losses are not released",
+    count={"N": "active, embeddings included", "C": "6ND of active parameters"},
+    protocol={"objective": Huber(1e-2)},
+    remark="At each E it is the Chinchilla law of the paper's own table to .3 %. Dense models count as 2.07 "
+    "experts, so E = 1 is no special value. Ranges of N and D approximate.",
+)  # fmt: skip
+
+KRAJEWSKI = "Krajewski et al. 2024 (arXiv:2402.07871)"
+KRAJEWSKIS = [
+    Entry(
+        "krajewski2024",
+        laws.granular_moe,
+        {"a": 18.1, "alpha": 0.115, "b": 30.8, "beta": 0.147, "g": 2.1, "gamma": 0.58, "c": 0.47},
+        KRAJEWSKI,
+        {"N": (1.29e8, 3.7e9), "D": (1.6e10, 1.3e11), "G": (1.0, 16.0)},
+        runs="mixtures of 64 experts",
+        remark="A floor of .47 with exponents near .12 is not identified. Whether N is active or total reads "
+        "differently in different places. Ranges approximate.",
+    ),
+    Entry(
+        "krajewski2024_dense",
+        laws.chinchilla,
+        {"E": 0.47, "A": 16.3, "B": 26.7, "alpha": 0.126, "beta": 0.127},
+        KRAJEWSKI,
+        {"N": (1.29e8, 3.7e9), "D": (1.6e10, 1.3e11)},
+        runs="dense models beside the mixtures",
+        remark="The floor is that of the mixtures, and is not identified. Ranges approximate.",
+    ),
+]
+
+LING = Entry(
+    "ling2025",
+    laws.efficiency_leverage,
+    {"a": 1.23, "d": -0.0761, "gamma": 0.0167, "beta": -0.117, "A_start": 0.0163},
+    "Ling Team 2025 (arXiv:2507.17702)",
+    {"A": (0.008, 1.0), "G": (2.0, 16.0), "C": (1e18, 1e22)},
+    runs="mixtures of experts with leverage below 6",
+    remark="Only log2 of the granularity with log10 of compute gives the printed leverages (7.2 at A .031, "
+    "G 12, 1e22 FLOP) and best granularity (11). The printed A_max 5.28e16 means infinity and is left out.",
+)
+
+ENTRIES: list[Entry] = [*CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING]
