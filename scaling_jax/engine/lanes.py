@@ -26,6 +26,7 @@ from scaling_jax.engine.padding import padded
 from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
+from scaling_jax.engine.thinning import LONG
 
 __all__ = ["FEW_LANES", "Lanes", "Progress", "chunk_size", "compile_ahead", "map_chunks", "run_lanes"]
 
@@ -68,8 +69,11 @@ class Lanes:
 def chunk_size(n_lanes: int, n_rows: int, few: int | None = None) -> int:
     """Lanes per chunk: one of two sizes, so that few programs compile.
 
-    What fits the cache, or a small chunk for at most `few` lanes (by default twice the small chunk).
+    What fits the cache, or a small chunk for at most `few` lanes (by default twice the small chunk); one lane
+    where rows are taken block by block.
     """
+    if n_rows > LONG:
+        return 1
     fitting = 1 << max(0, (CELLS_PER_CHUNK // n_rows).bit_length() - 1)
     small, large = (int(np.clip(fitting, SMALLEST_CHUNK, most)) for most in (SMALL_CHUNK, LARGE_CHUNK))
     return large if n_lanes > (few or 2 * small) else small

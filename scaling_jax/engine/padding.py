@@ -8,7 +8,7 @@ from scaling_jax.core.arrays import Numbers
 
 __all__ = ["bucket", "padded"]
 
-BUCKETS = sorted({int(base * 2**p) for p in range(3, 24) for base in (1, 1.5)})
+BUCKETS = sorted({int(base * 2**p) for p in range(3, 40) for base in (1, 1.5)})
 
 
 def bucket(n: int, smallest: int = 8) -> int:

@@ -45,11 +45,25 @@ def predict_rows(law: Law, numbers: Numbers, inputs: Inputs) -> Numbers:
 
 def _crossed(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, rows: int) -> Numbers:
     """Every vector on every row, where inputs of `own` (vectors, rows) differ from vector to vector."""
-    numbers, wide = np.atleast_2d(_float(numbers)), bucket(rows, FEWEST)
-    shared = {name: padded(_float(inputs[name]), wide) for name in law.inputs if name not in own}
-    filled = {name: padded(_float(values).T, wide).T for name, values in own.items()}
-    per_call = max(8, min(bucket(len(numbers)), CELLS_PER_CALL // wide))
-    return _in_calls(_program(law, True), numbers, filled, shared, per_call)[:, :rows]
+    numbers = np.atleast_2d(_float(numbers))
+    if rows <= ROWS_PER_CALL:
+        return _on_block(law, numbers, own, inputs, rows, slice(0, rows))
+    out = np.empty((len(numbers), rows))
+    for first in range(0, rows, ROWS_PER_CALL):
+        block = slice(first, min(first + ROWS_PER_CALL, rows))
+        out[:, block] = _on_block(law, numbers, own, inputs, ROWS_PER_CALL, block)
+    return out
+
+
+def _on_block(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, most: int, block: slice) -> Numbers:
+    """`_crossed` on some of the rows, in the program for `most` rows."""
+    wide = bucket(most, FEWEST)
+    shared = {name: padded(_float(inputs[name][block]), wide) for name in law.inputs if name not in own}
+    filled = {name: padded(_float(values[:, block]).T, wide).T for name, values in own.items()}
+    # of long tables no vector is computed for nothing
+    together = len(numbers) if most == ROWS_PER_CALL else bucket(len(numbers))
+    per_call = max(1, min(together, CELLS_PER_CALL // wide))
+    return _in_calls(_program(law, True), numbers, filled, shared, per_call)[:, : block.stop - block.start]
 
 
 def _float(values: Numbers) -> Numbers:

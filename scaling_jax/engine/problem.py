@@ -7,8 +7,9 @@ Padded rows carry weight 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,15 @@ from jax.tree_util import PyTreeDef
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import named_numbers, to_natural
+from scaling_jax.engine.padding import padded
 from scaling_jax.engine.pow import rewrite_powers
+from scaling_jax.engine.thinning import LONG, representative_rows
 
 __all__ = ["Evaluation", "LaneData", "Problem", "Sharing", "evaluate", "exact_evaluation", "residuals"]
+
+Sums = TypeVar("Sums")
+OfRows = tuple[dict[str, Array], Array, Array, Array]  # inputs, target, weight, scale
+BLOCK = 2048  # rows of a long table that are evaluated at a time; divides every padded length above LONG
 
 
 class LaneData(NamedTuple, Generic[Leaf]):
@@ -129,6 +136,37 @@ class Problem:
             data=self.data._replace(weight=weight, scale=scale),
         )
 
+    def represented(self, most: int, order: Numbers | None = None) -> Problem:
+        """The same fits on `most` rows that stand for all of theirs (`representative_rows`)."""
+        if self.n_rows <= most:
+            return self
+        if self.rows is not None:
+            return self._each_represented(most)
+        mean = np.atleast_2d(self.data.weight).mean(axis=0)
+        at, factor = representative_rows(mean, self.data.inputs, most, order)
+        at, factor = padded(at, most), np.append(factor, np.zeros(most - len(at)))
+
+        def of_rows(leaf: Numbers, own: bool) -> Numbers:
+            return leaf[..., at] if own else leaf[at]
+
+        cut = {
+            name: jax.tree.map(of_rows, getattr(self.data, name), getattr(self.per_fit, name))
+            for name in OF_ROWS
+        }
+        return replace(self, data=self.data._replace(**cut | {"weight": cut["weight"] * factor}))
+
+    def _each_represented(self, most: int) -> Problem:
+        """The same for fits that hold positions in a table: each is given rows and weights of its own."""
+        assert self.rows is not None
+        rows = np.full((self.n_fits, most), len(self.data.target) - 1, dtype=self.rows.dtype)
+        weights = np.zeros((self.n_fits, most))
+        for f in range(self.n_fits):
+            one = self.lane_data(f)
+            at, factor = representative_rows(one.weight, one.inputs, most)
+            rows[f, : len(at)], weights[f, : len(at)] = self.rows[f, at], one.weight[at] * factor
+        scale = self.data.scale if self.per_fit.scale else self.data.scale[:most]
+        return replace(self, rows=rows, data=self.data._replace(weight=weights, scale=scale))
+
     def owned(self) -> Problem:
         """The same fits, each with its own OF_FIT leaves: so all small work shares programs."""
         if self.rows is not None:
@@ -214,27 +252,57 @@ def _pull_back(data: LaneData[Array], value: Array, gradient: Array, curvature: 
     return Evaluation(value, data.tie.T @ gradient, data.tie.T @ curvature @ data.tie)
 
 
+def _over_rows(sums: Callable[[LaneData[Array]], Sums], data: LaneData[Array]) -> Sums:
+    """Sums over rows; those of a long table block by block, so that memory does not grow with it."""
+    n_rows = data.weight.shape[-1]
+    if n_rows <= LONG:
+        return sums(data)
+
+    def cut(leaf: Array) -> Array:
+        return leaf.reshape(n_rows // BLOCK, BLOCK)
+
+    def of(block: OfRows) -> Sums:
+        inputs, target, weight, scale = block
+        return sums(data._replace(inputs=inputs, target=target, weight=weight, scale=scale))
+
+    def add(total: Sums, block: OfRows) -> tuple[Sums, None]:
+        return jax.tree.map(jnp.add, total, of(block)), None
+
+    blocks = jax.tree.map(cut, (data.inputs, data.target, data.weight, data.scale))
+    shapes = jax.eval_shape(of, jax.tree.map(lambda leaf: leaf[0], blocks))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.lax.scan(add, nothing, blocks)[0]
+
+
 def evaluate(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
     """Objective, gradient, and Gauss-Newton matrix of the square-root residual: a matrix times itself."""
-    x, r, jacobian = _linearized(law, on_log, z, data)
-    k = x.shape[0]
-    root, slope = _root(r, data.numbers)
-    weight = jnp.sqrt(data.weight)
-    tall = jnp.where(data.weight > 0, weight * jnp.concatenate([jacobian * slope, root[None]]), 0.0)
-    square = tall @ tall.T
+    k = z.shape[0]
+
+    def sums(data: LaneData[Array]) -> Array:
+        _, r, jacobian = _linearized(law, on_log, z, data)
+        root, slope = _root(r, data.numbers)
+        weight = jnp.sqrt(data.weight)
+        tall = jnp.where(data.weight > 0, weight * jnp.concatenate([jacobian * slope, root[None]]), 0.0)
+        return tall @ tall.T
+
+    square = _over_rows(sums, data)
     return _pull_back(data, 0.5 * square[k, k], square[:k, k], square[:k, :k])
 
 
 def exact_evaluation(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
     """Objective, gradient, and the exact Hessian (that of the law included)."""
-    x, r, jacobian = _linearized(law, on_log, z, data)
-    keep = data.weight > 0
-    rho, slope, bend = (jnp.where(keep, data.weight * part, 0.0) for part in _charge(r, data.numbers))
-    jacobian = jnp.where(keep, jacobian, 0.0)
-    push = jax.lax.stop_gradient(slope)
 
-    def weighted(coordinates: Array) -> Array:
-        return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
+    def sums(data: LaneData[Array]) -> tuple[Array, Array, Array]:
+        x, r, jacobian = _linearized(law, on_log, z, data)
+        keep = data.weight > 0
+        rho, slope, bend = (jnp.where(keep, data.weight * part, 0.0) for part in _charge(r, data.numbers))
+        jacobian = jnp.where(keep, jacobian, 0.0)
+        push = jax.lax.stop_gradient(slope)
 
-    curved = jax.jacfwd(jax.jacfwd(weighted))(x)
-    return _pull_back(data, jnp.sum(rho), jacobian @ slope, (jacobian * bend) @ jacobian.T + curved)
+        def weighted(coordinates: Array) -> Array:
+            return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
+
+        curved = jax.jacfwd(jax.jacfwd(weighted))(x)
+        return jnp.sum(rho), jacobian @ slope, (jacobian * bend) @ jacobian.T + curved
+
+    return _pull_back(data, *_over_rows(sums, data))

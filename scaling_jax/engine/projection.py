@@ -16,6 +16,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.memory import fitting_in
 from scaling_jax.engine.compiled import quick_jit
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
@@ -23,6 +24,7 @@ from scaling_jax.engine.problem import LaneData, Problem, Sharing
 __all__ = ["projected"]
 
 CELLS_PER_CALL = 2**18
+BYTES_PER_CELL = 256  # what a node takes for a row while its equations are made
 ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
 
 
@@ -38,13 +40,28 @@ def projected(
     per_call = max(1, CELLS_PER_CALL // (nodes.shape[1] * problem.n_rows)) if n_fits > ONE_BY_ONE else 1
     for first in range(0, n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=n_fits - 1)
-        with jax.enable_x64(True):
-            equations = program(jnp.asarray(nodes[fits]), jnp.asarray(movable[fits]), problem.lane_data(fits))
-        found, misfit = _best_linear(Equations._make(map(np.asarray, equations)), linear, signed)
+        equations = _equations(program, nodes[fits], movable[fits], problem.lane_data(fits), problem.n_rows)
+        found, misfit = _best_linear(equations, linear, signed)
         count = min(per_call, n_fits - first)
         seeds.append(found[:count])
         misfits.append(misfit[:count])
     return np.concatenate(seeds), np.concatenate(misfits)
+
+
+def _equations(
+    program: Projector, nodes: Numbers, movable: Numbers, data: LaneData[Numbers], n_rows: int
+) -> Equations[Numbers]:
+    """The equations of nodes (fits, nodes, labels), as many nodes at a time as memory holds."""
+    n_fits, n_nodes, _ = nodes.shape
+    per_call = min(n_nodes, fitting_in(BYTES_PER_CELL * n_fits * n_rows))
+    parts = []
+    for first in range(0, n_nodes, per_call):
+        some = nodes[:, first : first + per_call]
+        filled = np.pad(some, ((0, 0), (0, per_call - some.shape[1]), (0, 0)), mode="edge")
+        with jax.enable_x64(True):
+            found = program(jnp.asarray(filled), jnp.asarray(movable), data)
+        parts.append([np.asarray(part)[:, : some.shape[1]] for part in found])
+    return Equations(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
 class Equations(NamedTuple, Generic[Leaf]):

@@ -2,8 +2,8 @@
 
 Screening runs every start for a few steps and carries the most promising on, in rounds. Half of each round's
 places go by objective; the other half is spread over the remaining ranks, and lanes that have merged count
-once, so a slow basin is not lost to a fast one. Where many fits have long tables the search runs on thinned
-rows, and its best ends go on from there on all of them.
+once, so a slow basin is not lost to a fast one. Where tables are long the search runs on thinned rows, and
+its best ends go on from there on all of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.memory import fitting_in
 from scaling_jax.engine import newton
 from scaling_jax.engine.devices import Place, exact_device
 from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
@@ -25,7 +26,8 @@ from scaling_jax.engine.status import Status
 
 __all__ = ["Solution", "solve"]
 
-LANES_IN_MEMORY = 2**18
+MOST_LANES = 2**18  # of all fits at a time
+BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
 ROUNDS = ((1, 8), (5, 4), (12, 4))
 SAME_END = 1e-7
 # of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
@@ -74,7 +76,7 @@ def solve(
     polish_steps: int = MOST_STEPS,
     smooth: bool = True,
     roughness: Numbers | None = None,
-    search_rows: int | None = None,
+    search: Problem | None = None,
     device: Place = None,
     progress: Progress = None,
 ) -> Solution:
@@ -91,22 +93,22 @@ def solve(
         smooth: False for objectives with a corner, which are approached through ever sharper Huber
             thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
-        search_rows: search on about so many rows of each fit, and go on from the ends on all; None searches
-            on all.
+        search: the same fits on fewer rows, to search on; their ends go on on all rows.
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
     n_fits, n_starts, k = starts.shape
     if not smooth:
         problem = problem.with_numbers(_sharpened(problem, roughness, 1.0))
-    search = problem if search_rows is None else problem.thinned(search_rows)
+        search = None if search is None else search.with_numbers(problem.data.numbers)
+    thinned, search = search is not None, problem if search is None else search
     found = _search(search, starts, solver, screen, keep, device, progress)
 
     n_polished = min(polish, found.value.shape[1])
     device = exact_device(device)
-    thinned = search is not problem
     if thinned:
         found, end = _ends_first(found, n_polished)
+        n_polished = int(end.max(initial=0)) + 1
     fit = np.repeat(np.arange(n_fits), n_polished)
     top = found.first(n_polished).z.reshape(-1, k)
     if thinned:
@@ -165,7 +167,9 @@ def _search(
     progress: Progress,
 ) -> _Finished:
     """All starts run to their end or screened out, as many at a time as memory holds; best first."""
-    per_slice = max(1, LANES_IN_MEMORY // problem.n_fits)
+    numbers_per_lane = (starts.shape[2] + 3) ** 2
+    at_a_time = min(MOST_LANES, fitting_in(BYTES_PER_NUMBER * numbers_per_lane))
+    per_slice = max(1, at_a_time // problem.n_fits)
     slices = [starts[:, i : i + per_slice] for i in range(0, starts.shape[1], per_slice)]
     finished = [_finish(problem, part, solver, screen, keep, device, progress) for part in slices]
     return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()

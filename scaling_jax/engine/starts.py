@@ -17,6 +17,7 @@ from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.projection import projected
 from scaling_jax.engine.sampling import sample_numbers
+from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 
 __all__ = ["default_starts"]
 
@@ -41,7 +42,7 @@ def default_starts(
         nodes: how many points are tried per fit.
     """
     law, free = problem.law, np.isnan(fixed)
-    problem = problem.thinned(ROWS)
+    problem = problem.represented(REPRESENTATIVES) if problem.n_rows > LONG else problem.thinned(ROWS)
     linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
     candidates = _candidates(problem, free, linear, nodes, seed)[:, :, tied]
     candidates = np.where(free[:, None, :], candidates, fixed[:, None, :])

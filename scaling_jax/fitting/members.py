@@ -15,6 +15,7 @@ from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts
+from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many
 from scaling_jax.fitting.fitted import Fitted
@@ -26,6 +27,7 @@ __all__ = ["FEW_FITS", "evidence_of", "solve_members", "start_nodes"]
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
 FEW_STUCK = 0.1
+POLISHED_CELLS, FEWEST_POLISHED = 2**22, 4
 
 
 def solve_members(
@@ -80,20 +82,21 @@ def _batch(
     if _n_starts(spec, few) <= FEW_LANES:
         problem = problem.owned()
     device = spec.device or default_device(len(task) * _n_starts(spec, few) * problem.n_rows)
-    compile_ahead(problem if few else problem.thinned(SEARCH_ROWS), spec.solver, 1, device)
+    search = _searched_on(task, problem, few)
+    compile_ahead(search or problem, spec.solver, 1, device)
     measure_ahead(problem, device)
     if points is None:
-        points = _start_points(spec, problem, task.fixed, few)
+        points = _start_points(spec, search if few and search else problem, task.fixed, few)
     solution = solve(
         problem,
         search_points(spec.law, points, free),
         spec.solver,
         screen=spec.screen,
         keep=32 if few else 8,
-        polish=32 if few else 2,
+        polish=_n_polished(few, problem.n_rows),
         polish_steps=polish_steps,
         smooth=spec.objective.smooth,
-        search_rows=None if few or not spec.screen else SEARCH_ROWS,
+        search=search,
         roughness=None if spec.objective.smooth else _roughness(task),
         device=device,
         progress=progress,
@@ -107,6 +110,23 @@ def _batch(
         _record(task, f, e, n, at)
         for f, (e, n, at) in enumerate(zip(evidence, numbers, foreseen, strict=True))
     ]
+
+
+def _searched_on(task: Task, problem: Problem, few: bool) -> Problem | None:
+    """The fits on rows that are enough to search on, or None where they need all of theirs."""
+    if not task.spec.screen:
+        return None
+    if problem.n_rows > LONG:
+        run = task.runs.run
+        order = None if run is None or len(task) > 1 else np.argsort(run[task.members[0]], kind="stable")
+        return problem.represented(REPRESENTATIVES, order)
+    return None if few or problem.n_rows <= SEARCH_ROWS else problem.thinned(SEARCH_ROWS)
+
+
+def _n_polished(few: bool, n_rows: int) -> int:
+    """How many ends per fit are polished: of a very long table those that a search's noise leaves in
+    doubt."""
+    return max(FEWEST_POLISHED, min(32, POLISHED_CELLS // n_rows)) if few else 2
 
 
 def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool) -> np.ndarray:

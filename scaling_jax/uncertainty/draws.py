@@ -22,6 +22,7 @@ __all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residual
 
 # residual scales per decade beyond the data, at 90 %: what 440 real extrapolations of 36 families ask for
 WIDENING = 3.6
+CURVES_AT_A_TIME = 2**22  # draws times rows; a number of its own, since what is drawn depends on it
 MEASURED = {
     "parameters": "where the law is true nominal 90 % intervals held 87 to 94 %",
     "confidence": "the law taken as true; beyond the data nominal 90 % bands held 59 % of 440 real "
@@ -66,11 +67,17 @@ class FitEnsemble(Ensemble):
                 "new run."
             )
         inputs = self.fit.inputs_of(other)
-        curves = predict(self.fit.law, self.numbers, inputs)
+        rows, rng = len(next(iter(inputs.values()))), generator(seed)
+        per_block = max(1, CURVES_AT_A_TIME // len(self.numbers))
+        parts = []
+        for first in range(0, max(rows, 1), per_block):
+            block = {name: column[first : first + per_block] for name, column in inputs.items()}
+            curves = predict(self.fit.law, self.numbers, block)
+            seen = curves if interval == "confidence" else self._scattered(curves, rng)
+            parts.append((self._curve(curves, block), *_band(seen, level)))
+        prediction, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
+        table = pd.DataFrame({"prediction": prediction, "lower": lower, "upper": upper})
         beyond = extrapolation(self.fit, inputs)
-        seen = curves if interval == "confidence" else self._scattered(curves, generator(seed))
-        lower, upper = _band(seen, level)
-        table = pd.DataFrame({"prediction": self._curve(curves, inputs), "lower": lower, "upper": upper})
         return self._told(table.assign(extrapolation=beyond), interval, level)
 
     def _curve(self, curves: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:

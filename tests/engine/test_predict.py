@@ -17,7 +17,7 @@ def expected(numbers: np.ndarray, x: np.ndarray) -> np.ndarray:
     return E + A * x**-alpha
 
 
-@pytest.mark.parametrize(("vectors", "rows"), [(1, 1), (3, 300), (40, 7)])
+@pytest.mark.parametrize(("vectors", "rows"), [(1, 1), (3, 300), (40, 7), (2, 2**16 + 3)])
 def test_every_vector_on_every_row(vectors: int, rows: int) -> None:
     numbers, x = RNG.uniform(0.1, 1.0, (vectors, 3)), RNG.uniform(1, 100, rows)
     np.testing.assert_allclose(predict(LAW, numbers, {"x": x}), expected(numbers, x[:, None]).T, rtol=1e-12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling_jax as sj
@@ -59,3 +60,20 @@ def test_gauss_newton_value_and_gradient_equal_the_exact_ones() -> None:
     assert float(quick.value) == pytest.approx(float(value.sum()), rel=1e-12) == float(exact.value)
     np.testing.assert_allclose(quick.gradient, exact.gradient, rtol=1e-12)
     assert np.linalg.eigvalsh(quick.curvature)[0] > 0
+
+
+def test_a_long_table_is_summed_block_by_block() -> None:
+    """Each row 123 times over (and padded to 6,144) gives 123 times the sums of the short one."""
+    spec = make_spec(sj.laws.chinchilla, OBJECTIVES[0])
+    long = pd.concat([FIFTY] * 123)
+    with jax.enable_x64(True):
+        for measure in (evaluate, exact_evaluation):
+            short, tall = (
+                measure(p.law, p.on_log, jnp.asarray(AT), p.data)
+                for p in (
+                    build_problem(Task.of(spec, read_runs(sj.laws.chinchilla, table, on_log=True)))[0]
+                    for table in (FIFTY, long)
+                )
+            )
+            for once, often in zip(short, tall, strict=True):
+                np.testing.assert_allclose(often, 123 * np.asarray(once), rtol=1e-12)

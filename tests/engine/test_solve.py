@@ -46,9 +46,37 @@ def test_every_solver_ends_at_the_same_optimum(solver) -> None:
     np.testing.assert_allclose(fit.predict(FIFTY), reference.predict(FIFTY), rtol=1e-4)
 
 
+def test_a_long_table_is_searched_on_few_rows_and_certified_on_all() -> None:
+    """6,000 rows of 40 runs, one row as heavy as all others together: the optimum of the full search."""
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7, 10, 6000), 10 ** rng.uniform(9, 12, 6000)
+    loss = (1.7 + 400 * N**-0.34 + 410 * D**-0.28) * np.exp(0.01 * rng.normal(size=6000))
+    weight = np.ones(6000)
+    weight[17] = 6000.0
+    table = {"N": N, "D": D, "loss": loss, "id": np.arange(6000) % 40, "w": weight}
+    options = {"run": "id", "weights": "w"}
+    quick = sj.fit(sj.laws.chinchilla, table, **options)
+    full = sj.fit(sj.laws.chinchilla, table, **options, screen=False)  # every start on every row
+    assert quick.objective_value == pytest.approx(full.objective_value, rel=1e-12)
+    assert quick.converged and len(quick.residuals) == 6000
+    assert quick.n_polished < full.n_polished  # it was thinned
+
+
+def test_work_is_cut_to_the_memory_that_is_allowed(monkeypatch) -> None:
+    """The same answer whatever the memory, and a setting that is no size is one sentence."""
+    whole = sj.fit(sj.laws.chinchilla, FIFTY)
+    monkeypatch.setenv("SCALING_JAX_MEMORY", "2MB")
+    assert sj.fit(sj.laws.chinchilla, FIFTY).objective_value == pytest.approx(
+        whole.objective_value, rel=1e-12
+    )
+    monkeypatch.setenv("SCALING_JAX_MEMORY", "plenty")
+    with pytest.raises(ValueError, match="SCALING_JAX_MEMORY is 'plenty': give a size such as"):
+        sj.fit(sj.laws.chinchilla, FIFTY)
+
+
 def test_slicing_the_starts_changes_nothing(monkeypatch) -> None:
     whole = sj.fit(sj.laws.chinchilla, FIFTY, starts=300, screen=False)
-    monkeypatch.setattr(solve, "LANES_IN_MEMORY", 64)
+    monkeypatch.setattr(solve, "MOST_LANES", 64)
     sliced = sj.fit(sj.laws.chinchilla, FIFTY, starts=300, screen=False)
     assert sliced.certificate.n_finished == whole.certificate.n_finished == 300
     assert sliced.objective_value == pytest.approx(whole.objective_value, rel=1e-12)
