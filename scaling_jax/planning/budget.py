@@ -7,7 +7,7 @@ of parameters, a published entry, or the result of Approach 1 or 2. Where there 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -24,6 +24,7 @@ from scaling_jax.uncertainty.ensemble import check_level, interval, with_ends
 
 __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 
+LARGEST_SIZE = 1e15  # parameters; a thousand times the largest of today
 CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
 
 Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -239,6 +240,11 @@ class _Planned:
                 notes.append(
                     f"{lost:.1f} % of the draws have no optimum inside and are left out of the intervals."
                 )
+        if (table["N"] > LARGEST_SIZE).any():
+            notes.append(
+                f"N = {table['N'].max():.2g} is larger than anything that will be trained: check the units "
+                "of N, D and the budget, and that N and D are not swapped."
+            )
         if table["N"].isna().any():
             notes.append(
                 f"Law '{self.source.law.name}' has no optimum inside: with these parameters more of one of N "
@@ -255,6 +261,7 @@ class _Planned:
 def _planned(source: LawSource, level: float | None, given: Mapping[str, float] | None) -> _Planned:
     known = _given(given)
     found = source_of(source, draws=level is not None)
+    _check_names(found.law.name, found.law.inputs, known)
     others = set(found.law.inputs) - {"N", "D"}
     if not {"N", "D"} <= set(found.law.inputs) or others != set(known):
         listed = ", ".join(f"{name!r}: value" for name in found.law.inputs if name in others)
@@ -270,6 +277,17 @@ def _planned(source: LawSource, level: float | None, given: Mapping[str, float] 
     level = 0.9 if level is None else level
     check_level(level)
     return _Planned(replace(found, median=False), level, known)
+
+
+def _check_names(law: str, inputs: Sequence[str], known: Mapping[str, float]) -> None:
+    for name, value in known.items():
+        if name in ("N", "D"):
+            raise ValueError(
+                f"given holds {name}={value:g}, and N and D are what this plan chooses: leave it out, and "
+                "ask predict for the loss of a run of your own."
+            )
+        if name not in inputs:
+            raise ValueError(f"given holds {name!r}, and law '{law}' has the inputs {', '.join(inputs)}.")
 
 
 def _given(given: object) -> dict[str, float]:

@@ -90,3 +90,20 @@ def test_a_law_without_an_optimum_says_so():
     with pytest.warns(UserWarning, match="no optimum inside"):
         plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION | {"beta": -0.1}), [1e22])
     assert plan["N"].isna().all()
+
+
+def test_what_a_plan_chooses_cannot_be_given_and_strange_names_are_told():
+    source = (sj.laws.chinchilla, REPLICATION)
+    with pytest.raises(ValueError, match=r"given holds N=7e\+09, and N and D are what this plan chooses"):
+        sj.compute_optimal(source, [1e24], given={"N": 7e9})
+    with pytest.raises(ValueError, match="given holds D="):
+        sj.inference_optimal(source, [1e24], 1e12, given={"D": 1e12})
+    with pytest.raises(ValueError, match=r"given holds 'banana', and law 'chinchilla' has the inputs N, D"):
+        sj.compute_optimal(source, [1e24], given={"banana": 3})
+
+
+def test_a_size_that_nobody_will_train_is_told():
+    """Units of a million, or N and D swapped, end in sizes like these."""
+    with pytest.warns(UserWarning, match="check the units"):
+        plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION | {"alpha": 0.01}), [1e24])
+    assert plan["N"][0] > 1e15
