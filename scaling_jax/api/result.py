@@ -397,14 +397,15 @@ class FitResult(Fitted):
         r"""The pure-error F test where inputs repeat (seeds): does the law miss more than seeds explain?
 
         $$F = \frac{\sum_g n_g \bar r_g^2 / (m - k)}{\sum_g \sum_{i \in g} (r_i - \bar r_g)^2 / (n - m)}$$
-        for m distinct inputs and k free parameters, residuals r on the objective's scale. Exact for squared
-        errors and normal noise; for robust objectives an approximation.
+        for m distinct inputs and k free parameters, residuals r on the objective's scale. Rows of different
+        runs at the same inputs are seeds; where runs have several rows, both degrees of freedom shrink by
+        what the rows of a run are measured to have in common. Exact for squared errors, normal noise and one
+        row per run; else an approximation.
 
         Returns:
-            F, df_lack, df_pure, p, points; None where no inputs repeat, or where rows are checkpoints of one
-            run.
+            F, df_lack, df_pure, p, points; None where no inputs repeat in another run.
 
-        Source: Draper and Smith 1998, section 2.1.
+        Source: Draper and Smith 1998, section 2.1; Satterthwaite 1946.
 
         >>> import scaling_jax as sj
         >>> table = {"x": [1, 1, 10, 10, 100, 100], "loss": [4.0, 4.1, 2.5, 2.51, 1.0, 1.01]}

@@ -131,7 +131,10 @@ def _validation(told: Told) -> list[tuple[str, str]]:
     return [
         (f"Intervals, {100 * told.level:g} %", f"{intervals} ({told.method})"),
         ("Held-out test", tests.get("Backtest", f"too few runs for a backtest; {TO_FILL_IN}")),
-        ("Repeated seeds", tests.get("Replicates", "none in the table")),
+        (
+            "Repeated seeds",
+            tests.get("Replicates", "none to test" if tests else "not assessed"),
+        ),
         ("Influential runs", tests.get("Influence", "not assessed")),
         ("Other defensible choices", tests.get("Choices", "not assessed")),
         ("How far the law is extrapolated, and what was validated there", TO_FILL_IN),

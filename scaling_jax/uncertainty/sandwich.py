@@ -37,11 +37,12 @@ NAMED = 3
 
 
 class LackOfFit(NamedTuple):
-    """The pure-error F test: F, its degrees of freedom, the p-value, and how many input points repeat."""
+    """The pure-error F test: F, its degrees of freedom (fewer where rows of one run go together), the
+    p-value, and how many input points repeat."""
 
     F: float
-    df_lack: int
-    df_pure: int
+    df_lack: float
+    df_pure: float
     p: float
     points: int
 
@@ -98,29 +99,47 @@ def lack_of_fit(fit: Fitted) -> LackOfFit | None:
     """The pure-error F test; see `FitResult.lack_of_fit`."""
     runs = fit.data()
     used = (runs.weight > 0) & np.isfinite(fit.residuals)
-    if runs.run is not None and len(np.unique(runs.run[used])) < used.sum():
-        return None
-    residual = fit.residuals[used] * np.sqrt(runs.weight[used] / runs.weight[used].mean())
+    of_row = fit.residuals[used] * np.sqrt(runs.weight[used] / runs.weight[used].mean())
     points = np.column_stack([column[used] for column in runs.inputs.values()])
-    _, where, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    mean = np.bincount(where.ravel(), residual) / count
-    pure = float(np.sum((residual - mean[where.ravel()]) ** 2))
-    lack = float(np.sum(count * mean**2))
-    df_pure, df_lack = int(used.sum() - len(count)), int(len(count) - fit.evidence.free.sum())
+    _, of_point = np.unique(points, axis=0, return_inverse=True)
+    # a run at one point counts once, however often it was logged there
+    pairs = np.column_stack([of_point.ravel(), cluster_of(runs)[0][used]])
+    (point, run), which = (part.T for part in np.unique(pairs, axis=0, return_inverse=True))
+    residual = np.bincount(which.ravel(), of_row) / np.bincount(which.ravel())
+    count = np.bincount(point)
+    mean = np.bincount(point, residual) / count
+    apart = residual - mean[point]
+    pure, lack = float(np.sum(apart**2)), float(np.sum(count * mean**2))
+    df_pure, df_lack = len(residual) - len(count), len(count) - fit.n_free
     if df_pure < 1 or df_lack < 1 or pure <= 0:
         return None
-    ratio = (lack / df_lack) / (pure / df_pure)
-    return LackOfFit(ratio, df_lack, df_pure, float(f_tail(ratio, df_lack, df_pure)), int(np.sum(count > 1)))
+    share = _independent(apart, run)
+    ratio, df = (lack / df_lack) / (pure / df_pure), (df_lack * share, df_pure * share)
+    return LackOfFit(ratio, *df, float(f_tail(ratio, *df)), int(np.sum(count > 1)))
+
+
+def _independent(apart: np.ndarray, run: np.ndarray) -> float:
+    r"""How many independent rows one row of runs with several counts for, by what their rows have in common.
+
+    Squares of p rows correlated $\rho$ add up like those of $p / (1 + (p - 1) \rho^2)$ independent ones
+    (Satterthwaite 1946); $\rho$ is measured on the deviations (rows,) of rows from others at their point.
+    """
+    rows, squares, sums = (np.bincount(run, x) for x in (np.ones(len(run)), apart**2, apart))
+    possible = np.sum((rows - 1) * squares)
+    if possible <= 0:
+        return 1.0
+    common = np.clip(np.sum(sums**2 - squares) / possible, 0.0, 1.0)
+    return float(1 / (1 + (np.sum(rows**2) / np.sum(rows) - 1) * common**2))
 
 
 def lack_of_fit_words(fit: Fitted) -> str:
-    """One sentence, or an empty string where no inputs repeat."""
+    """One sentence, or an empty string where nothing can be tested."""
     found = lack_of_fit(fit)
     if found is None:
         return ""
     verdict = "the law misses more than seeds explain" if found.p < 0.01 else "no more than seeds explain"
     return (
-        f"{verdict}: F({found.df_lack}, {found.df_pure}) = {found.F:.3g}, p = {found.p:.2g}, from "
+        f"{verdict}: F({found.df_lack:.4g}, {found.df_pure:.4g}) = {found.F:.3g}, p = {found.p:.2g}, from "
         f"{found.points} repeated points"
     )
 

@@ -18,7 +18,7 @@ def normal_quantile(share: float) -> float:
     return float(ndtri(share))
 
 
-def f_tail(ratio: ArrayLike, above: int, below: int) -> np.ndarray:
+def f_tail(ratio: ArrayLike, above: float, below: float) -> np.ndarray:
     """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
     exceeds its root."""
     from scipy.special import fdtrc
