@@ -9,12 +9,13 @@ starts, in double precision; the others, thousands of replicates, as `fitting.re
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from scaling_jax.core.memory import fitting_in
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.coordinates import search_points, to_natural
 from scaling_jax.engine.lanes import compile_ahead
@@ -31,10 +32,11 @@ from scaling_jax.fitting.replicates import STARTS, search_device, search_replica
 from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
 
-__all__ = ["Refits", "Variant", "refit", "refits_ahead", "vary"]
+__all__ = ["Refits", "Variant", "refit", "refit_parts", "refits_ahead", "vary", "ways_at_a_time"]
 
 FRESH = 6
 CELLS_IN_MEMORY = 2**22
+BYTES_PER_CELL = 48  # of a replicate's row: its weight, and copies made while weights are drawn and padded
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
 
@@ -132,6 +134,19 @@ def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
         i: one for which, part in zip(groups, found, strict=True) for i, one in zip(which, part, strict=True)
     }
     return [out[i] for i in range(len(variants))]
+
+
+def refit_parts(variants: Iterable[Variant]) -> Refits:
+    """Replicates of one fit that come in parts, solved as they come, so that memory holds one part."""
+    parts = [refit([variant], careful=False)[0] for variant in variants]
+    numbers, values = (np.concatenate([getattr(p, name) for p in parts]) for name in ("numbers", "values"))
+    moved = sum(len(p.values) * p.moved for p in parts) / len(values)
+    return Refits(numbers, values, moved)
+
+
+def ways_at_a_time(fit: Fitted) -> int:
+    """How many replicates of a fit memory holds."""
+    return fitting_in(BYTES_PER_CELL * len(fit.data()))
 
 
 def refits_ahead(fit: Fitted, n: int) -> None:

@@ -8,14 +8,14 @@ how published intervals came out a hundred times too narrow (Besiroglu et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.refits import Variant, refit, vary
+from scaling_jax.fitting.refits import Variant, refit, refit_parts, vary, ways_at_a_time
 from scaling_jax.uncertainty.draws import Draws, DrawsGroups
 from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.resample import (
@@ -54,8 +54,17 @@ def bootstrap(
     if indices is not None:
         weights = counts(np.asarray(indices), len(runs)) * runs.weight
         return Draws.of(fit, refit([vary(fit, weight=weights)], careful=False)[0], "rows as given by indices")
-    variant = replicates(fit, n, seed, method, scale)
-    return Draws.of(fit, refit([variant], careful=False)[0], variant.words)
+    words, parts = _in_parts(fit, n, seed, method, scale)
+    return Draws.of(fit, refit_parts(parts), words)
+
+
+def _in_parts(
+    fit: Fitted, n: int, seed: int, method: str | None, scale: str | None
+) -> tuple[str, Iterator[Variant]]:
+    """How `n` tables are resampled, in words, and the replicates, as many at a time as memory holds."""
+    method = method_of(fit, n, method)
+    drawn = resampled(fit, n, method, scale, generator(seed), ways_at_a_time(fit))
+    return words_of(fit, method), (vary(fit, weight=weight, target=target) for weight, target in drawn)
 
 
 def replicates(
@@ -67,7 +76,7 @@ def replicates(
 ) -> Variant:
     """A fit under the weights, or targets, of `n` resampled tables, still to be solved."""
     method = method_of(fit, n, method)
-    weights, targets = resampled(fit, n, method, scale, generator(seed))
+    weights, targets = next(resampled(fit, n, method, scale, generator(seed)))
     return vary(fit, words_of(fit, method), weight=weights, target=targets)
 
 
@@ -106,6 +115,7 @@ def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
 def jackknife(fit: Fitted) -> pd.DataFrame:
     """Refits without each run in turn (each row, where runs are unknown); see `FitResult.jackknife`."""
     cluster, names = cluster_of(fit.data())
-    weights = (cluster[None, :] != np.arange(len(names))[:, None]) * fit.data().weight
-    found = refit([vary(fit, weight=weights)], careful=False)[0]
+    some, codes = ways_at_a_time(fit), np.arange(len(names))[:, None]
+    parts = (codes[first : first + some] for first in range(0, len(names), some))
+    found = refit_parts(vary(fit, weight=(cluster[None, :] != part) * fit.data().weight) for part in parts)
     return pd.DataFrame(found.numbers, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,21 +96,33 @@ def _caution(fit: Fitted, method: str) -> str:
 
 
 def resampled(
-    fit: Fitted, n: int, method: str, scale: str | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Weights (n, rows) of the replicates, and their targets where those are what is resampled."""
+    fit: Fitted,
+    n: int,
+    method: str,
+    scale: str | None,
+    rng: np.random.Generator,
+    at_a_time: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Weights (n, rows) of the replicates, and their targets where those are what is resampled.
+
+    At most `at_a_time` of them come together; what is drawn does not depend on it.
+    """
     runs = fit.data()
-    if method == "residual":
-        return np.broadcast_to(runs.weight, (n, len(runs))), _resampled_targets(fit, n, rng)
     cluster = np.arange(len(runs)) if method == "row" or runs.run is None else runs.run
     present, cluster = np.unique(cluster, return_inverse=True)
-    if method == "bayesian":
-        shares = rng.dirichlet(np.ones(len(present)), n) * len(present)
-    elif method == "hierarchical":
-        shares = _hierarchical(fit, cluster, scale, n, rng)
-    else:
-        shares = counts(rng.integers(len(present), size=(n, len(present))), len(present))
-    return shares[:, cluster] * runs.weight, None
+    scales = _hierarchical(fit, cluster, scale, n, rng) if method == "hierarchical" else None
+    for first in range(0, n, at_a_time or n):
+        many = min(at_a_time or n, n - first)
+        if method == "residual":
+            yield np.broadcast_to(runs.weight, (many, len(runs))), _resampled_targets(fit, many, rng)
+            continue
+        if scales is not None:
+            shares = scales[first : first + many]
+        elif method == "bayesian":
+            shares = rng.dirichlet(np.ones(len(present)), many) * len(present)
+        else:
+            shares = counts(rng.integers(len(present), size=(many, len(present))), len(present))
+        yield shares[:, cluster] * runs.weight, None
 
 
 def counts(indices: np.ndarray, size: int) -> np.ndarray:

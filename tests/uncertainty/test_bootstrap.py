@@ -102,3 +102,17 @@ def test_paired_groups_resample_their_runs_together() -> None:
     assert list(paired.predict({"x": [1e3]})["prediction"]) == list(fits.predict({"x": [1e3]}).iloc[0])
     with pytest.raises(ValueError, match="leave method='row' out"):
         fits.bootstrap(10, method="row", paired=True)
+
+
+@pytest.mark.filterwarnings("ignore:bootstrap")  # 24 runs are few for one of the methods
+def test_replicates_do_not_depend_on_how_many_memory_holds(line: sj.FitResult, monkeypatch) -> None:
+    """24 rows: seven replicates at a time instead of all 40, by every method and for the jackknife."""
+    methods = ("row", "run", "bayesian", "residual", "hierarchical")
+    whole = [line.bootstrap(40, method=method) for method in methods]
+    left = line.jackknife()
+    monkeypatch.setenv("SCALING_JAX_MEMORY", str(7 * 24 * 48))
+    for method, expected in zip(methods, whole, strict=True):
+        found = line.bootstrap(40, method=method)
+        np.testing.assert_allclose(found.numbers, expected.numbers, rtol=1e-9)
+        assert found.moved == expected.moved
+    pd.testing.assert_frame_equal(line.jackknife(), left, rtol=1e-9)
