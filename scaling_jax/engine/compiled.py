@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import jax
+
+from scaling_jax.engine.kept import has_compiled
 
 __all__ = ["Program", "quick_jit"]
 
@@ -43,15 +45,26 @@ def quick_jit(fn: Callable[..., Result]) -> Callable[..., Result]:
 class Program(Generic[Result]):
     """A compiled function, and for which shapes it has begun to compile ahead.
 
-    What has begun is kept here and nowhere else, so a program that its cache lets go is free.
+    What has begun is kept here and nowhere else, so a program that is let go is free.
+
+    Args:
+        run: the function, compiled by JAX.
+        place: brings its arguments to where it runs.
     """
 
-    def __init__(self, run: Callable[..., Result]):
+    def __init__(self, run: Callable[..., Result], place: Callable[[Any], Any] | None = None):
         self._run = run
+        self._place = place
         self._begun: dict[Hashable, Future[None]] = {}
+        self._shapes = 0
+        self.kept_as: Hashable = None
 
     def __call__(self, *arguments: object) -> Result:
-        return self._run(*arguments)
+        result = self._run(*(arguments if self._place is None else self._place(arguments)))
+        if (shapes := _compiled_shapes(self._run)) != self._shapes:
+            self._shapes = shapes
+            has_compiled(self.kept_as)
+        return result
 
     def ahead(self, shape: Hashable, use: Callable[[], object]) -> Future[None]:
         """Begins, in the background and once per shape, to use the program on arrays of that shape."""
@@ -63,6 +76,12 @@ class Program(Generic[Result]):
         """Waits for what has begun for a shape, if anything."""
         if shape in self._begun:
             self._begun[shape].result()
+
+
+def _compiled_shapes(run: Callable[..., object]) -> int:
+    """For how many shapes a function of JAX is compiled, as far as JAX says."""
+    count = getattr(run, "_cache_size", None)
+    return 1 if count is None else count()
 
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")

@@ -93,12 +93,12 @@ def lane_program(
     """
     mesh = _local(device)
     if mesh is not None:
-        return Program(_spread(fn, in_axes, mesh))
+        return _spread(fn, in_axes, mesh)
     run = quick_jit(fn) if quick else jax.jit(fn)
-    return Program(run if device is None else lambda *given: run(*jax.device_put(given, device)))
+    return Program(run, None if device is None else lambda given: jax.device_put(given, device))
 
 
-def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Callable[..., Result]:
+def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Program[Result]:
     """`fn` compiled so that every device of a mesh takes an equal part of the lanes."""
     lanes = PartitionSpec("lanes")
     specs = jax.tree.map(
@@ -108,7 +108,7 @@ def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) 
         lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
     )
     run = jax.jit(jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False))
-    return lambda *given: run(*jax.device_put(given, places))
+    return Program(run, lambda given: jax.device_put(given, places))
 
 
 def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Result:

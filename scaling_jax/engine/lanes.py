@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -22,6 +22,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.devices import Place, across_hosts, lane_program, n_parts, platform, span_hosts
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import padded
 from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate
 from scaling_jax.engine.solver import LaneState, Solver
@@ -86,7 +87,7 @@ def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
     return parts * chunk_size(-(-n_lanes // parts), n_rows, few)
 
 
-@lru_cache(maxsize=256)
+@kept
 def _program(
     law: Law, on_log: bool, solver: Solver, sharing: Sharing, device: Place, quick: bool
 ) -> Program[LaneState[Array]]:

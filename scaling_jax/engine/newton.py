@@ -9,7 +9,7 @@ none of the others.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,6 +20,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
 from scaling_jax.engine.devices import Place, across_hosts, lane_program
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import map_chunks
 from scaling_jax.engine.problem import Evaluation, Problem, Sharing, exact_evaluation
 from scaling_jax.engine.status import Status
@@ -45,7 +46,7 @@ class Polished(NamedTuple):
     status: Numbers
 
 
-@lru_cache(maxsize=256)
+@kept
 def _program(
     law: Law, on_log: bool, sharing: Sharing, device: Place, quick: bool
 ) -> Program[Evaluation[Array]]:

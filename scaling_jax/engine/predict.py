@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import jax
 import numpy as np
 
 from scaling_jax.core.arrays import Array, Named, Numbers
 from scaling_jax.core.law import Law
-from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.engine.compiled import Program, quick_jit
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
@@ -70,7 +70,7 @@ def _float(values: Numbers) -> Numbers:
     return np.asarray(values, dtype=np.float64)
 
 
-@lru_cache(maxsize=256)
+@kept
 def _program(law: Law, crossed: bool) -> Evaluate:
     """The law for many vectors, each on all rows (crossed) or on the one row that is its own."""
 
@@ -78,7 +78,7 @@ def _program(law: Law, crossed: bool) -> Evaluate:
         return law.apply(law.unflatten(numbers), shared | own)
 
     over_rows = jax.vmap(one, (None, 0, 0)) if crossed else one
-    return quick_jit(jax.vmap(over_rows, (0, 0, None)))
+    return Program(quick_jit(jax.vmap(over_rows, (0, 0, None))))
 
 
 def _in_calls(program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, per_call: int) -> Numbers:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Generic, NamedTuple
 
 import jax
@@ -17,7 +16,8 @@ import numpy as np
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
-from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.engine.compiled import Program, quick_jit
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
 
@@ -81,7 +81,7 @@ class Equations(NamedTuple, Generic[Leaf]):
 Projector = Callable[[Array, Array, LaneData[Numbers]], Equations[Array]]
 
 
-@lru_cache(maxsize=128)
+@kept
 def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing) -> Projector:
     """Compiled: the equations of every node (fits, nodes, labels) of every fit."""
     columns_of = np.eye(len(law.labels))[list(linear)]
@@ -105,7 +105,7 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing
         gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
         return Equations(held, gram, right, jnp.sum(weight * gap**2), size)
 
-    return quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes)))
+    return Program(quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes))))
 
 
 def _best_linear(

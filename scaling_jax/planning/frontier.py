@@ -8,7 +8,6 @@ to rounding (the minimum of the values themselves only to its square root).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -16,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.core.law import Law
-from scaling_jax.engine.compiled import quick_jit
+from scaling_jax.engine import compiled
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
 from scaling_jax.tables.scale import TOKENS_FLOP
 
@@ -85,7 +85,7 @@ def _loss(
     return law.apply(law.unflatten(numbers), {**given, "N": N, "D": D})
 
 
-@lru_cache(maxsize=64)
+@kept
 def _search(law: Law, names: tuple[str, ...]) -> Program:
     def one(
         numbers: jax.Array, log_budget: jax.Array, served: jax.Array, given: Given
@@ -111,10 +111,10 @@ def _search(law: Law, names: tuple[str, ...]) -> Program:
         v = jnp.where(inside, 0.5 * (low + high), jnp.nan)
         return v, loss(v)
 
-    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
+    return compiled.Program(compiled.quick_jit(jax.vmap(one, (0, 0, 0, None))))
 
 
-@lru_cache(maxsize=64)
+@kept
 def _slopes(law: Law, names: tuple[str, ...]) -> Program:
     def one(
         numbers: jax.Array, log_budget: jax.Array, v: jax.Array, given: Given
@@ -127,7 +127,7 @@ def _slopes(law: Law, names: tuple[str, ...]) -> Program:
         mixed = jax.grad(slope, argnums=0)(log_budget, v)
         return -mixed / curvature, jax.grad(loss, argnums=0)(log_budget, v)
 
-    return quick_jit(jax.vmap(one, (0, 0, 0, None)))
+    return compiled.Program(compiled.quick_jit(jax.vmap(one, (0, 0, 0, None))))
 
 
 def _in_chunks(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import padded
 from scaling_jax.posterior.geometry import Coordinates, Geometry, dimension, natural, potential, settle
 from scaling_jax.posterior.model import Array, Design, Sites, Table
@@ -65,7 +66,7 @@ class Programs(NamedTuple):
     potential: Callable[[Table, Geometry, Array], jax.Array]
 
 
-@lru_cache(maxsize=32)
+@kept
 def programs(design: Design, warmup: int, target_accept: float) -> Programs:
     """The functions of one posterior, mapped over chains; `benchmarks/sbc.py` maps them over data sets."""
     from numpyro.infer.hmc import hmc
