@@ -26,6 +26,10 @@ MADE = {
     "power_product": sj.laws.power_product("N", "D"),
     "capability_sigmoid": sj.laws.capability_sigmoid(2),
     "bnsl": sj.laws.bnsl(1),
+    "mixing_exponential": sj.laws.mixing_exponential("code", "books"),
+    "mixing_power": sj.laws.mixing_power("code", "books"),
+    "mixture_additive": sj.laws.mixture_additive("code", "books"),
+    "mixture_joint": sj.laws.mixture_joint("code", "books"),
 }
 SWEEP = {
     "N": "n_params",

@@ -17,9 +17,11 @@ from scaling_jax.laws.experts import *
 from scaling_jax.laws.kaplan import *
 from scaling_jax.laws.kaplan_relations import *
 from scaling_jax.laws.learning_curves import *
+from scaling_jax.laws.mixtures import *
 from scaling_jax.laws.overtraining import *
 from scaling_jax.laws.power import *
 from scaling_jax.laws.precision import *
+from scaling_jax.laws.streams import *
 from scaling_jax.laws.trajectories import *
 from scaling_jax.laws.transfer import *
 

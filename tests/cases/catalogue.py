@@ -315,6 +315,52 @@ CASES |= {
     ),
 }
 
+SHARES = np.array([0.05, 0.3, 0.6, 0.9])
+REPEATED = {"N": _powers(7.5, 10, 5), "D": _powers(9, 11.5, 5), "U": _powers(8, 10.5, 4)}
+WORTH = {"logC_code": 0.5, "logC_books": 1.0, "g_code": 0.3, "g_books": 0.6}
+CASES |= {
+    "data_constrained_overfit": Case(
+        sj.laws.data_constrained_overfit,
+        CHINCHILLA | {"P": 0.01, "delta": 0.8, "kappa": 0.4},
+        REPEATED,
+    ),
+    "data_constrained_saturated": Case(
+        sj.laws.data_constrained_saturated,
+        {"E": 1.8, "L_0": 10.82, "a": 60.0, "b": 170.0, "c": 0.5}
+        | {"alpha": 0.35, "beta": 0.35, "gamma": 0.5, "delta": 0.8},
+        REPEATED,
+        fixed=("L_0",),
+    ),
+    "parallel_streams": Case(
+        sj.laws.parallel_streams,
+        {"E": 0.6912, "A": 1.1307e7, "alpha": 0.18936, "k": 0.39346},
+        {"N": _powers(8, 10, 6), "P": np.array([1.0, 2.0, 4.0, 8.0])},
+    ),
+    "mixing_exponential": Case(
+        sj.laws.mixing_exponential("code", "books"),
+        {"c": 1.0, "t_code": -1.5, "t_books": 0.8},
+        {"code": SHARES, "books": SHARES},
+    ),
+    "mixing_power": Case(
+        sj.laws.mixing_power("code", "books"),
+        {"b": 3.0, "a": 0.5, "w_code": -1.0, "w_books": 0.5},
+        {"code": SHARES, "books": SHARES},
+    ),
+    "mixture_additive": Case(
+        sj.laws.mixture_additive("code", "books"),
+        CHINCHILLA | WORTH,
+        {"code": SHARES, "books": SHARES, "N": _powers(7, 10, 3), "D": _powers(9, 12, 3)},
+    ),
+    "mixture_joint": Case(
+        sj.laws.mixture_joint("code", "books"),
+        {"E": 1.8, "alpha": 0.35, "beta": 0.37, "gA": 1.0, "gB": 1.0}
+        | WORTH
+        | {"A_code": 300.0, "A_books": 600.0, "B_code": 3000.0, "B_books": 1500.0},
+        {"code": SHARES, "books": SHARES, "N": _powers(7, 10, 3), "D": _powers(9, 12, 3)},
+        fixed=("gA", "gB"),
+    ),
+}
+
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""
