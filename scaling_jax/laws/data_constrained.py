@@ -1,7 +1,8 @@
 """Repeated data (Muennighoff et al. 2023 and after): epochs and excess parameters are worth less and less.
 
 Repeats discount tokens in `data_constrained` and its geometric form; in `data_constrained_overfit` and
-`data_constrained_saturated` they may hurt. That unique tokens merely add a term is `power_sum("N", "D", "U")`.
+`data_constrained_saturated` they may hurt. That unique tokens merely add a term is
+`power_sum("N", "D", "U")`.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ def _passes(extra: jax.Array, delta: jax.Array) -> jax.Array:
 )
 def data_constrained_overfit(
     N, D, U, *,
-    E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real, P: NonNegative, delta: Positive, kappa: Real,
+    E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real,
+    P: NonNegative, delta: Positive, kappa: Real,
 ):  # fmt: skip
     r"""Repeated data that can hurt: Chinchilla, and a penalty that grows with passes and with size.
 

@@ -24,7 +24,8 @@ LOG_WORTH = Interval(-8.0, 12.0)
 BEND = Interval(0.02, 6.0)
 EXPONENT = (0.05, 1.0)
 LEAST_SHARE = 1e-9
-"""A share of nothing, where a power of it still has a slope."""
+"""Shares below it count as none: a power of nothing has no slope."""
+LEAST_WORTH = 1e-12
 
 
 def _made(
@@ -199,9 +200,9 @@ def mixture_joint(*domains: str) -> Law:
     Raises:
         TypeError: with fewer than two domains, or names that occur twice or are a parameter's.
 
-    Known to go wrong: as `mixture_additive`, with 5 + 4k parameters. gA and gB are barely identified: on seven
-    domains and 2,088 rows they gain .4 % of the objective and keep the fit from converging, so hold them,
-    `fixed={"gA": 1, "gB": 1}`, unless they are what is asked.
+    Known to go wrong: as `mixture_additive`, with 5 + 4k parameters. gA and gB are barely identified: on
+    seven domains and 2,088 rows they gain .4 % of the objective and keep the fit from converging, so hold
+    them, `fixed={"gA": 1, "gB": 1}`, unless they are what is asked.
 
     Source: Shukor et al. 2025, joint law.
 
@@ -248,15 +249,15 @@ def _power(share: jax.Array, exponent: jax.Array) -> jax.Array:
 
 def _weighted(own: dict[str, jax.Array], name: str, domains: tuple[str, ...], values) -> jax.Array:
     """Values of the domains, each times its parameter of that name, added up."""
-    total = 0.0
+    total = jnp.zeros(())
     for domain, value in zip(domains, values, strict=True):
         total = total + own[f"{name}_{domain}"] * value
-    return jnp.asarray(total)
+    return total
 
 
 def _worth(own: dict[str, jax.Array], domains: tuple[str, ...], shares) -> jax.Array:
-    """Sum over the domains of C h^g."""
-    total = 0.0
+    """Sum over the domains of C h^g, a trace where there is no domain at all."""
+    total = jnp.zeros(())
     for domain, share in zip(domains, shares, strict=True):
         total = total + jnp.exp(own[f"logC_{domain}"]) * _power(share, own[f"g_{domain}"])
-    return jnp.asarray(total)
+    return jnp.maximum(total, LEAST_WORTH)

@@ -53,8 +53,8 @@ def parallel_streams(N, P, *, E: Positive, A: Positive, alpha: Positive, k: Posi
     Returns:
         Loss in nats/token.
 
-    Known to go wrong: at one amount of data (42e9 tokens in the paper); with up to 8 streams nobody can tell a
-    logarithm from a power that saturates, so it says nothing of 64.
+    Known to go wrong: at one amount of data (42e9 tokens in the paper); with up to 8 streams nobody can tell
+    a logarithm from a power that saturates, so it says nothing of 64.
 
     Source: Chen et al. 2025 (Stack-V2: E .691, A 1.13e7, alpha .189, k .393).
 

@@ -1,4 +1,4 @@
-"""Laws of mixtures: limits, ranks of RegMix's mixtures at 1,000 times the size, and what shares cannot tell."""
+"""Laws of mixtures: limits, ranks of mixtures at 1,000 times the size, and what shares cannot tell."""
 
 from __future__ import annotations
 
@@ -61,9 +61,6 @@ def test_the_printed_form_has_one_parameter_too_many_and_the_certificate_says_so
     fit = sj.fit(printed, mixed, objective=sj.Huber(0.01, on="raw"), starts=64)
     ours = sj.fit(sj.laws.mixing_exponential("a", "b", "d"), mixed, objective=sj.Huber(0.01, on="raw"))
     assert fit.objective_value == pytest.approx(ours.objective_value, rel=1e-6)
-    with np.errstate(all="ignore"):
-        spectrum = np.linalg.eigvalsh(np.linalg.pinv(fit.cov().to_numpy(), rcond=1e-14))
-    del spectrum
     assert fit.certificate.condition > 1e10 > 1e4 * ours.certificate.condition
     assert any("identif" in warning for warning in fit.warnings)
 
