@@ -153,8 +153,7 @@ def fit_groups(
     task = Task(spec, table, table.members(), values, table.group_labels)
     if shared:
         results, left = solve_shared(task, list(shared))
-        together = [replace(r, shared=tuple(shared)) for r in results]
-        groups = FitGroups.of([*together, *unread], shared=tuple(shared), gain_left=left)
+        groups = FitGroups.of([*results, *unread], shared=tuple(shared), gain_left=left)
     else:
         results = solve_members(task)
         groups = FitGroups.of([*results, *unread])

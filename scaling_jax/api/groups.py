@@ -106,7 +106,7 @@ class FitGroups(Keyed[FitResult]):
         scale: str | None = None,
         paired: bool = False,
     ) -> DrawsGroups:
-        """`FitResult.bootstrap` of every fitted group in one batch; shared parameters stay at their value.
+        """`FitResult.bootstrap` of every fitted group in one batch; shared parameters are refitted jointly.
 
         Args:
             n, seed, method, scale: as in `FitResult.bootstrap`.
@@ -115,7 +115,8 @@ class FitGroups(Keyed[FitResult]):
 
         Returns:
             A `DrawsGroups`: a mapping from group to `Draws`, with `.conf_int(level)`, `.derive(function)`
-            over all groups, `.predict(other, interval=, level=)`.
+            over all groups, `.predict(other, interval=, level=)`. Of groups that share parameters, replicate
+            i of every group belongs to one joint refit.
 
         Raises:
             ValueError: for an unknown method, or paired draws by a method that is not "run".

@@ -93,6 +93,8 @@ class FitResult(Fitted):
         """Refits the law to `n` resampled tables in one batch, each polished to its own optimum from several
         basins.
 
+        A group that shares parameters with others is refitted jointly with them: all groups are resampled.
+
         Args:
             n: replicates.
             seed: of the resampling.
@@ -109,7 +111,7 @@ class FitResult(Fitted):
             `Draws`: `.params`, `.conf_int(level)`, `.predict(other, interval=, level=)`, `.derive(function)`.
 
         Raises:
-            DataError: when the data are not attached.
+            DataError: when the data are not attached, or those of the groups that share parameters.
             ValueError: for an unknown method or malformed indices.
 
         >>> import numpy as np, scaling_jax as sj
@@ -268,7 +270,8 @@ class FitResult(Fitted):
             interval is open.
 
         Raises:
-            ValueError: for a parameter that is not free, or a level outside 0 and 1.
+            ValueError: for a parameter that is not free, a level outside 0 and 1, or a group that shares
+                parameters with others.
 
         Source: Venzon and Moolgavkar 1988.
 

@@ -9,6 +9,7 @@ none of the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -25,7 +26,16 @@ from scaling_jax.engine.lanes import map_chunks
 from scaling_jax.engine.problem import Evaluation, Problem, Sharing, exact_evaluation
 from scaling_jax.engine.status import Status
 
-__all__ = ["MOST_STEPS", "Polished", "measure_ahead", "polish"]
+__all__ = [
+    "MOST_STEPS",
+    "Derivatives",
+    "Polished",
+    "curvatures",
+    "derivatives",
+    "descend",
+    "measure_ahead",
+    "polish",
+]
 
 TOL = 1e-18  # of the objective still to gain; far below its rounding, which the gradient does not share
 REACH = 1.0
@@ -34,6 +44,14 @@ FLAT = 1e-12
 MOST_STEPS = 60
 ROUNDING = 1e-13
 CREEPING = 0.1  # of the decrement left by a step: at a regular optimum far less is
+
+
+class Derivatives(NamedTuple):
+    """Value (lanes,), gradient (lanes, ...) and exact Hessian (lanes, ..., k, k)."""
+
+    value: Numbers
+    gradient: Numbers
+    hessian: Numbers
 
 
 class Polished(NamedTuple):
@@ -54,22 +72,22 @@ def _program(
     return lane_program(measure, (0, sharing.axes), device, quick)
 
 
-def _measure(problem: Problem, z: Numbers, fit: Numbers, device: Place) -> tuple[Numbers, Numbers, Numbers]:
+def derivatives(problem: Problem, z: Numbers, fit: Numbers, device: Place = None) -> Derivatives:
     """Value, gradient and exact Hessian of every lane."""
     program_for = partial(_program, problem.law, problem.on_log, problem.sharing, device)
     value, gradient, hessian = map_chunks(program_for, problem, z, fit, device)
-    return np.asarray(value), np.asarray(gradient), np.asarray(hessian)
+    return Derivatives(np.asarray(value), np.asarray(gradient), np.asarray(hessian))
 
 
 def _small_program(problem: Problem, device: Place) -> Program[Evaluation[Array]]:
-    """The one of `_measure` that serves a few lanes."""
+    """The one of `derivatives` that serves a few lanes."""
     return _program(problem.law, problem.on_log, problem.sharing, device, True)
 
 
 def measure_ahead(problem: Problem, device: Place = None) -> None:
     """Begins, in the background, to compile what polishing a few lanes will need."""
     nowhere = np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int)
-    _small_program(problem, device).ahead(problem.n_rows, partial(_measure, problem, *nowhere, device))
+    _small_program(problem, device).ahead(problem.n_rows, partial(derivatives, problem, *nowhere, device))
 
 
 def polish(
@@ -85,30 +103,59 @@ def _polish_here(problem: Problem, z: Numbers, fit: Numbers, device: Place, most
     _small_program(problem, device).settle(problem.n_rows)
     lower, upper = problem.data.lower, problem.data.upper
     unit = typical_size(z, searched_as_logs(problem.law.label_domains))
-    z = np.clip(z, lower, upper)
-    value, gradient, hessian = (np.array(part) for part in _measure(problem, z, fit, device))
+
+    def measure(at: Numbers, which: Numbers) -> Derivatives:
+        return derivatives(problem, at, fit[which], device)
+
+    def step(at: Numbers, which: Numbers, slopes: Derivatives, reach: Numbers) -> tuple[Numbers, Numbers]:
+        return _step(at, slopes.gradient, slopes.hessian, unit[which], reach, lower, upper)
+
+    floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
+    return descend(z, unit, floor, (lower, upper), measure, step, most_steps)
+
+
+def descend(
+    z: Numbers,
+    unit: Numbers,
+    floor: Numbers,
+    bounds: tuple[Numbers, Numbers],
+    measure: Callable[[Numbers, Numbers], Derivatives],
+    step_from: Callable[[Numbers, Numbers, Derivatives, Numbers], tuple[Numbers, Numbers]],
+    most_steps: int,
+) -> Polished:
+    """Newton's steps for as long as they gain.
+
+    Args:
+        z: (lanes, ...), whatever a lane moves.
+        unit: what z is measured in, of its shape.
+        floor: (lanes,) values that count as a perfect fit.
+        bounds: lower and upper, which broadcast to z.
+        measure: from (points, lanes) to their derivatives.
+        step_from: from (points, lanes, derivatives, reach) to steps and decrements.
+        most_steps: after which a lane ends where it is.
+    """
+    z = np.clip(z, *bounds)
+    value, gradient, hessian = (np.array(part) for part in measure(z, np.arange(len(z))))
     status = np.where(_finite(value, gradient, hessian), Status.RUNNING, Status.NONFINITE)
     reach = np.full(len(z), REACH)
-    floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit]
     for _ in range(most_steps):
         running = np.flatnonzero(status == Status.RUNNING)
-        step, decrement = _step(
-            z[running], gradient[running], hessian[running], unit[running], reach[running], lower, upper
-        )
+        here = Derivatives(value[running], gradient[running], hessian[running])
+        step, decrement = step_from(z[running], running, here, reach[running])
         done = (decrement <= 2 * TOL * value[running]) | (value[running] <= floor[running])
         status[running[done]] = Status.CONVERGED
         running, step, decrement = running[~done], step[~done], decrement[~done]
         if not len(running):
             break
-        trial = np.clip(z[running] + step, lower, upper)
-        new = _measure(problem, trial, fit[running], device)
+        trial = np.clip(z[running] + step, *bounds)
+        new = measure(trial, running)
         usable = _finite(*new)
         to, slope, curvature = (
             np.where(usable.reshape(-1, *(1,) * (part.ndim - 1)), part, 0.0) for part in new
         )
         # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
         level = to <= value[running] * (1 + ROUNDING)
-        _, left = _step(trial, slope, curvature, unit[running], reach[running], lower, upper)
+        _, left = step_from(trial, running, Derivatives(to, slope, curvature), reach[running])
         better = usable & ((to < value[running]) | (level & (left < 0.5 * decrement)))
         went = running[better]
         z[went], value[went] = trial[better], to[better]
@@ -118,9 +165,8 @@ def _polish_here(problem: Problem, z: Numbers, fit: Numbers, device: Place, most
         creeping = (left > CREEPING * decrement) & (decrement <= ROUNDING * value[running])
         status[running[better & creeping]] = Status.CONVERGED
         stayed = running[~better]
-        reach[stayed] = SHORTER * np.minimum(
-            reach[stayed], np.max(np.abs(step[~better]) / unit[stayed], axis=-1)
-        )
+        longest = np.max(np.abs(step[~better]) / unit[stayed], axis=tuple(range(1, z.ndim)))
+        reach[stayed] = SHORTER * np.minimum(reach[stayed], longest)
         at_rounding = decrement[~better] <= 64 * np.finfo(float).eps * value[stayed]
         status[stayed[at_rounding]] = Status.CONVERGED
         status[stayed[~at_rounding & (reach[stayed] < SHORTEST)]] = Status.STALLED
@@ -129,7 +175,7 @@ def _polish_here(problem: Problem, z: Numbers, fit: Numbers, device: Place, most
 
 
 def _finite(value: Numbers, gradient: Numbers, hessian: Numbers) -> Numbers:
-    return np.isfinite(value) & np.isfinite(gradient).all(-1) & np.isfinite(hessian).all((-1, -2))
+    return np.all([np.isfinite(p).all(tuple(range(1, p.ndim))) for p in (value, gradient, hessian)], axis=0)
 
 
 def _step(
@@ -146,12 +192,15 @@ def _step(
     What a bound holds stays.
     """
     unit = np.where(held(z, gradient, lower, upper), 0.0, unit)
-    slope = gradient * unit
-    values, vectors = np.linalg.eigh(hessian * unit[:, :, None] * unit[:, None, :])
+    size, vectors = curvatures(hessian * unit[:, :, None] * unit[:, None, :])
+    along = np.einsum("lij,li->lj", vectors, gradient * unit)
+    step = np.clip(along / size, -reach[:, None], reach[:, None])
+    return -np.einsum("lij,lj->li", vectors, step) * unit, np.sum(along**2 / size, axis=-1)
+
+
+def curvatures(hessian: Numbers) -> tuple[Numbers, Numbers]:
+    """Sizes (..., k) of the curvature in the principal directions (..., k, k), none of them zero."""
+    values, vectors = np.linalg.eigh(hessian)
     size = np.abs(values)
     largest = np.maximum(size.max(axis=-1, keepdims=True), np.finfo(float).tiny)
-    along = np.einsum("lij,li->lj", vectors, slope)
-    size = np.maximum(np.maximum(size, FLAT**2 * largest), FLAT**2)
-    decrement = np.sum(along**2 / size, axis=-1)
-    step = np.clip(along / size, -reach[:, None], reach[:, None])
-    return -np.einsum("lij,lj->li", vectors, step) * unit, decrement
+    return np.maximum(np.maximum(size, FLAT**2 * largest), FLAT**2), vectors

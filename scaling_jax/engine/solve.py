@@ -24,7 +24,7 @@ from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
 
-__all__ = ["Solution", "solve"]
+__all__ = ["Solution", "sharpened", "solve"]
 
 MOST_LANES = 2**18  # of all fits at a time
 BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
@@ -99,7 +99,7 @@ def solve(
     """
     n_fits, n_starts, k = starts.shape
     if not smooth:
-        problem = problem.with_numbers(_sharpened(problem, roughness, 1.0))
+        problem = problem.with_numbers(sharpened(problem, roughness, 1.0))
         search = None if search is None else search.with_numbers(problem.data.numbers)
     thinned, search = search is not None, problem if search is None else search
     found = _search(search, starts, solver, screen, keep, device, progress)
@@ -115,7 +115,7 @@ def solve(
         top = _run_on(problem, solver, top, fit, device)
     if not smooth:
         for sharper in ROUNDING[1:]:
-            problem = problem.with_numbers(_sharpened(problem, roughness, sharper))
+            problem = problem.with_numbers(sharpened(problem, roughness, sharper))
             top = _run_on(problem, SHARPEN, top, fit, device)
     final = _per_fit(_polish_rivals(problem, top, fit, device, polish_steps), n_fits)
     if thinned:
@@ -222,7 +222,7 @@ def _run_on(problem: Problem, solver: Solver, z: Numbers, fit: Numbers, device: 
     return run_lanes(problem, Lanes.start(problem, solver, z, fit), solver, None, device).state.z
 
 
-def _sharpened(problem: Problem, roughness: Numbers | None, factor: float) -> Numbers:
+def sharpened(problem: Problem, roughness: Numbers | None, factor: float) -> Numbers:
     """The objective's numbers, (fits, 3), with its corner rounded off below a threshold."""
     assert roughness is not None
     delta = np.asarray(roughness) * factor

@@ -23,7 +23,7 @@ from scaling_jax.fitting.spec import Spec, held_numbers
 from scaling_jax.tables.read import TableLike, as_columns, as_frame, input_columns, same_columns
 from scaling_jax.tables.runs import DataError, Part, Runs
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "Together"]
 
 SAME = 1e-6  # of an objective computed again, relative
 ROUNDING = 1e-10  # of a residual, relative to the target
@@ -34,6 +34,24 @@ NO_NUMBERS: dict[tuple[type, ...], str] = {
     (datetime.date, np.datetime64, pd.Period): DATES,
     (datetime.timedelta, np.timedelta64): SPANS,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Groups that were fitted jointly, in their order; those of which nothing could be fitted are not there.
+
+    Args:
+        members: their records, each of which knows the others by this.
+        hessians: of each (k, k) at the joint optimum, shared coordinates among those that move.
+    """
+
+    members: list[Fitted] = field(default_factory=list)
+    hessians: list[np.ndarray] = field(default_factory=list)
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was computed of all of them and is worth keeping, by name."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +68,7 @@ class Fitted:
         sources: law input -> column; record: what was dropped; fingerprint: short hash of the data.
         fixed: label -> value of the numbers that were not free in this fit.
         shared: parameters that took one value for all groups (listed in fixed too).
+        together: the groups that took it; None after `from_json`.
         key: the group's key in `fit_groups`.
         reason: why there is no fit, for a group that could not be fitted.
         stored_certificate: the certificate, where it is not computed from the data.
@@ -66,6 +85,7 @@ class Fitted:
     fingerprint: str
     fixed: dict[str, float] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
+    together: Together | None = None
     key: Hashable = None
     reason: str = ""
     stored_certificate: Certificate | None = None
@@ -230,6 +250,35 @@ class Fitted:
             raise DataError(
                 f"Law '{self.law.name}' has the objective {found:.8g} on these data, and the JSON says "
                 f"{self.objective_value:.8g}: the law or the JSON is another than was fitted."
+            )
+
+    @property
+    def companions(self) -> list[Fitted]:
+        """The groups that a refit of this one has to refit as well: those that share parameters with it, and
+        itself.
+
+        Raises:
+            DataError: where they are not known any more.
+        """
+        if not self.shared:
+            return [self]
+        if self.together is None:
+            raise DataError(
+                f"This fit shares {', '.join(self.shared)} with other groups, which JSON does not hold: ask "
+                "the result of fit_groups, which refits all of them jointly."
+            )
+        return self.together.members
+
+    def hessians_together(self) -> list[tuple[Fitted, np.ndarray]]:
+        """The companions of a group that shares parameters, each with its Hessian at the joint optimum."""
+        return list(zip(self.companions, self.together.hessians if self.together else [], strict=True))
+
+    def check_alone(self, question: str) -> None:
+        """Refuses a question that only groups without shared parameters answer."""
+        if self.shared:
+            raise ValueError(
+                f"{question} refits one group, and this one shares {', '.join(self.shared)} with others, "
+                "which it would hold as if known: conf_int() and predict(interval=) refit all groups jointly."
             )
 
     def data(self) -> Runs:

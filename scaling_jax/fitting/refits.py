@@ -32,7 +32,18 @@ from scaling_jax.fitting.replicates import STARTS, search_device, search_replica
 from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
 
-__all__ = ["Refits", "Variant", "refit", "refit_parts", "refits_ahead", "vary", "ways_at_a_time"]
+__all__ = [
+    "Batch",
+    "Refits",
+    "Variant",
+    "joined",
+    "refit",
+    "refit_parts",
+    "refits_ahead",
+    "roughness_of",
+    "vary",
+    "ways_at_a_time",
+]
 
 FRESH = 6
 CELLS_IN_MEMORY = 2**22
@@ -123,7 +134,7 @@ def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
         for size, v in zip(sizes, variants, strict=True)
     ]
     groups = [[i for i, own in enumerate(kinds) if own == kind] for kind in dict.fromkeys(kinds)]
-    batches = [_Batch.of([variants[i] for i in which]) for which in groups]
+    batches = [Batch.of([variants[i] for i in which]) for which in groups]
     if careful:
         # all are compiling before the first is solved
         prepared = [_careful_starts(batch) for batch in batches]
@@ -138,7 +149,11 @@ def refit(variants: Sequence[Variant], *, careful: bool = True) -> list[Refits]:
 
 def refit_parts(variants: Iterable[Variant]) -> Refits:
     """Replicates of one fit that come in parts, solved as they come, so that memory holds one part."""
-    parts = [refit([variant], careful=False)[0] for variant in variants]
+    return joined([refit([variant], careful=False)[0] for variant in variants])
+
+
+def joined(parts: Sequence[Refits]) -> Refits:
+    """Parts of one fit's replicates as one."""
     numbers, values = (np.concatenate([getattr(p, name) for p in parts]) for name in ("numbers", "values"))
     moved = sum(len(p.values) * p.moved for p in parts) / len(values)
     return Refits(numbers, values, moved)
@@ -153,12 +168,12 @@ def refits_ahead(fit: Fitted, n: int) -> None:
     """Begins compiling, in the background, what `n` replicates of a smooth objective will need."""
     if fit.objective.smooth:
         lanes = n * STARTS
-        problem = _Batch.of([vary(fit)]).whole
+        problem = Batch.of([vary(fit)]).whole
         compile_ahead(problem, search_solver(fit.spec, lanes), lanes, search_device(fit.spec, problem, lanes))
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
+class Batch:
     """Variants of one law, one scale of residuals and one padded length.
 
     whole: one fit per variant, under its first weights; free, fixed, leader: (variants, k) which coordinates
@@ -172,7 +187,7 @@ class _Batch:
     leader: np.ndarray
 
     @classmethod
-    def of(cls, variants: list[Variant]) -> _Batch:
+    def of(cls, variants: list[Variant]) -> Batch:
         first = variants[0]
         spec = replace(first.fit.spec, objective=first.objective)
         fixed = np.stack([v.held for v in variants])
@@ -252,7 +267,7 @@ def _stacked(tables: list[Runs]) -> tuple[Runs, list[np.ndarray]]:
     return whole, [np.arange(a, b) for a, b in itertools.pairwise(ends)]
 
 
-def _careful_starts(batch: _Batch) -> tuple[Problem, np.ndarray]:
+def _careful_starts(batch: Batch) -> tuple[Problem, np.ndarray]:
     """Every way as a fit of its own, and its starts in search coordinates: known optima, then fresh ones."""
     law, spec = batch.whole.law, batch.variants[0].fit.spec
     known = [_known_optima(v.fit) for v in batch.variants]
@@ -269,7 +284,7 @@ def _careful_starts(batch: _Batch) -> tuple[Problem, np.ndarray]:
     return problem, batch.repeated(search_points(law, points, batch.free))
 
 
-def _fresh(batch: _Batch, n: int, nodes: int) -> np.ndarray:
+def _fresh(batch: Batch, n: int, nodes: int) -> np.ndarray:
     """Starts that owe nothing to the fit, (variants, n, labels): the user's where points were given, else the
     law's own."""
     starts = batch.variants[0].fit.spec.starts
@@ -285,12 +300,12 @@ def _known_optima(fit: Fitted) -> np.ndarray:
     return to_natural(fit.law.label_domains, x).astype(float)
 
 
-def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> list[Refits]:
+def _solve_carefully(batch: Batch, prepared: tuple[Problem, np.ndarray]) -> list[Refits]:
     problem, starts = prepared
     first = batch.variants[0]
     roughness = None
     if not first.objective.smooth:
-        roughness = batch.repeated(np.array([_roughness(v.fit) for v in batch.variants]))
+        roughness = batch.repeated(np.array([roughness_of(v.fit) for v in batch.variants]))
     device = search_device(first.fit.spec, problem, starts.shape[0] * starts.shape[1])
     solution = solve(
         problem,
@@ -313,7 +328,7 @@ def _solve_carefully(batch: _Batch, prepared: tuple[Problem, np.ndarray]) -> lis
     return out
 
 
-def _of_variants(batch: _Batch, numbers: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _of_variants(batch: Batch, numbers: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of each variant its ways' parameters (ways, labels), and what they predict of its rows (ways, rows)."""
     ends = np.cumsum([len(v.weight) for v in batch.variants])[:-1]
     law, own = batch.whole.law, np.split(numbers, ends)
@@ -339,13 +354,13 @@ def _record(variant: Variant, way: int, numbers: np.ndarray, value: float, evide
     )
 
 
-def _roughness(fit: Fitted) -> float:
+def roughness_of(fit: Fitted) -> float:
     """The residual scale at which corners are first rounded off."""
     smallest = 1e-9 * float(np.median(target_scale(fit.data(), fit.objective)))
     return max(float(np.median(np.abs(fit.residuals))), smallest)
 
 
-def _solve_replicates(batch: _Batch) -> list[Refits]:
+def _solve_replicates(batch: Batch) -> list[Refits]:
     """Replicates of fits that are known well, in slices that fit the memory."""
     first = batch.variants[0]
     starts = _replicate_starts(batch)
@@ -359,7 +374,7 @@ def _solve_replicates(batch: _Batch) -> list[Refits]:
         begin = np.repeat(starts[at : at + per_slice], counts, axis=0)
         roughness = None
         if not first.objective.smooth:
-            roughness = np.repeat([_roughness(v.near or v.fit) for v in part], counts)
+            roughness = np.repeat([roughness_of(v.near or v.fit) for v in part], counts)
         z, value, home = search_replicates(first.fit.spec, problem, begin, roughness)
         numbers = problem.natural_numbers(z)
         ends = np.cumsum(counts)[:-1]
@@ -373,7 +388,7 @@ def _summed_up(variant: Variant, numbers: np.ndarray, value: np.ndarray, home: n
     return Refits(numbers, value, float(np.mean(home > agreement(value, variant.weight @ perfect))))
 
 
-def _replicate_starts(batch: _Batch) -> np.ndarray:
+def _replicate_starts(batch: Batch) -> np.ndarray:
     """Where replicates begin, (variants, STARTS, k): the optimum, both ends of its longest valley, then
     another basin or a fresh seed."""
     seeds = _fresh(batch, STARTS, start_nodes(len(batch.variants) <= FEW_FITS))

@@ -1,40 +1,28 @@
 """Groups that share some parameters: one value for all of them, the rest free in each.
 
-For any value of the shared parameters the groups are independent, one batch for the engine. What is left is a
-small problem in the shared coordinates alone, whose gradient is the groups' summed (the inner optimum
-contributes nothing to it) and whose exact Hessian is the Schur complement of the arrow-shaped joint one;
-damped Newton solves it in a few batches.
+With the shared values held the groups are independent, one batch for the engine; from there all go together,
+by Newton's method on the arrow-shaped joint Hessian. Three values to begin with are tried at once: quantiles
+of what the groups say when fitted apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from scaling_jax.engine.coordinates import to_natural, to_search
-from scaling_jax.fitting.batch import Task
-from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.engine.coordinates import search_points, to_natural, to_search
+from scaling_jax.engine.devices import default_device
+from scaling_jax.fitting.batch import Task, build_problem
+from scaling_jax.fitting.fitted import Fitted, Together
+from scaling_jax.fitting.joint import Joint, shared_columns
 from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.spec import MEASURE
+from scaling_jax.fitting.refits import roughness_of
 
 __all__ = ["solve_shared"]
 
-MOST_STEPS = 40
-REACH = 1.0
-GAIN_LEFT = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """All groups solved at one value of the shared coordinates, with the reduced problem's derivatives
-    there."""
-
-    at: np.ndarray
-    results: list[Fitted]
-    value: float
-    gradient: np.ndarray
-    hessian: np.ndarray
+LEVELS = (0.25, 0.5, 0.75)
 
 
 def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
@@ -45,12 +33,29 @@ def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
         names: parameters that take one value for all groups.
 
     Returns:
-        The groups' results in order, and the share of the joint objective a Newton step in the shared values
-        would gain.
+        The groups' results in order, and the share of the joint objective a Newton step would gain.
 
     Raises:
         ValueError: if a name is unknown, or fixed or tied as well.
     """
+    _check_names(task, names)
+    results = solve_members(task)
+    usable = [i for i, result in enumerate(results) if not result.reason]
+    if not usable:
+        return results, np.nan
+    columns = shared_columns(task.spec.law, names)
+    found, ends = _solve_usable(task.some(usable), columns, [results[i] for i in usable])
+    together = Together()
+    for i, result, hessian in zip(usable, found, ends.hessians, strict=True):
+        results[i] = result if result.reason else replace(result, together=together)
+        if not result.reason:
+            together.hessians.append(hessian)
+    results = [replace(result, shared=tuple(names)) for result in results]
+    together.members.extend(result for result in results if result.together)
+    return results, ends.gain_left
+
+
+def _check_names(task: Task, names: list[str]) -> None:
     spec, law = task.spec, task.spec.law
     unknown = set(names) - set(law.params)
     if unknown:
@@ -59,82 +64,48 @@ def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
         )
     if taken := set(names) & ({*spec.fixed} | {name for group in spec.tied for name in group}):
         raise ValueError(f"{', '.join(sorted(taken))} cannot be shared and fixed or tied at once.")
-    columns = np.array([i for i, label in enumerate(law.labels) if label.split("[")[0] in names])
-    apart = solve_members(task)
-    usable = [r for r in apart if not r.reason]
-    if not usable:
-        return apart, np.nan
-    alone = np.stack([to_search(law.label_domains, r.numbers)[columns] for r in usable])
-    weights = np.array([len(r.data()) for r in usable], dtype=float)
-    points = []
-    for level in (0.5, 0.25, 0.75):
-        start = np.array([_weighted_quantile(column, weights, level) for column in alone.T])
-        points.append(_descend(task, columns, start, [r.numbers for r in apart]))
-    best = min(points, key=lambda p: p.value)
-    return best.results, _gain_left(best)
 
 
-def _descend(task: Task, columns: np.ndarray, start: np.ndarray, known: list[np.ndarray]) -> _Point:
-    """Damped Newton in the shared coordinates; every trial is one batch over the groups."""
-    here = _solve_at(task, columns, start, known)
-    damping = 1e-6
-    for _ in range(MOST_STEPS):
-        if _gain_left(here) <= GAIN_LEFT:
-            break
-        size = np.max(np.abs(np.diag(here.hessian)))
-        values, vectors = np.linalg.eigh(here.hessian)
-        step = -vectors @ (
-            (vectors.T @ here.gradient) / (np.maximum(np.abs(values), 1e-12 * size) + damping * size)
-        )
-        step *= min(1.0, REACH / np.max(np.abs(step)))
-        there = _solve_at(task, columns, here.at + step, [r.numbers for r in here.results])
-        if there.value < here.value:
-            here, damping = there, damping / 10
-        elif damping > 1e6:
-            break
-        else:
-            damping *= 10
-    return here
+class _Ends(NamedTuple):
+    """Hessians of all groups at the joint optimum, and the share of the objective left to gain."""
+
+    hessians: list[np.ndarray]
+    gain_left: float
 
 
-def _solve_at(task: Task, columns: np.ndarray, at: np.ndarray, known: list[np.ndarray]) -> _Point:
-    """Solves the groups with the shared values held, from where they were; then measures the joint
-    derivatives."""
-    held = task.fixed.copy()
+def _solve_usable(task: Task, columns: np.ndarray, apart: list[Fitted]) -> tuple[list[Fitted], _Ends]:
+    """The groups at their joint optimum."""
+    law, groups = task.spec.law, len(task)
+    known = np.stack([r.numbers for r in apart])
+    alone = to_search(law.label_domains, known)[:, columns]
+    weights = np.array([len(r.data()) for r in apart], dtype=float)
+    begin = np.array([[_weighted_quantile(c, weights, level) for c in alone.T] for level in LEVELS])
+    held = _solve_held(task, columns, begin, np.broadcast_to(known, (len(LEVELS), *known.shape)))
+    problem, free = build_problem(task)
+    device = task.spec.device or default_device(groups * len(LEVELS) * problem.n_rows)
+    smooth = task.spec.objective.smooth
+    rough = None if smooth else np.array([roughness_of(r) for r in apart])
+    fit = np.broadcast_to(np.arange(groups), (len(LEVELS), groups))
+    joint = Joint(problem.owned(), fit, columns, rough, device)
+    numbers = np.stack([[r.numbers for r in results] for results in held])
+    ends = joint.ends(np.stack([search_points(law, n[:, None], free)[:, 0] for n in numbers]))
+    best = int(np.argmin(ends.value))
+    reached = problem.natural_numbers(ends.z[best])
+    found = _solve_held(task, columns, ends.z[best : best + 1, 0, columns], reached[None])[0]
+    return found, _Ends(list(ends.hessian[best]), float(joint.gain_left(ends)[best]))
+
+
+def _solve_held(task: Task, columns: np.ndarray, at: np.ndarray, known: np.ndarray) -> list[list[Fitted]]:
+    """The groups with the shared coordinates held at several values (values, shared), each begun at
+    (values, groups, labels), as one batch."""
     domains = [task.spec.law.label_domains[i] for i in columns]
-    natural = to_natural(domains, at)
-    held[:, columns] = np.clip(natural, [d.lower for d in domains], [d.upper for d in domains])
-    starts = np.stack(known)[:, None, :].copy()
-    starts[:, :, columns] = held[:, None, columns]
-    results = solve_members(replace(task, fixed=held), starts=starts)
-    reached = np.stack([k if r.reason else r.numbers for r, k in zip(results, known, strict=True)])
-    measured = replace(task, spec=replace(task.spec, solver=MEASURE))
-    whole = solve_members(measured, starts=reached[:, None, :], polish_steps=0)
-    gradient, hessian = np.zeros(len(columns)), np.zeros((len(columns), len(columns)))
-    for part, result in zip(whole, results, strict=True):
-        if result.reason:
-            continue
-        g, h = part.evidence.gradient, part.evidence.hessian
-        local = np.flatnonzero(result.evidence.free & part.evidence.free)
-        gradient += g[columns]
-        hessian += h[np.ix_(columns, columns)]
-        if len(local):
-            cross = h[np.ix_(local, columns)]
-            inner = np.linalg.lstsq(h[np.ix_(local, local)], np.column_stack([cross, g[local]]), rcond=1e-14)[
-                0
-            ]
-            hessian -= cross.T @ inner[:, :-1]
-            gradient -= cross.T @ inner[:, -1]
-    value = float(sum(r.evidence.value for r in results if not r.reason))
-    return _Point(at, results, value, gradient, 0.5 * (hessian + hessian.T))
-
-
-def _gain_left(point: _Point) -> float:
-    """Share of the joint objective that a Newton step would still gain."""
-    values, vectors = np.linalg.eigh(point.hessian)
-    along = vectors.T @ point.gradient
-    steep = np.maximum(np.abs(values), 1e-14 * np.max(np.abs(values)))
-    return float(np.sum(along**2 / steep) / 2 / max(point.value, np.finfo(float).tiny))
+    natural = np.clip(to_natural(domains, at), [d.lower for d in domains], [d.upper for d in domains])
+    groups, which = len(task), np.tile(np.arange(len(task)), len(at))
+    fixed, starts = task.fixed[which], known.reshape(len(which), 1, -1).copy()
+    fixed[:, columns] = np.repeat(natural, groups, axis=0)
+    starts[:, :, columns] = fixed[:, None, columns]
+    results = solve_members(replace(task.some(which), fixed=fixed), starts=starts)
+    return [results[i : i + groups] for i in range(0, len(results), groups)]
 
 
 def _weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:

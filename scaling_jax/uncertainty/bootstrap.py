@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.refits import Variant, refit, refit_parts, vary, ways_at_a_time
+from scaling_jax.fitting.joint import refit_jointly
+from scaling_jax.fitting.refits import Refits, Variant, refit, refit_parts, vary, ways_at_a_time
 from scaling_jax.uncertainty.draws import Draws, DrawsGroups
 from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.resample import (
@@ -50,10 +51,13 @@ def bootstrap(
     scale: str | None = None,
 ) -> Draws:
     """Refits a law to `n` resampled tables in one batch; see `FitResult.bootstrap`."""
-    runs = fit.data()
     if indices is not None:
-        weights = counts(np.asarray(indices), len(runs)) * runs.weight
-        return Draws.of(fit, refit([vary(fit, weight=weights)], careful=False)[0], "rows as given by indices")
+        fit.check_alone("bootstrap(indices=)")
+        weights = counts(np.asarray(indices), len(fit.data())) * fit.data().weight
+        return _drawn([vary(fit, "rows as given by indices", weight=weights)])[0]
+    if fit.shared:
+        everyone = {one.key: one for one in fit.companions}
+        return bootstrap_groups(everyone, n, seed, method, scale, paired=False)[fit.key]
     words, parts = _in_parts(fit, n, seed, method, scale)
     return Draws.of(fit, refit_parts(parts), words)
 
@@ -83,8 +87,17 @@ def replicates(
 def draws_of(fit: Fitted) -> Draws:
     """The bootstrap behind intervals, kept on the record: 1,000 replicates by the default method, seed 0."""
     if "draws" not in fit.kept:
-        fit.kept["draws"] = bootstrap(fit)
+        fit.kept["draws"] = _joint_draws(fit) if fit.shared else bootstrap(fit)
     return fit.kept["draws"]
+
+
+def _joint_draws(fit: Fitted) -> Draws:
+    """The same of a group that shares parameters: all groups are drawn at once, and kept for all of them."""
+    everyone = {one.key: one for one in fit.companions}
+    kept = fit.together.kept if fit.together else {}
+    if "draws" not in kept:
+        kept["draws"] = bootstrap_groups(everyone, REPLICATES, 0, None, None, paired=False)
+    return kept["draws"][fit.key]
 
 
 def bootstrap_groups(
@@ -99,23 +112,61 @@ def bootstrap_groups(
             dict(zip(fitted, paired_draws(list(fitted.values()), n, seed), strict=True)), paired=True
         )
     variants = [replicates(fit, n, [seed, i], method, scale) for i, fit in enumerate(fitted.values())]
-    found = zip(variants, refit(variants, careful=False), strict=True)
-    return DrawsGroups(
-        {key: Draws.of(v.fit, one, v.words) for key, (v, one) in zip(fitted, found, strict=True)}
-    )
+    return DrawsGroups(dict(zip(fitted, _drawn(variants), strict=True)))
 
 
 def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
     """Replicates of several fits, runs that several know by the same name drawn for all of them at once."""
-    weights = paired_weights(fits, n, generator(seed))
-    variants = [vary(fit, PAIRED, weight=own) for fit, own in zip(fits, weights, strict=True)]
-    return [Draws.of(*each, PAIRED) for each in zip(fits, refit(variants, careful=False), strict=True)]
+    known = {(id(fit.together), fit.key) for fit in fits if fit.shared}
+    also = {
+        (id(one.together), one.key): one for fit in fits if fit.shared for one in fit.companions
+    }  # groups that share parameters with one of them
+    everyone = [*fits, *(one for name, one in also.items() if name not in known)]
+    weights = paired_weights(everyone, n, generator(seed))
+    variants = [vary(fit, PAIRED, weight=own) for fit, own in zip(everyone, weights, strict=True)]
+    return _drawn(variants)[: len(fits)]
 
 
 def jackknife(fit: Fitted) -> pd.DataFrame:
     """Refits without each run in turn (each row, where runs are unknown); see `FitResult.jackknife`."""
     cluster, names = cluster_of(fit.data())
+    if fit.shared:
+        return _joint_jackknife(fit)
     some, codes = ways_at_a_time(fit), np.arange(len(names))[:, None]
     parts = (codes[first : first + some] for first in range(0, len(names), some))
     found = refit_parts(vary(fit, weight=(cluster[None, :] != part) * fit.data().weight) for part in parts)
     return pd.DataFrame(found.numbers, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
+
+
+def _joint_jackknife(fit: Fitted) -> pd.DataFrame:
+    """The same of a group that shares parameters; the other groups are whole in every refit."""
+    cluster, names = cluster_of(fit.data())
+    weights = (cluster[None, :] != np.arange(len(names))[:, None]) * fit.data().weight
+    whole = {one.key: vary(one, weight=np.tile(one.data().weight, (len(names), 1))) for one in fit.companions}
+    found = _solved([*(whole | {fit.key: vary(fit, weight=weights)}).values()])
+    own = found[list(whole).index(fit.key)]
+    return pd.DataFrame(own.numbers, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
+
+
+def _drawn(variants: Sequence[Variant]) -> list[Draws]:
+    """The replicates of fits, each with its own words."""
+    return [Draws.of(v.fit, one, _words(v)) for v, one in zip(variants, _solved(variants), strict=True)]
+
+
+def _words(variant: Variant) -> str:
+    shared = variant.fit.shared
+    return variant.words + (f", {', '.join(shared)} refitted to all groups at once" if shared else "")
+
+
+def _solved(variants: Sequence[Variant]) -> list[Refits]:
+    """Replicates of fits, in one batch; groups that share parameters are all there, and go together."""
+    found: dict[int, Refits] = {}
+    sets: dict[int, list[int]] = {}
+    for i, variant in enumerate(variants):
+        sets.setdefault(id(variant.fit.together) if variant.fit.shared else 0, []).append(i)
+    for which in sets.values():
+        own = [variants[i] for i in which]
+        shared = own[0].fit.shared
+        solved = refit_jointly(own, shared) if shared else refit(own, careful=False)
+        found |= zip(which, solved, strict=True)
+    return [found[i] for i in range(len(variants))]

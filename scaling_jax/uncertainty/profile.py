@@ -88,6 +88,7 @@ def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> P
     """Profiles one parameter of a fit; see `FitResult.profile`."""
     if fit.reason:
         raise ValueError(f"There is no fit to profile: {fit.reason}")
+    fit.check_alone("profile()")
     check_level(level)
     labels = list(fit.law.labels)
     free = [label for label in labels if label not in fit.fixed]

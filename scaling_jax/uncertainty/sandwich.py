@@ -16,6 +16,7 @@ import pandas as pd
 from scaling_jax.engine.coordinates import moved, searched_as_logs, slope_of_numbers
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.joint import shared_columns
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.resample import cluster_of
 from scaling_jax.uncertainty.tails import f_tail
@@ -69,7 +70,8 @@ def standard_errors(fit: Fitted) -> pd.Series:
 
 def influence(fit: Fitted) -> pd.DataFrame:
     """How each parameter would move without each run; see `FitResult.influence`."""
-    moves, (_, names) = _moves(fit), cluster_of(fit.data())
+    _, names = cluster_of(fit.data())
+    moves = _moves(fit)[: len(names)]
     domains = fit.law.label_domains
     change = moved(domains, fit.numbers, moves / slope_of_numbers(domains, fit.numbers)) - fit.numbers
     return pd.DataFrame(change, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
@@ -79,6 +81,7 @@ def influence_words(fit: Fitted) -> str:
     """One sentence that names the most influential runs, or an empty string where nothing can be said."""
     moves, (_, names) = _moves(fit), cluster_of(fit.data())
     spread = np.sqrt(np.sum(moves**2, axis=0))
+    moves = moves[: len(names)]
     if not np.isfinite(moves).all() or not (spread > 0).any() or len(names) <= NAMED:
         return ""
     share = np.where(spread > 0, np.abs(moves) / np.where(spread > 0, spread, 1.0), 0.0)
@@ -145,21 +148,76 @@ def lack_of_fit_words(fit: Fitted) -> str:
 
 
 def _moves(fit: Fitted) -> np.ndarray:
-    """(runs, labels) H^-1 s: how far leaving a run out moves each parameter to first order, natural units."""
+    """(runs, labels) H^-1 s: how far leaving a run out moves each parameter to first order, natural units.
+
+    Of a group that shares parameters its own runs come first, then those of the other groups.
+    """
     if not np.isfinite(fit.numbers).all():
         raise DataError(f"There is no fit to examine: {fit.reason or 'its parameters are not finite'}")
-    evidence, (code, names) = fit.evidence, cluster_of(fit.data())
-    scores = np.zeros((len(names), len(evidence.z)))
-    np.add.at(scores, code, _row_gradients(fit))
-    moving = np.flatnonzero(evidence.moving)
-    step = np.zeros_like(scores)
-    step[:, moving] = np.linalg.lstsq(
-        evidence.hessian[np.ix_(moving, moving)], scores[:, moving].T, rcond=1e-14
-    )[0].T
-    return step @ evidence.tie.T * slope_of_numbers(fit.law.label_domains, fit.numbers)
+    if fit.shared:
+        step, tie = _joint_steps(fit), _joint_tie(fit)
+    else:
+        evidence, moving, tie = fit.evidence, np.flatnonzero(fit.evidence.moving), fit.evidence.tie
+        step = _run_scores(fit, tie)
+        step[:, moving] = _solved(evidence.hessian[np.ix_(moving, moving)], step[:, moving].T).T
+        step[:, ~evidence.moving] = 0.0
+    return step @ tie.T * slope_of_numbers(fit.law.label_domains, fit.numbers)
 
 
-def _row_gradients(fit: Fitted) -> np.ndarray:
+def _joint_steps(fit: Fitted) -> np.ndarray:
+    """(runs of all groups, k) how far each run moves this group's coordinates where some are shared: by what
+    it does to the shared values, and, of the group's own runs, directly."""
+    shared = shared_columns(fit.law, fit.shared)
+    groups = [_Arm(one, shared, h) for one, h in fit.hessians_together()]
+    groups.sort(key=lambda arm: arm.key != fit.key)  # its own first
+    together = _solved(sum(arm.left for arm in groups), np.concatenate([arm.pull for arm in groups]).T).T
+    own = groups[0]
+    step = np.zeros((len(together), len(fit.evidence.z)))
+    step[:, shared] = together
+    step[:, own.moving] = -together @ own.follow.T
+    step[: len(own.direct), own.moving] += own.direct
+    return step
+
+
+class _Arm:
+    """A group of a joint fit with its own coordinates solved for.
+
+    moving: which those are; follow: (own, shared) how they answer to the shared ones; direct: (runs, own) and
+    pull: (runs, shared) what the runs do to either; left: (shared, shared) the curvature that remains.
+    """
+
+    def __init__(self, fit: Fitted, shared: np.ndarray, hessian: np.ndarray):
+        self.key, self.moving = fit.key, np.flatnonzero(fit.evidence.moving)
+        scores = _run_scores(fit, _joint_tie(fit))
+        cross = hessian[np.ix_(self.moving, shared)]
+        known = _solved(
+            hessian[np.ix_(self.moving, self.moving)], np.column_stack([cross, scores[:, self.moving].T])
+        )
+        self.follow, self.direct = known[:, : len(shared)], known[:, len(shared) :].T
+        self.left = hessian[np.ix_(shared, shared)] - cross.T @ self.follow
+        self.pull = scores[:, shared] - scores[:, self.moving] @ self.follow
+
+
+def _joint_tie(fit: Fitted) -> np.ndarray:
+    """(labels, k) what makes the law's coordinates of those that move, shared ones among them."""
+    tie, shared = fit.evidence.tie.copy(), shared_columns(fit.law, fit.shared)
+    tie[shared, shared] = 1.0
+    return tie
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
+
+
+def _run_scores(fit: Fitted, tie: np.ndarray) -> np.ndarray:
+    """(runs, k) the gradient of every run's terms at the optimum."""
+    code, names = cluster_of(fit.data())
+    scores = np.zeros((len(names), tie.shape[1]))
+    np.add.at(scores, code, _row_gradients(fit, tie))
+    return scores
+
+
+def _row_gradients(fit: Fitted, tie: np.ndarray) -> np.ndarray:
     """(rows, k) the gradient of every row's weighted term at the optimum, in search coordinates.
 
     Residuals are differenced with the program that predicts, so that nothing compiles for it.
@@ -175,5 +233,5 @@ def _row_gradients(fit: Fitted) -> np.ndarray:
     residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
     slopes = (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
     charge = scale * np.where(fit.residuals > 0, over, 1.0) * np.clip(fit.residuals, -delta, delta)
-    slopes = np.where((fit.evidence.tie != 0).any(axis=1), slopes, 0.0) @ fit.evidence.tie
+    slopes = np.where((tie != 0).any(axis=1), slopes, 0.0) @ tie
     return np.where(runs.weight[:, None] > 0, (runs.weight * charge)[:, None] * slopes, 0.0)

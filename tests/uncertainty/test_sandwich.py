@@ -127,4 +127,28 @@ def test_the_misfit_of_our_own_sweep_is_seen_with_run_given() -> None:
     assert found.points == 21
     assert found.df_pure < apart.df_pure
     assert found.p < 1e-3
-    assert "the law misses more than seeds explain" in known.checklist()
+    assert "the law misses more than seeds explain" in lack_of_fit_words(known)
+
+
+def test_groups_that_share_a_slope_have_the_joint_sandwich() -> None:
+    """White's covariance of the joint regression, to the last digits; before, the slope had none."""
+    rng = np.random.default_rng(3)
+    x, group = np.tile(np.geomspace(1, 100, 9), 2), np.repeat([0, 1], 9)
+    y = np.log([5.0, 7.0])[group] - 0.3 * np.log(x) + rng.normal(0, 0.02, 18)
+    fits = sj.fit_groups(
+        sj.laws.power_law,
+        {"x": x, "loss": np.exp(y), "g": group},
+        by="g",
+        shared=["alpha"],
+        objective=sj.SquaredError(),
+    )
+    design = np.column_stack([group == 0, group == 1, -np.log(x)]).astype(float)
+    bread = np.linalg.inv(design.T @ design)
+    residual = y - design @ bread @ design.T @ y
+    moves = (design * residual[:, None]) @ bread
+    white = np.sqrt(np.diag(moves.T @ moves))
+    for i in (0, 1):
+        natural = white[[i, 2]] * [fits[i].params["A"], 1.0]
+        np.testing.assert_allclose(fits[i].stderr[["A", "alpha"]], natural, rtol=1e-5)
+    np.testing.assert_allclose(fits[1].influence()["alpha"], -moves[9:, 2], rtol=1e-4, atol=1e-8)
+    assert len(fits[1].influence()) == 9
