@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
     from scaling_jax.evaluate.selection import select
+    from scaling_jax.forecasting.calibration import Calibration
+    from scaling_jax.forecasting.forecast import forecast
+    from scaling_jax.forecasting.result import Forecast
     from scaling_jax.planning.budget import allocation_exponents, compute_optimal, inference_optimal
     from scaling_jax.planning.crossing import critical_size
     from scaling_jax.planning.design import v_optimal
@@ -44,10 +47,12 @@ __all__ = [
     "LM",
     "AbsoluteError",
     "Asymmetric",
+    "Calibration",
     "DataError",
     "Domain",
     "FitGroups",
     "FitResult",
+    "Forecast",
     "Huber",
     "Interval",
     "Law",
@@ -71,6 +76,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_groups",
+    "forecast",
     "inference_optimal",
     "isoflop",
     "law",
@@ -92,6 +98,9 @@ _LAZY = {  # what few scripts use is imported on first use
     "read_wandb": "scaling_jax.datasets.wandb",
     "compare_laws": "scaling_jax.evaluate.compare",
     "select": "scaling_jax.evaluate.selection",
+    "Calibration": "scaling_jax.forecasting.calibration",
+    "Forecast": "scaling_jax.forecasting.result",
+    "forecast": "scaling_jax.forecasting.forecast",
     "allocation_exponents": "scaling_jax.planning.budget",
     "compute_optimal": "scaling_jax.planning.budget",
     "inference_optimal": "scaling_jax.planning.budget",

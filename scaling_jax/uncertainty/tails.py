@@ -1,4 +1,4 @@
-"""Tails of the normal and of Fisher's F.
+"""Tails of the normal, of Student's t and of Fisher's F.
 
 scipy.special takes longer to import than a fit to print, so it is loaded when a tail is asked for.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["erf", "f_tail", "normal_quantile"]
+__all__ = ["erf", "f_tail", "normal_quantile", "student_quantile", "student_share"]
 
 
 def normal_quantile(share: float) -> float:
@@ -31,3 +31,17 @@ def erf(x: ArrayLike) -> np.ndarray:
     from scipy.special import erf as special_erf
 
     return np.asarray(special_erf(x))
+
+
+def student_quantile(share: ArrayLike, degrees: float) -> np.ndarray:
+    """The points below which these shares of Student's t lie."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(degrees, share))
+
+
+def student_share(points: ArrayLike, degrees: float) -> np.ndarray:
+    """The shares of Student's t below these points."""
+    from scipy.special import stdtr
+
+    return np.asarray(stdtr(degrees, points))
