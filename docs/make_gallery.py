@@ -26,6 +26,7 @@ MADE = {
     "power_product": sj.laws.power_product("N", "D"),
     "capability_sigmoid": sj.laws.capability_sigmoid(2),
     "bnsl": sj.laws.bnsl(1),
+    "response_surface": sj.laws.response_surface(lr=1e-3, B=256.0),
     "mixing_exponential": sj.laws.mixing_exponential("code", "books"),
     "mixing_power": sj.laws.mixing_power("code", "books"),
     "mixture_additive": sj.laws.mixture_additive("code", "books"),

@@ -75,7 +75,9 @@ def fit(
     missing: Annotated[str, typer.Option(help="'raise', or 'drop' rows with missing values.")] = "raise",
     weights: Annotated[
         str | None,
-        typer.Option(help="Column multiplying each row's term, or 'runs': every run counts the same."),
+        typer.Option(
+            help="Column multiplying each row's term; 'runs': every run alike; 'size': by its budget."
+        ),
     ] = None,
     target_se: Annotated[str | None, typer.Option(help="Column of known standard errors.")] = None,
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES) + ".")] = "huber",

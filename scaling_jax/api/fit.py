@@ -21,7 +21,7 @@ from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
 from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
 from scaling_jax.tables.groups import read_groups as read_table
-from scaling_jax.tables.read import Column, Keys, Reading, TableLike, as_frame, names_columns
+from scaling_jax.tables.read import Column, Keys, Reading, TableLike, Weights, as_frame, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
@@ -43,7 +43,7 @@ def fit(
     where: Column | None = None,
     missing: str = "raise",
     objective: Objective | None = None,
-    weights: Column | None = None,
+    weights: Weights | None = None,
     target_se: Column | None = None,
     count: Mapping[str, str] | None = None,
     fixed: Mapping[str, float] | None = None,
@@ -71,7 +71,9 @@ def fit(
         missing: "raise", or "drop" rows with missing values (counted).
         objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or
             `"raw"`.
-        weights: column or array multiplying each row's term; "runs" gives every run the same total.
+        weights: column or array multiplying each row's term; "runs" gives every run the same total; "size"
+            weighs rows by their budget (6ND, compute, or the first input), and a mapping such as {"N": 2} by
+            powers of inputs, so that the fit is closest where it will be extrapolated from.
         target_se: column of known standard errors; divides the residual before the loss.
         count: how sizes and compute were counted, for example {"N": "non-embedding", "C": "6ND"}; echoed and
             stored.

@@ -22,7 +22,9 @@ from scaling_jax.laws.overtraining import *
 from scaling_jax.laws.power import *
 from scaling_jax.laws.precision import *
 from scaling_jax.laws.streams import *
+from scaling_jax.laws.surface import *
 from scaling_jax.laws.trajectories import *
 from scaling_jax.laws.transfer import *
+from scaling_jax.laws.vocabulary import *
 
 __all__ = sorted(n for n, thing in globals().items() if n[0] != "_" and not isinstance(thing, _Module))

@@ -103,4 +103,22 @@ CHENS = [
     _chen("pile", 1.2886, 0.197517, 0.19628, 0.33444),
 ]
 
-ENTRIES: list[Entry] = [*CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]
+TAO = Entry(
+    "tao2024",
+    laws.vocabulary,
+    {
+        "E": -5.53278, "A": 1.83139 * 1e6**0.446606, "alpha": 0.446606, "B": 0.195842 * 1e6**0.670737,
+        "beta": 0.670737, "C": 2.12411 * 1e9**0.446606, "gamma": 0.446606,
+    },
+    "Tao et al. 2024 (arXiv:2407.13623)",
+    {"N": (3.3e7, 1.13e9), "V": (4e6, 1e8), "D": (1e8, 1.5e11)},
+    units={"V": "vocabulary parameters, words times width"},
+    runs="checkpoints of 20 runs, 1,054 of 1,200 with at least 2.2e17 FLOP",
+    count={"N": "without vocabulary parameters"},
+    protocol={"objective": Huber(1e-3, on="raw"), "tied": [("alpha", "gamma")]},
+    remark="D must be characters times `tokens_per_character(V / 1000)`: the authors' code hands words in "
+    "thousands to a polynomial of words, and the constants belong to that. Rows of a run are dependent. "
+    "Printed in units of 1e6 parameters and 1e9 characters.",
+)  # fmt: skip
+
+ENTRIES: list[Entry] = [TAO, *CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]

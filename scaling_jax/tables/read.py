@@ -16,11 +16,13 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.law import Law
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.runs import DataError, Runs, run_weights
+from scaling_jax.tables.scale import size_weights
 
 __all__ = [
     "Column",
     "Reading",
     "TableLike",
+    "Weights",
     "aligned",
     "as_columns",
     "as_frame",
@@ -49,6 +51,8 @@ TableLike: TypeAlias = pd.DataFrame | Mapping[str, Any] | PolarsFrame
 """A table: a pandas or polars frame, or a mapping of column names to equally long arrays (or numbers)."""
 Column: TypeAlias = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
 """Where values come from: a column\'s name, an array, or a function of the table."""
+Weights: TypeAlias = Column | Mapping[str, float]
+"""What multiplies each row's term: values, "runs", "size", or a power per input."""
 Keys: TypeAlias = Column | Sequence[str]
 """What tells groups apart: a column, or the names of several."""
 
@@ -67,7 +71,7 @@ class Reading:
     run: Column | None = None
     where: Column | None = None
     missing: str = "raise"
-    weights: Column | None = None
+    weights: Weights | None = None
     target_se: Column | None = None
 
     def read(self, law: Law, table: TableLike, *, by: Keys | None = None, on_log: bool = True) -> Runs:
@@ -87,14 +91,14 @@ class Reading:
             inputs={name: source for name, source in inputs.items() if source is not None},
             target=plain(self.target, "target"),
             run=plain(self.run, "run"),
-            weights=plain(self.weights, "weights"),
+            weights=self.weights if isinstance(self.weights, Mapping) else plain(self.weights, "weights"),
             target_se=plain(self.target_se, "target_se"),
         )
 
     @property
     def runs_alike(self) -> bool:
         """Whether every run is to count the same."""
-        return isinstance(self.weights, str) and self.weights == "runs"
+        return _named(self.weights, "runs")
 
 
 def as_frame(table: TableLike) -> pd.DataFrame:
@@ -163,7 +167,7 @@ def read_runs(
     by: Keys | None = None,
     where: Column | None = None,
     missing: str = "raise",
-    weights: Column | None = None,
+    weights: Weights | None = None,
     target_se: Column | None = None,
     on_log: bool = True,
 ) -> Runs:
@@ -183,7 +187,7 @@ def read_runs(
     columns["target"] = _resolve(frame, target, "the target", "target")
     if target_se is not None:
         columns["target_se"] = _resolve(frame, target_se, "target_se", "target_se")
-    if weights is not None and not (isinstance(weights, str) and weights == "runs"):
+    if weights is not None and not isinstance(weights, Mapping) and not _named(weights, "runs", "size"):
         columns["weights"] = _resolve(frame, weights, "weights", "weights")
     labels = {
         name: _resolve(frame, source, name, name)
@@ -214,7 +218,9 @@ def read_runs(
     run_codes, run_labels = _codes(labels.get("run"))
     group_codes, group_labels = _codes(labels.get("by"))
     weight = numbers.get("weights", np.ones(len(rows)))
-    if isinstance(weights, str) and weights == "runs":
+    if isinstance(weights, Mapping) or _named(weights, "size"):
+        weight = size_weights(numbers, law, weights if isinstance(weights, Mapping) else None)
+    if _named(weights, "runs"):
         if run_codes is None:
             raise DataError(
                 "weights='runs' needs run=, the column that says which rows are one training run."
@@ -236,6 +242,11 @@ def read_runs(
     )
     runs.warnings.extend(_table_warnings(runs))
     return runs
+
+
+def _named(given: object, *names: str) -> bool:
+    """Whether it is one of these words."""
+    return isinstance(given, str) and given in names
 
 
 def key_of_rows(frame: pd.DataFrame, by: Keys) -> pd.Series:

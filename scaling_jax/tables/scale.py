@@ -1,15 +1,18 @@
-"""The scale of every run: what its compute is called, which rows are the largest, and where a law will be
-used next."""
+"""The scale of every run: what its compute is called, which rows are the largest, what they weigh, and where
+a law will be used next."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.arrays import Columns
 from scaling_jax.core.law import Law
-from scaling_jax.tables.runs import Runs
+from scaling_jax.tables.runs import DataError, Runs
 
-__all__ = ["TOKENS_FLOP", "beyond", "budgets_of", "scale_of", "top_rows"]
+__all__ = ["TOKENS_FLOP", "beyond", "budgets_of", "scale_of", "size_weights", "top_rows"]
 
 TOKENS_FLOP = 6.0
 """FLOP per parameter and training token, forward and backward."""
@@ -20,11 +23,37 @@ LEAST_LEFT = 0.6
 def scale_of(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
     """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first
     input."""
-    inputs = runs.inputs
-    if {"N", "D"} <= set(inputs):
-        return "6ND", TOKENS_FLOP * inputs["N"] * inputs["D"]
-    name = next((n for n in ("C", "flops") if n in inputs), law.inputs[0])
-    return name, inputs[name]
+    name, *_ = names = _budget(law)
+    if len(names) == 2:
+        return "6ND", TOKENS_FLOP * runs.inputs["N"] * runs.inputs["D"]
+    return name, runs.inputs[name]
+
+
+def _budget(law: Law) -> tuple[str, ...]:
+    """The inputs whose product is a run's budget."""
+    if {"N", "D"} <= set(law.inputs):
+        return ("N", "D")
+    return (next((n for n in ("C", "flops") if n in law.inputs), law.inputs[0]),)
+
+
+def size_weights(inputs: Columns, law: Law, powers: Mapping[str, float] | None = None) -> np.ndarray:
+    """Weights (rows,) that grow as powers of inputs, the run's budget itself where none are named; their mean
+    is one.
+
+    Raises:
+        DataError: for inputs that the law lacks, or that are not positive.
+    """
+    powers = dict.fromkeys(_budget(law), 1.0) if powers is None else powers
+    if not powers or (unknown := set(powers) - set(law.inputs)):
+        raise DataError(
+            f"weights={dict(powers)}: give a power per input of law '{law.name}', which are "
+            f"{', '.join(law.inputs)}" + (f", not {', '.join(map(repr, unknown))}." if powers else ".")
+        )
+    if low := [name for name in powers if np.min(inputs[name]) <= 0]:
+        raise DataError(f"weights= is a power of '{low[0]}', which must be positive in every row for that.")
+    logs = sum(power * np.log(inputs[name]) for name, power in powers.items())
+    weight = np.exp(logs - np.max(logs))
+    return weight / weight.mean()
 
 
 def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:

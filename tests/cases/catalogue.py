@@ -361,6 +361,30 @@ CASES |= {
     ),
 }
 
+VOCABULARY = {"N": _powers(7, 9.5, 5), "V": _powers(3.5, 5, 5), "D": _powers(8, 11.5, 5)}
+CASES |= {
+    "vocabulary": Case(
+        sj.laws.vocabulary,
+        {"E": 0.5, "A": 900.0, "alpha": 0.45, "B": 20.0, "beta": 0.4, "C": 2e4, "gamma": 0.45},
+        VOCABULARY,
+    ),
+    "vocabulary_log": Case(
+        sj.laws.vocabulary_log,
+        {"a": 6.0, "b": -0.0635, "c": 0.0565, "C": 4000.0, "gamma": 0.379},
+        VOCABULARY,
+    ),
+    "response_surface": Case(
+        sj.laws.response_surface(lr=1e-3, B=256.0),
+        {"c": 2.5, "b_lr": -0.05, "b_B": 0.02, "q_lr_lr": 0.04, "q_lr_B": -0.02, "q_B_B": 0.02},
+        {"lr": _powers(-4, -2, 7), "B": _powers(1.5, 3.3, 6)},
+    ),
+    "bump": Case(
+        sj.laws.bump,
+        {"d0": 1.5, "d1": 0.3, "p": 0.5, "A": -0.2, "C_m": 10.0, "w": 0.4},
+        {"C": _powers(-1, 3, 48)},
+    ),
+}
+
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import scaling_jax as sj
 from scaling_jax.tables.scale import beyond, scale_of, top_rows
@@ -34,3 +35,29 @@ def test_the_top_decade_is_dropped_where_enough_is_left() -> None:
 def test_the_next_run_grows_what_the_table_has_varied() -> None:
     N, D = np.array([1e7, 1e8, 1e9]), np.array([2e10, 2e10, 3e10])
     assert beyond(read(sj.laws.chinchilla, N=N, D=D), sj.laws.chinchilla) == {"N": 1e10, "D": 3e10}
+
+
+def test_rows_weigh_as_their_budget_or_as_powers_of_inputs() -> None:
+    N, D = np.array([1e8, 1e9, 1e9]), np.array([2e9, 2e10, 3e10])
+    table = {"N": N, "D": D, "loss": [3.0, 2.5, 2.4]}
+
+    def weight(weights: object) -> np.ndarray:
+        return sj.read_runs(sj.laws.chinchilla, table, weights=weights).weight
+
+    np.testing.assert_allclose(weight("size"), N * D / np.mean(N * D), rtol=1e-12)
+    np.testing.assert_allclose(weight({"N": 2}), N**2 / np.mean(N**2), rtol=1e-12)
+    np.testing.assert_allclose(weight({"N": 0.0}), 1.0)
+    with pytest.raises(sj.DataError, match="a power per input of law 'chinchilla', which are N, D, not 'C'"):
+        weight({"C": 1.0})
+    with pytest.raises(sj.DataError, match="a power per input"):
+        weight({})
+    with pytest.raises(sj.DataError, match="'D', which must be positive"):
+        sj.read_runs(sj.laws.rectified, {"D": [0.0, 1.0], "loss": [1.0, 2.0]}, weights="size")
+
+
+def test_weights_of_size_are_those_of_the_same_numbers() -> None:
+    x = np.geomspace(1, 1e3, 12)
+    table = {"x": x, "loss": 2 + 3 * x**-0.4 * np.exp(np.random.default_rng(0).normal(0, 0.02, 12))}
+    by_name = sj.fit(sj.laws.power_law_floor, table, weights="size")
+    by_hand = sj.fit(sj.laws.power_law_floor, table, weights=x / x.mean())
+    assert by_name.numbers == pytest.approx(by_hand.numbers, rel=1e-9)
