@@ -111,7 +111,7 @@ TAO = Entry(
         "beta": 0.670737, "C": 2.12411 * 1e9**0.446606, "gamma": 0.446606,
     },
     "Tao et al. 2024 (arXiv:2407.13623)",
-    {"N": (3.3e7, 1.13e9), "V": (4e6, 1e8), "D": (1e8, 1.5e11)},
+    {"N": (3.3e7, 1.13e9), "V": (4e6, 1e8), "D": (4e8, 1.5e11)},
     units={"V": "vocabulary parameters, words times width"},
     runs="checkpoints of 20 runs, 1,054 of 1,200 with at least 2.2e17 FLOP",
     count={"N": "without vocabulary parameters"},
