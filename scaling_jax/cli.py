@@ -24,6 +24,7 @@ except ImportError:
     sys.exit("The command line needs two more packages: pip install 'scaling-jax[cli]'.")
 
 import scaling_jax as sj
+from scaling_jax.core.checked import shown
 from scaling_jax.core.objective import Objective
 from scaling_jax.core.optional import needs
 from scaling_jax.diagnosis.told import told
@@ -315,7 +316,7 @@ def _pairs(entries: list[str] | None, kind: Callable[[str], Value]) -> dict[str,
         try:
             out[name.strip()] = kind(value.strip())
         except ValueError as error:
-            raise ValueError(f"'{entry}': {value!r} is not a number.") from error
+            raise ValueError(f"'{entry}': {shown(value)} is not a number.") from error
     return out
 
 

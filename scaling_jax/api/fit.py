@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.devices import Place
@@ -260,6 +261,7 @@ def _column_per_group(runs: TableLike, by: Keys, column: str, name: str) -> dict
     values = table.groupby(keys)[column].agg(["min", "max"])
     if len(varying := values.index[values["min"] != values["max"]]):
         raise DataError(
-            f"Column '{column}' (fixed {name}) varies within group {varying[0]!r}: it must be constant there."
+            f"Column '{column}' (fixed {name}) varies within group {shown(varying[0])}: it must be "
+            "constant there."
         )
     return values["min"].to_dict()

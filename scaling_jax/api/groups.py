@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.checked import checked
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
@@ -67,6 +68,7 @@ class FitGroups(Keyed[FitResult]):
         ]
         return self.params.join(pd.DataFrame(rows, index=self.params.index))
 
+    @checked
     def posterior(self, pool: Sequence[str] = (), **options: Any) -> PosteriorGroups:
         r"""The joint posterior of all groups, in which the groups of a pooled parameter are draws from one
         population.
@@ -97,6 +99,7 @@ class FitGroups(Keyed[FitResult]):
         """Predictions for the same runs by every group that was fitted: one column per group."""
         return pd.DataFrame({key: f.predict(other) for key, f in self.items() if not f.reason})
 
+    @checked
     def bootstrap(
         self,
         n: int = 1000,

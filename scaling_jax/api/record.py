@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective, objective_from_dict
 from scaling_jax.engine.behaviour import probed, same_values
@@ -222,7 +223,7 @@ def _objective(stored: Json) -> Objective:
     try:
         return objective_from_dict(stored)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"objective {stored!r} is none of this library's") from error
+        raise ValueError(f"objective {shown(stored)} is none of this library's") from error
 
 
 def _numbers(law: Law, record: Json) -> np.ndarray:
@@ -250,7 +251,7 @@ def _fixed(law: Law, record: Json, numbers: np.ndarray) -> dict[str, float]:
     fixed: dict[str, float] = record["fixed"]
     for label, value in fixed.items():
         if label not in law.labels:
-            raise _refused(f"fixed names {label!r}, and the law has {', '.join(law.labels)}")
+            raise _refused(f"fixed names {shown(label)}, and the law has {', '.join(law.labels)}")
         fitted = numbers[law.labels.index(label)]
         if not (record["reason"] or np.isclose(value, fitted, rtol=HELD, atol=0)):
             raise _refused(f"{label} is fixed at {value} and is {fitted}")
@@ -259,7 +260,7 @@ def _fixed(law: Law, record: Json, numbers: np.ndarray) -> dict[str, float]:
 
 def _shared(law: Law, record: Json) -> tuple[str, ...]:
     if unknown := sorted(set(record["shared"]) - set(law.params)):
-        raise _refused(f"shared names {unknown[0]!r}, and the law has {', '.join(law.params)}")
+        raise _refused(f"shared names {shown(unknown[0])}, and the law has {', '.join(law.params)}")
     return tuple(record["shared"])
 
 

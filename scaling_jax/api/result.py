@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.api.record import read_json, write_json
+from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import Told, summary_html, summary_text
@@ -52,6 +53,7 @@ class FitResult(Fitted):
     @overload
     def predict(self, other: TableLike, interval: str, level: float = 0.9) -> pd.DataFrame: ...
 
+    @checked
     def predict(
         self, other: TableLike, interval: str | None = None, level: float = 0.9
     ) -> np.ndarray | pd.DataFrame:
@@ -81,6 +83,7 @@ class FitResult(Fitted):
             return self.draws.predict(other, interval, level)
         return self.point(other)
 
+    @checked
     def bootstrap(
         self,
         n: int = 1000,
@@ -252,6 +255,7 @@ class FitResult(Fitted):
 
         return Optimum(self)
 
+    @checked
     def profile(self, name: str, level: float = 0.9, points: int = 24) -> Profile:
         r"""The objective as one parameter is held at other values and the rest refitted, with the likelihood
         interval.
@@ -286,6 +290,7 @@ class FitResult(Fitted):
 
         return profile(self, name, level, points)
 
+    @checked
     def sensitivity(
         self,
         at: Mapping[str, float] | None = None,
@@ -360,6 +365,7 @@ class FitResult(Fitted):
         target = self.data().target
         return r_squared(self.at_rows.prediction, target)
 
+    @checked
     def check(self, new_runs: TableLike, target: str | None = None) -> pd.DataFrame:
         r"""Whether new runs, or checkpoints of one still training, keep to the fitted trend.
 
@@ -457,6 +463,7 @@ class FitResult(Fitted):
 
         return standard_errors(self)
 
+    @checked
     def examine(self, tell: Callable[[str, str], None] | None = None) -> Examination:
         """Bootstrap, influence, repeated seeds, backtest and other choices, computed once and kept.
 

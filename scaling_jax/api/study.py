@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.api.fit import read_groups
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.engine.behaviour import behaviour_of, digest
 from scaling_jax.fitting.batch import Task
@@ -45,6 +46,7 @@ CERTIFIED = (
 NAMED = ("unidentified", "extinct", "at_bound")
 
 
+@checked
 def study(
     law: Law, runs: TableLike, *, by: Keys, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any
 ) -> pd.DataFrame:
@@ -89,7 +91,8 @@ def study(
     spec, table, values, unread = read_groups(law, runs, by, options)
     if unread:
         raise DataError(
-            f"Group {unread[0].key!r} cannot be read: {unread[0].reason} A study takes groups that can all "
+            f"Group {shown(unread[0].key)} cannot be read: {unread[0].reason} A study takes groups "
+            "that can all "
             "be read: "
             "leave it out with where=."
         )

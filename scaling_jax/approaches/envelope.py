@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import Curves, read_curves
+from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts
@@ -37,6 +39,7 @@ class Envelope(Allocation):
     method: str
     points: int
 
+    @checked
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:
         """Envelopes of runs drawn with replacement, all at once, and the power laws through each.
 
@@ -83,8 +86,9 @@ class Envelope(Allocation):
         )
 
 
+@checked
 def envelope(
-    runs: pd.DataFrame,
+    runs: TableLike,
     *,
     run: str,
     N: str = "N",
@@ -136,10 +140,10 @@ def envelope(
     {'N': 0.45, 'D': 0.55}
     """
     if method not in METHODS:
-        raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
+        raise ValueError(f"method={shown(method)}: use one of {', '.join(METHODS)}.")
     if points < 10 or not 0 <= smooth < np.inf:
         raise ValueError(
-            f"points={points}, smooth={smooth}: points are ten or more, and a width is not negative."
+            f"points={points:g}, smooth={smooth:g}: points are ten or more, and a width is not negative."
         )
     curves = read_curves(runs, run=run, N=N, D=D, loss=loss, flops=flops, smooth=smooth)
     sizes = len(np.unique(curves.N))

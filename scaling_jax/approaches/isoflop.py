@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.approaches.allocation import Allocation, AllocationDraws
 from scaling_jax.approaches.interpolate import akima, line
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import columns_of, read_curves
 from scaling_jax.tables.read import TableLike
 from scaling_jax.tables.runs import DataError
@@ -73,6 +74,7 @@ class Isoflop(Allocation):
             freedom += len(y) - 3
         return float(np.sqrt(left / freedom)) if freedom > 0 else np.nan
 
+    @checked
     def bootstrap(
         self,
         n: int = 1000,
@@ -103,7 +105,8 @@ class Isoflop(Allocation):
         weights = weights or ("equal" if self.method == "parabola" else "precision")
         if resample not in ("noise", "run") or weights not in ("equal", "precision") or not is_count(n):
             raise ValueError(
-                f"bootstrap(n={n}, resample={resample!r}, weights={weights!r}): n is positive, resample "
+                f"bootstrap(n={n}, resample={shown(resample)}, weights={shown(weights)}): n is "
+                "positive, resample "
                 "'noise' or 'run', weights 'equal' or 'precision'."
             )
         if resample == "run" and self.method == "akima":
@@ -157,8 +160,9 @@ class Isoflop(Allocation):
         return sd * rng.standard_normal(shape), np.ones(shape), f"noise of {sd:.2g} added to log losses"
 
 
+@checked
 def isoflop(
-    runs: pd.DataFrame,
+    runs: TableLike,
     *,
     budget: str | ArrayLike,
     N: str = "N",
@@ -211,7 +215,7 @@ def isoflop(
     {'N': 0.45, 'D': 0.55}
     """
     if method not in METHODS:
-        raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
+        raise ValueError(f"method={shown(method)}: use one of {', '.join(METHODS)}.")
     if isinstance(budget, str):
         values = _in_column(runs, budget, run, N, D, loss)
     else:

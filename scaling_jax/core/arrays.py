@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
-__all__ = ["AnyArray", "Array", "Columns", "Leaf", "LossFn", "Named", "Numbers"]
+__all__ = ["AnyArray", "Array", "Columns", "Labels", "Leaf", "LossFn", "Named", "Numbers"]
 
 Array = jax.Array  # on a device, or standing for one while a function is traced
 Numbers = np.ndarray  # on the host
@@ -17,4 +18,5 @@ Leaf = TypeVar("Leaf")  # what a record of many fields holds: arrays of one of t
 
 Columns = dict[str, np.ndarray]  # input of a law -> (rows,)
 Named = dict[str, jax.Array]  # parameter or input of a law -> its value for one run
+Labels: TypeAlias = ArrayLike  # (rows,) names of runs, groups, families: numbers, text, or tuples
 LossFn = Callable[..., jax.Array]  # a law as its author writes it: the inputs of one run, and the parameters

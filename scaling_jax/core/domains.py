@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
+from scaling_jax.core.checked import checked, shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -68,6 +69,7 @@ class Domain:
         return (-np.inf, np.inf) if self.log else (self.lower, self.upper)
 
 
+@checked
 def Interval(lower: float, upper: float) -> Domain:
     """The closed interval [lower, upper], for `Annotated[Array, sj.Interval(0, 2)]`.
 
@@ -99,7 +101,8 @@ def domain_of(annotation: object, default: Domain) -> Domain:
     if isinstance(annotation, str):
         if "Annotated[" in annotation:
             raise TypeError(
-                f"The annotation {annotation!r} names something out of sight: define it at the top level, "
+                f"The annotation {shown(annotation)} names something out of sight: define it at the "
+                "top level, "
                 "or use domains=."
             )
         return _BY_NAME.get(annotation.split(".")[-1], default)

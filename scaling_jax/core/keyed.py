@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TypeVar
 
+from scaling_jax.core.checked import shown
+
 __all__ = ["Keyed"]
 
 Member = TypeVar("Member")
+MOST_NAMED = 8
 
 
 class Keyed(Mapping[Hashable, Member]):
@@ -21,7 +24,12 @@ class Keyed(Mapping[Hashable, Member]):
         self._members = dict(members)
 
     def __getitem__(self, key: Hashable) -> Member:
-        return self._members[key]
+        try:
+            return self._members[key]
+        except (KeyError, TypeError):
+            has = ", ".join(map(shown, list(self._members)[:MOST_NAMED]))
+            more = f" and {len(self._members) - MOST_NAMED} more" if len(self._members) > MOST_NAMED else ""
+            raise KeyError(f"There is no group {shown(key)}: there are {has}{more}.") from None
 
     def __iter__(self) -> Iterator[Hashable]:
         return iter(self._members)

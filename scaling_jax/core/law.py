@@ -21,12 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.core.arrays import AnyArray, Array, Columns, LossFn, Numbers
+from scaling_jax.core.checked import real_numbers, shown
 from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Law", "Parameter", "check_law", "law"]
+__all__ = ["Law", "Parameter", "check_law", "law", "must_be_law"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ class Parameter:
         try:
             numbers = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{self.name}={value!r} is not a number.") from error
+            raise ValueError(f"{self.name}={shown(value)} is not a number.") from error
         if numbers.shape != self.shape:
             wanted = f"an array of shape {self.shape}" if self.shape else "one number"
-            raise ValueError(f"{self.name}={value!r} has shape {numbers.shape}: give {wanted}.")
+            raise ValueError(f"{self.name}={shown(value)} has shape {numbers.shape}: give {wanted}.")
         if not np.all(
             self.domain.contains(numbers) | (np.isfinite(numbers) & (numbers == self.domain.lower))
         ):
-            raise ValueError(f"{self.name}={value!r} is outside its domain: it must be {self.domain.name}.")
+            raise ValueError(
+                f"{self.name}={shown(value)} is outside its domain: it must be {self.domain.name}."
+            )
         return numbers
 
 
@@ -155,7 +158,7 @@ class Law:
         named: tuple[object, ...] = (*self.inputs, *self.params)
         if nameless := [word for word in named if not isinstance(word, str)]:
             raise TypeError(
-                f"Law '{self.name}': inputs and parameters are named by words, not by {nameless[0]!r}."
+                f"Law '{self.name}': inputs and parameters are named by words, not by {shown(nameless[0])}."
             )
         words = Counter(named)
         if repeated := [word for word, times in words.items() if times > 1]:
@@ -179,13 +182,13 @@ class Law:
         for name, limits in self.ranges.items():
             if not _is_range(limits):
                 raise TypeError(
-                    f"Law '{self.name}': ranges has {limits!r} for {name}: give (low, high), two finite "
+                    f"Law '{self.name}': ranges has {shown(limits)} for {name}: give (low, high), two finite "
                     "numbers with low < high."
                 )
         for p in self.parameters:
             if p.prior is not None and not _is_prior(p.prior):
                 raise TypeError(
-                    f"Law '{self.name}': the prior of {p.name} is {p.prior!r}: give (family, location, "
+                    f"Law '{self.name}': the prior of {p.name} is {shown(p.prior)}: give (family, location, "
                     "scale), a word and two finite numbers, the scale positive."
                 )
 
@@ -240,6 +243,12 @@ class Law:
 
     def apply(self, params: Mapping[str, ArrayLike], inputs: Mapping[str, ArrayLike]) -> Array:
         """The law as a pure function of two dicts: the form that `jit`, `grad` and `vmap` take."""
+        for what, given, names in (("params", params, self.params), ("inputs", inputs, self.inputs)):
+            if not _are_numeric(given, names):
+                raise TypeError(
+                    f"Law '{self.name}': {what}={shown(given)}: give a mapping with numbers for "
+                    f"{', '.join(names)}."
+                )
         return self.fn(
             *(inputs[name] for name in self.inputs), **{name: params[name] for name in self.params}
         )
@@ -277,8 +286,8 @@ class Law:
         if any(isinstance(v, jax.core.Tracer) for v in named.values()):
             return self.apply(named, named)
         with jax.enable_x64(True):
-            values = {k: jnp.asarray(np.asarray(v, dtype=np.float64)) for k, v in named.items()}
-            shape = np.broadcast_shapes(*(values[i].shape for i in self.inputs), *self._batch_shapes(values))
+            values = {k: jnp.asarray(self._numeric(k, v)) for k, v in named.items()}
+            shape = self._shape(values)
             result = self._over(shape, values)
         return float(result) if result.ndim == 0 else result
 
@@ -298,6 +307,22 @@ class Law:
                 f"{missing}, unknown {unknown}."
             )
         return named
+
+    def _numeric(self, name: str, value: ArrayLike) -> Numbers:
+        try:
+            return np.asarray(real_numbers(value), dtype=np.float64)
+        except Exception:
+            raise TypeError(
+                f"Law '{self.name}': {name}={shown(value)}: give numbers, one or an array."
+            ) from None
+
+    def _shape(self, values: Mapping[str, Array]) -> tuple[int, ...]:
+        """The shape that inputs and parameters have together."""
+        try:
+            return np.broadcast_shapes(*(values[i].shape for i in self.inputs), *self._batch_shapes(values))
+        except ValueError:
+            shapes = ", ".join(f"{name}: {value.shape}" for name, value in values.items())
+            raise ValueError(f"Law '{self.name}': these shapes do not go together: {shapes}.") from None
 
     def _batch_shapes(self, values: Mapping[str, Array]) -> list[tuple[int, ...]]:
         """What is left of each parameter's shape before its own."""
@@ -358,9 +383,25 @@ def law(fn: LossFn | None = None, **options: Any) -> Law | Callable[[LossFn], La
     >>> mine(10.0, 10.0, E=1.0, A=2.0, alpha=0.5)
     1.2
     """
+    known = list(inspect.signature(Law).parameters)[1:]
+    if unknown := sorted(set(options) - set(known)):
+        raise TypeError(f"law has no option {', '.join(unknown)}: it has {', '.join(known)}.")
     if fn is None:
         return lambda f: Law(f, **options)
     return Law(fn, **options)
+
+
+def must_be_law(law: object) -> None:
+    """Refuses what is no law.
+
+    Raises:
+        TypeError: in one sentence.
+    """
+    if not isinstance(law, Law):
+        raise TypeError(
+            "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not "
+            f"{type(law).__name__}."
+        )
 
 
 @lru_cache(maxsize=256)
@@ -399,7 +440,8 @@ def _read_signature(
     for word, given in domains.items():
         if domain_of(given, _UNREAD) is _UNREAD:
             raise TypeError(
-                f"Law '{name}': domains has {given!r} for {word}: use sj.Positive, Real, NonNegative, Unit "
+                f"Law '{name}': domains has {shown(given)} for {word}: use sj.Positive, Real, "
+                "NonNegative, Unit "
                 "or Interval(lo, hi)."
             )
     annotations = _annotations(fn) | dict(domains)
@@ -423,6 +465,17 @@ def _read_signature(
 def _is_function(fn: object) -> bool:
     """Whether it has a name and a signature of its own, which a partial and a callable object lack."""
     return callable(fn) and hasattr(fn, "__name__")
+
+
+def _are_numeric(given: object, names: Sequence[str]) -> bool:
+    """Whether there is something to compute with under each name."""
+    if not isinstance(given, Mapping):
+        return False
+    held = [given.get(name) for name in names]
+    numeric = [v for v in held if isinstance(v, jax.Array | np.ndarray | np.number | int | float)]
+    return len(numeric) == len(held) and all(
+        v.dtype.kind in "iufb" for v in numeric if isinstance(v, np.ndarray)
+    )
 
 
 def _kind_of(value: object) -> str:

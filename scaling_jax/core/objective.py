@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.checked import shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -44,8 +45,10 @@ class Objective:
     kind: ClassVar[str] = "objective"
 
     def __post_init__(self) -> None:
-        if self.on not in ("log", "raw"):
-            raise ValueError(f"objective on={self.on!r}: residuals are taken on 'log' or on 'raw' values.")
+        if str(self.on) not in ("log", "raw"):
+            raise ValueError(
+                f"objective on={shown(self.on)}: residuals are taken on 'log' or on 'raw' values."
+            )
 
     @property
     def numbers(self) -> tuple[float, float, float]:
@@ -108,7 +111,7 @@ class Huber(Objective):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (_is_number(self.delta) and self.delta > 0):
-            raise ValueError(f"Huber(delta={self.delta!r}): the threshold must be positive, a number.")
+            raise ValueError(f"Huber(delta={shown(self.delta)}): the threshold must be positive, a number.")
 
     @property
     def numbers(self) -> tuple[float, float, float]:

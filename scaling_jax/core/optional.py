@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from types import ModuleType
 
 __all__ = ["needs"]
@@ -20,7 +21,8 @@ def needs(package: str, extra: str, what: str) -> ModuleType:
         ImportError: where it is not installed, with the remedy.
     """
     try:
-        return importlib.import_module(package)
+        with warnings.catch_warnings():  # some packages change the filters when they are imported
+            return importlib.import_module(package)
     except ImportError as error:
         name = package.partition(".")[0]
         raise ImportError(f"{what} {name}: pip install 'scaling-jax[{extra}]'.") from error

@@ -12,6 +12,7 @@ import pkgutil
 
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.datasets._catalog import Dataset
 from scaling_jax.datasets._fetch import Files
 from scaling_jax.datasets.simulate import simulate
@@ -57,6 +58,7 @@ def catalogue() -> pd.DataFrame:
     return pd.DataFrame.from_records(records).astype({"rows": "Int64"})
 
 
+@checked
 def load(
     name: str,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -89,7 +91,7 @@ def load(
     (245, 'none stated; attribute Besiroglu et al. 2024 and Hoffmann et al. 2022')
     """
     if name not in _CATALOG:
-        raise ValueError(f"Got the unknown data set {name!r}: choose one of {', '.join(_CATALOG)}.")
+        raise ValueError(f"Got the unknown data set {shown(name)}: choose one of {', '.join(_CATALOG)}.")
     return _CATALOG[name].load(Files(cache_dir), table)
 
 

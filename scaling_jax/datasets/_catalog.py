@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
+from scaling_jax.core.checked import shown
 from scaling_jax.datasets._fetch import Files
 
 __all__ = ["Dataset", "Table"]
@@ -62,7 +63,8 @@ class Dataset:
         key = table or next(iter(self.tables))
         if key not in self.tables:
             raise ValueError(
-                f"Data set {self.name!r} has no table {key!r}: choose one of {', '.join(self.tables)}."
+                f"Data set {shown(self.name)} has no table {shown(key)}: choose one of "
+                f"{', '.join(self.tables)}."
             )
         spec = self.tables[key]
         frame = spec.read(files)
@@ -88,6 +90,7 @@ class Dataset:
         rows = known - frame.attrs.get("missing_rows", 0)
         if len(frame) != rows:
             raise ValueError(
-                f"Table {key!r} of data set {self.name!r} has {len(frame)} rows instead of {rows}: its files "
+                f"Table {shown(key)} of data set {shown(self.name)} has {len(frame)} rows instead of "
+                f"{rows}: its files "
                 "are not those that this version of scaling_jax knows. Please report it."
             )

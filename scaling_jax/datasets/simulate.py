@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
+
 __all__ = ["simulate"]
 
 
+@checked
 def simulate(
     law: Callable[..., ArrayLike],
     params: Mapping[str, ArrayLike],
@@ -83,7 +86,7 @@ def simulate(
     _check_share("correlation", correlation, 1.0 - 1e-12)
     table = _frame(design, grid)
     if target in table.columns:
-        raise ValueError(f"The design already has a column {target!r}: rename it, or choose target=.")
+        raise ValueError(f"The design already has a column {shown(target)}: rename it, or choose target=.")
     run = "run" if run is None and "run" in table.columns else run
     _check_columns(table, {"run": run, "along": along})
     if run is None and (run_sd > 0 or correlation > 0):
@@ -125,22 +128,24 @@ def simulate(
 def _check_settings(sizes: Mapping[str, float], kind: str) -> None:
     for name, value in sizes.items():
         if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"{name}={value!r} has to be a number >= 0.")
+            raise ValueError(f"{name}={shown(value)} has to be a number >= 0.")
     if kind not in ("multiplicative", "additive"):
-        raise ValueError(f"Got kind={kind!r}: choose 'multiplicative' or 'additive'.")
+        raise ValueError(f"Got kind={shown(kind)}: choose 'multiplicative' or 'additive'.")
 
 
 def _check_share(name: str, value: float, most: float) -> None:
     if not 0 <= value <= most:
         below = ", below 1" if most < 1 else ""
-        raise ValueError(f"{name}={value!r} has to be between 0 and 1{below}.")
+        raise ValueError(f"{name}={shown(value)} has to be between 0 and 1{below}.")
 
 
 def _check_columns(table: pd.DataFrame, named: Mapping[str, str | None]) -> None:
     for name, column in named.items():
         if column is not None and column not in table.columns:
             known = ", ".join(map(str, table.columns))
-            raise ValueError(f"{name}={column!r}: the design has no column {column!r}, it has {known}.")
+            raise ValueError(
+                f"{name}={shown(column)}: the design has no column {shown(column)}, it has {known}."
+            )
 
 
 def _run_codes(table: pd.DataFrame, run: str | None) -> np.ndarray:
@@ -150,7 +155,7 @@ def _run_codes(table: pd.DataFrame, run: str | None) -> np.ndarray:
     codes = pd.factorize(table[run])[0]
     if (codes < 0).any():
         row = int((codes < 0).argmax())
-        raise ValueError(f"The column {run!r} is empty in row {row}: every row needs its run.")
+        raise ValueError(f"The column {shown(run)} is empty in row {row}: every row needs its run.")
     return codes
 
 
@@ -186,7 +191,8 @@ def _evaluate(
         raise ValueError(f"The params do not fit the law: missing {missing}, unknown {unknown}.")
     if absent := [columns.get(n, n) for n in names if columns.get(n, n) not in table.columns]:
         raise ValueError(
-            f"The law needs an input, but the design has no column {absent[0]!r}: add it, or map the law's "
+            f"The law needs an input, but the design has no column {shown(absent[0])}: add it, or map "
+            "the law's "
             "input with inputs=."
         )
     arrays = {n: table[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names}
@@ -220,7 +226,7 @@ def _place(table: pd.DataFrame, codes: np.ndarray, along: str | None) -> np.ndar
     values = table[along].to_numpy(dtype=np.float64)
     if not (values > 0).all():
         raise ValueError(
-            f"The column {along!r} has to be positive, since correlation decays along its logarithm."
+            f"The column {shown(along)} has to be positive, since correlation decays along its logarithm."
         )
     return np.log(values)
 

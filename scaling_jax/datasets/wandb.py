@@ -16,6 +16,8 @@ from typing import IO, Literal
 
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
+
 __all__ = ["read_wandb"]
 
 Source = str | os.PathLike[str] | IO[str] | IO[bytes]
@@ -27,6 +29,7 @@ MOST_STEPS = 2.0**63
 BOUNDS = {"__MIN": "_min", "__MAX": "_max"}
 
 
+@checked
 def read_wandb(
     history_csv: Source,
     runs_csv: Source | None = None,
@@ -72,7 +75,7 @@ def read_wandb(
     2    big   100       3.5   crashed   8000000
     """
     if duplicates not in ("last", "first", "mean", "raise"):
-        raise ValueError(f"Got duplicates={duplicates!r}: choose 'last', 'first', 'mean' or 'raise'.")
+        raise ValueError(f"Got duplicates={shown(duplicates)}: choose 'last', 'first', 'mean' or 'raise'.")
     wide = _read(history_csv, "history_csv")
     runs = None if runs_csv is None else _read_runs(runs_csv)
     axis = str(wide.columns[0])
@@ -100,7 +103,8 @@ def _read(source: Source, what: str) -> pd.DataFrame:
     header = next(csv.reader(io.StringIO(text)), [])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         raise ValueError(
-            f"{what} has the column {repeated[0]!r} more than once: two runs share a name. Rename one in W&B "
+            f"{what} has the column {shown(repeated[0])} more than once: two runs share a name. "
+            "Rename one in W&B "
             "and export again."
         )
     if len(header) < 2:
@@ -115,6 +119,8 @@ def _text(source: Source) -> str:
     if isinstance(source, str | os.PathLike):
         with open(source, encoding="utf-8-sig", newline="") as file:
             return file.read()
+    if not hasattr(source, "read"):
+        raise TypeError(f"{shown(source)} is no export: give a path, or an open file.")
     content: str | bytes = source.read()
     return content.decode("utf-8-sig") if isinstance(content, bytes) else content.removeprefix("\ufeff")
 
@@ -150,7 +156,7 @@ def _split(columns: Iterable[str], names: Iterable[str]) -> dict[str, tuple[str,
             parts[column] = (run.removeprefix("Group: "), metric)
         else:
             raise ValueError(
-                f"In history_csv the column {column!r} is not of the form 'RUN - METRIC': "
+                f"In history_csv the column {shown(column)} is not of the form 'RUN - METRIC': "
                 "export a line panel from W&B as CSV."
             )
     return parts
@@ -161,7 +167,7 @@ def _melt(wide: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str]]) -> p
     wide = wide.apply(_numbers)
     if wide[axis].isna().any():
         raise ValueError(
-            f"In history_csv the column {axis!r} is empty in row {int(wide[axis].isna().argmax())}: "
+            f"In history_csv the column {shown(axis)} is empty in row {int(wide[axis].isna().argmax())}: "
             "export it again."
         )
     for column in wide.columns:
@@ -191,7 +197,7 @@ def _numbers(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     if (text := numbers.isna() & column.notna()).any():
         raise ValueError(
-            f"In history_csv the column {str(column.name)!r} has {column[text].iloc[0]!r} in row "
+            f"In history_csv the column {str(column.name)!r} has {shown(column[text].iloc[0])} in row "
             f"{int(text.argmax())}, which is not a number: export a panel of numeric metrics."
         )
     return numbers.astype("float64")
@@ -220,7 +226,8 @@ def _merge_duplicates(long: pd.DataFrame, how: str) -> tuple[pd.DataFrame, int]:
     if repeated.any() and how == "raise":
         run, step = long.loc[repeated, keys].iloc[0]
         raise ValueError(
-            f"In history_csv the run {run!r} has step {step} more than once: choose duplicates='last' or "
+            f"In history_csv the run {shown(run)} has step {step} more than once: choose "
+            "duplicates='last' or "
             "'mean'."
         )
     # In order of appearance, then steps in order within the run.

@@ -32,16 +32,18 @@ def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.Dat
     centre, lower, upper = (scale(band[name].to_numpy()) for name in ("prediction", "lower", "upper"))
     deviation = scale(new.target) - centre
     sigma = np.where(deviation > 0, upper - centre, centre - lower)
-    z = deviation / np.maximum(sigma, np.finfo(float).tiny)
     _, runs = cluster_of(fit.data())
     freedom = max(len(runs) - int(fit.n_free), 1)
+    with np.errstate(over="ignore"):  # a fit without scatter is missed by infinitely many of them
+        z = deviation / np.maximum(sigma, np.finfo(float).tiny)
+        p = f_tail(z**2, 1, freedom)
     return pd.DataFrame(
         {
             "measured": new.target,
             "prediction": band["prediction"].to_numpy(),
             "deviation": deviation,
             "z": z,
-            "p": f_tail(z**2, 1, freedom),
+            "p": p,
             "extrapolation": band["extrapolation"].to_numpy(),
         },
         index=pd.Index(new.rows),

@@ -8,19 +8,35 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["MEASURES", "are", "huber_error", "log_rmse", "macro", "measure", "r_squared", "signed_error"]
+from scaling_jax.core.arrays import Labels
+from scaling_jax.core.checked import checked, shown
+
+__all__ = [
+    "MEASURES",
+    "are",
+    "check_measures",
+    "huber_error",
+    "log_rmse",
+    "macro",
+    "measure",
+    "r_squared",
+    "signed_error",
+]
 
 
+@checked
 def are(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Absolute relative error, $$\mathrm{mean}\,|y - \hat y| / |y|$$ (Choshen et al. 2024, section 4).
 
     >>> round(are([1.1, 2.2], [1.0, 2.0]), 6)
     0.1
     """
-    prediction, actual = np.asarray(prediction, float), np.asarray(actual, float)
-    return float(np.mean(np.abs(prediction - actual) / np.abs(actual)))
+    predicted, measured = _pair(prediction, actual)
+    with np.errstate(all="ignore"):
+        return float(np.mean(np.abs(predicted - measured) / np.abs(measured)))
 
 
+@checked
 def signed_error(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Relative error with its sign, positive where the law predicts too much: $$\mathrm{mean}\,(\hat y - y)
     / |y|$$
@@ -28,10 +44,12 @@ def signed_error(prediction: ArrayLike, actual: ArrayLike) -> float:
     >>> round(signed_error([0.9], [1.0]), 6)
     -0.1
     """
-    prediction, actual = np.asarray(prediction, float), np.asarray(actual, float)
-    return float(np.mean((prediction - actual) / np.abs(actual)))
+    predicted, measured = _pair(prediction, actual)
+    with np.errstate(all="ignore"):
+        return float(np.mean((predicted - measured) / np.abs(measured)))
 
 
+@checked
 def huber_error(prediction: ArrayLike, actual: ArrayLike, delta: float = 0.01) -> float:
     r"""Mean Huber loss of the raw error, $$\mathrm{mean}\,\rho_\delta(y - \hat y)$$, in the unit of the
     target.
@@ -39,11 +57,14 @@ def huber_error(prediction: ArrayLike, actual: ArrayLike, delta: float = 0.01) -
     >>> huber_error([1.0], [2.0], delta=0.5)
     0.375
     """
-    miss = np.abs(np.asarray(prediction, float) - np.asarray(actual, float))
-    inner = np.minimum(miss, delta)
-    return float(np.mean(inner * (miss - 0.5 * inner)))
+    predicted, measured = _pair(prediction, actual)
+    with np.errstate(all="ignore"):
+        miss = np.abs(predicted - measured)
+        inner = np.minimum(miss, delta)
+        return float(np.mean(inner * (miss - 0.5 * inner)))
 
 
+@checked
 def log_rmse(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Root mean square of log errors, $$\sqrt{\mathrm{mean}\,(\ln\hat y - \ln y)^2}$$ (Alabdulmohsin et al.
     2022, section 4).
@@ -51,12 +72,12 @@ def log_rmse(prediction: ArrayLike, actual: ArrayLike) -> float:
     >>> round(log_rmse([2.0], [1.0]), 4)
     0.6931
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return float(
-            np.sqrt(np.mean((np.log(np.asarray(prediction, float)) - np.log(np.asarray(actual, float))) ** 2))
-        )
+    predicted, measured = _pair(prediction, actual)
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean((np.log(predicted) - np.log(measured)) ** 2)))
 
 
+@checked
 def r_squared(prediction: ArrayLike, actual: ArrayLike) -> float:
     r"""Goodness of fit on the natural scale, $$R^2 = 1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2$$
 
@@ -68,8 +89,21 @@ def r_squared(prediction: ArrayLike, actual: ArrayLike) -> float:
     >>> round(r_squared([1.1, 2.0, 2.9], [1.0, 2.0, 3.0]), 4)
     0.99
     """
-    prediction, actual = np.asarray(prediction, float), np.asarray(actual, float)
-    return float(1 - np.sum((actual - prediction) ** 2) / np.sum((actual - actual.mean()) ** 2))
+    predicted, measured = _pair(prediction, actual)
+    with np.errstate(all="ignore"):
+        miss = np.sum((measured - predicted) ** 2)
+        return float(1 - miss / np.sum((measured - measured.mean()) ** 2))
+
+
+def _pair(prediction: ArrayLike, actual: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays of one shape."""
+    predicted, measured = np.asarray(prediction, float), np.asarray(actual, float)
+    if predicted.shape != measured.shape or not measured.size:
+        raise ValueError(
+            f"prediction and actual have the shapes {predicted.shape} and {measured.shape}: give one "
+            "prediction for each measured number, and at least one."
+        )
+    return predicted, measured
 
 
 MEASURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
@@ -80,10 +114,11 @@ MEASURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
 }
 
 
+@checked
 def measure(
     prediction: ArrayLike,
     actual: ArrayLike,
-    target: ArrayLike | None = None,
+    target: Labels | None = None,
     measures: Sequence[str] = tuple(MEASURES),
 ) -> pd.DataFrame:
     """Every error measure for every target.
@@ -99,15 +134,26 @@ def measure(
     >>> measure([1.1, 2.2, 3.0], [1.0, 2.0, 3.0], ["a", "a", "b"], ["are"]).round(3)["are"].to_dict()
     {'a': 0.1, 'b': 0.0}
     """
-    prediction, actual = np.asarray(prediction, float), np.asarray(actual, float)
-    codes, names = pd.factorize(np.zeros(len(actual)) if target is None else np.asarray(target))
+    check_measures(measures)
+    predicted, measured = (np.atleast_1d(side) for side in _pair(prediction, actual))
+    codes, names = pd.factorize(np.zeros(len(measured)) if target is None else np.asarray(target))
+    if len(codes) != len(measured):
+        raise ValueError(f"target names {len(codes)} rows, and there are {len(measured)} predictions.")
     index = pd.Index([None] if target is None else names, name="target")
     rows = [
-        [MEASURES[m](prediction[codes == c], actual[codes == c]) for m in measures] for c in range(len(names))
+        [MEASURES[m](predicted[codes == c], measured[codes == c]) for m in measures]
+        for c in range(len(names))
     ]
     return pd.DataFrame(rows, index=index, columns=list(measures))
 
 
+def check_measures(measures: Sequence[str]) -> None:
+    """Refuses names of measures that there are none of."""
+    if unknown := [name for name in measures if name not in MEASURES]:
+        raise ValueError(f"measures={shown(unknown[0])}: use {', '.join(MEASURES)}.")
+
+
+@checked
 def macro(
     errors: pd.DataFrame,
     family: str | Sequence[object] | np.ndarray | pd.Series,
@@ -128,10 +174,18 @@ def macro(
     >>> round(float(macro(table, "family")["are"].iloc[0]), 6)
     0.4
     """
-    family = errors[family] if isinstance(family, str) else pd.Series(np.asarray(family), index=errors.index)
-    apart = [errors[name] for name in ([over] if isinstance(over, str) else over or [])]
+    names = [over] if isinstance(over, str) else list(over or [])
+    for name in [*([family] if isinstance(family, str) else []), *names]:
+        if name not in errors.columns:
+            raise ValueError(f"There is no column '{name}': the table has {', '.join(map(str, errors))}.")
+    if not isinstance(family, str):
+        family = np.asarray(family)
+        if family.shape != (len(errors),):
+            raise ValueError(f"family has shape {family.shape}: give one per row, there are {len(errors)}.")
+    families = errors[family] if isinstance(family, str) else pd.Series(family, index=errors.index)
+    apart = [errors[name] for name in names]
     numeric = errors.select_dtypes("number").drop(
-        columns=[s.name for s in (family, *apart) if s.name in errors], errors="ignore"
+        columns=[s.name for s in (families, *apart) if s.name in errors], errors="ignore"
     )
-    means = numeric.groupby([*apart, family.rename("family")], sort=True).mean()
+    means = numeric.groupby([*apart, families.rename("family")], sort=True).mean()
     return means.groupby(level=list(range(len(apart)))).mean() if apart else means.mean().to_frame().T

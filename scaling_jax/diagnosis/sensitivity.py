@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredError
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.predict import predict
@@ -223,7 +224,8 @@ def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, ArrayLike]]) -> lis
     for name, others in columns.items():
         if name not in runs.inputs:
             raise DataError(
-                f"columns names {name!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}."
+                f"columns names {shown(name)}: law '{fit.law.name}' has the inputs "
+                f"{', '.join(fit.law.inputs)}."
             )
         for words, given in others.items():
             values = np.asarray(
@@ -231,7 +233,7 @@ def _columns(fit: Fitted, columns: Mapping[str, Mapping[str, ArrayLike]]) -> lis
             )
             if values.shape != runs.target.shape or not fit.law.input_domains[name].contains(values).all():
                 raise DataError(
-                    f"columns[{name!r}][{words!r}] must hold one finite value "
+                    f"columns[{shown(name)}][{shown(words)}] must hold one finite value "
                     f"({fit.law.input_domains[name].name}) for each of the "
                     f"{len(runs)} fitted rows: pass a column of the fitted table."
                 )

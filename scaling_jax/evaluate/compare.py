@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
-from scaling_jax.tables.read import Column, Keys, TableLike, as_frame, rows_chosen
+from scaling_jax.tables.read import Column, Keys, TableLike, as_frame, key_of_rows, rows_chosen
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.likelihood import information
 
@@ -33,6 +34,7 @@ Holdout = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
 """The rows to predict: a query, a mask, or a function of the table."""
 
 
+@checked
 def compare_laws(
     laws: Sequence[Law | Entry],
     runs: TableLike,
@@ -76,7 +78,7 @@ def compare_laws(
     >>> sj.compare_laws([sj.laws.power_law, sj.laws.power_law_floor], table, holdout="x > 1e3").index.tolist()
     ['power_law_floor', 'power_law']
     """
-    entries: list[Entry] = [entry if isinstance(entry, tuple) else (entry, {}) for entry in laws]
+    entries = [_entry(entry) for entry in laws]
     if not entries:
         raise ValueError("compare_laws needs at least one law.")
     frame = as_frame(runs)
@@ -98,13 +100,28 @@ def compare_laws(
     return table.sort_values("extrapolation" if holdout is not None else "aicc", kind="stable")
 
 
+def _entry(given: object) -> Entry:
+    """A law and its own options."""
+    law, own = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+    if not isinstance(law, Law) or not isinstance(own, Mapping):
+        raise TypeError(
+            f"laws holds {shown(given)}: give laws (sj.laws.…, or a function decorated with @sj.law), or "
+            "pairs of a law and a mapping of options."
+        )
+    return law, own
+
+
 def _splits(frame: pd.DataFrame, by: Keys | None, holdout: Holdout | None) -> list[Split]:
     """One split per group: the rows to fit, and those held out."""
     held = np.zeros(len(frame), dtype=bool) if holdout is None else _held_out(frame, holdout)
     if by is None:
         return [Split("all", ~held, held)]
-    groups = frame.groupby(by, sort=False).indices
-    return [Split(key, rows[~held[rows]], rows[held[rows]]) for key, rows in groups.items()]
+    codes, keys = pd.factorize(key_of_rows(frame, by))
+    groups = [np.flatnonzero(codes == code) for code in range(len(keys))]
+    return [
+        Split(key, rows[~held[rows]], rows[held[rows]])
+        for key, rows in zip(keys.tolist(), groups, strict=True)
+    ]
 
 
 def _held_out(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:

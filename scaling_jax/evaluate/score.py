@@ -12,8 +12,9 @@ import pandas as pd
 
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
-from scaling_jax.diagnosis.measures import MEASURES, log_rmse
+from scaling_jax.diagnosis.measures import MEASURES, check_measures, log_rmse
 from scaling_jax.engine.predict import predict_rows
 from scaling_jax.evaluate.splits import Split
 from scaling_jax.fitting.batch import Task
@@ -25,6 +26,7 @@ from scaling_jax.tables.runs import DataError, Runs, run_weights
 __all__ = ["fit_splits", "score"]
 
 
+@checked
 def fit_splits(law: Law, runs: TableLike, splits: Sequence[Split], **options: Any) -> FitGroups:
     """Fits a law to the training rows of every split in one batch.
 
@@ -53,6 +55,7 @@ def fit_splits(law: Law, runs: TableLike, splits: Sequence[Split], **options: An
     return solve_splits(law, runs, splits, options).fits
 
 
+@checked
 def score(
     law: Law,
     runs: TableLike,
@@ -79,6 +82,7 @@ def score(
     >>> sj.evaluate.score(sj.laws.power_law, table, sj.evaluate.by_size(table["x"]))["are"].round(6).tolist()
     [0.0, 0.0]
     """
+    check_measures(measures)
     solved = solve_splits(law, runs, splits, options)
     target, inside, beyond = solved.runs.target, solved.inside, solved.beyond
     rows = []
@@ -170,7 +174,8 @@ def _read_splits(
         for rows in (split.train, split.test):
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(frame):
                 raise DataError(
-                    f"Split {split.label!r} names row {int(rows.max())}, the table has {len(frame)} rows."
+                    f"Split {shown(split.label)} names row {int(rows.max())}, the table has "
+                    f"{len(frame)} rows."
                 )
             used[rows] = True
     weights = None if reading.runs_alike else reading.weights  # runs count alike within each split

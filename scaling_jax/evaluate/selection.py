@@ -6,7 +6,7 @@ Accept-then-stop and the scores PearCorr and RelAcc are those of Lin et al. 2024
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.api.fit import fit_groups
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
+from scaling_jax.uncertainty.ensemble import is_count
 
 __all__ = ["METHODS", "Selection", "accept_then_stop", "pear_corr", "rel_acc", "select"]
 
@@ -110,8 +112,9 @@ def select(
     >>> sj.select(runs, x="x", target="loss", at=1e5).best
     'steep'
     """
-    if not isinstance(method, Law) and method not in METHODS:
-        raise ValueError(f"method={method!r}: use a law, or one of {', '.join(METHODS)}.")
+    if not isinstance(method, Law) and str(method) not in METHODS:
+        raise ValueError(f"method={shown(method)}: use a law, or one of {', '.join(METHODS)}.")
+    _check_kinds((by, x, target, size), k, delta)
     frame = as_frame(runs)
     if method == "model_size" and size is None:
         raise ValueError("method='model_size' needs size=, the column of the model's size.")
@@ -135,13 +138,20 @@ def select(
     ranked_by = size if method == "model_size" else target
     frame = frame.assign(**{str(ranked_by): _finite(frame, str(ranked_by))})
     if options:
-        raise TypeError(f"select has no argument {sorted(options)} for method={method!r}.")
+        raise TypeError(f"select has no argument {sorted(options)} for method={shown(method)}.")
     return _ranked(_by_rule(frame, method, by, x, target, at, size, k, delta), METHODS[method])
+
+
+def _check_kinds(columns: Sequence[object], k: object, delta: object) -> None:
+    if nameless := [name for name in columns if not isinstance(name, str | None)]:
+        raise TypeError(f"Columns are named by words, not by {shown(nameless[0])}.")
+    if not is_count(k) or isinstance(delta, bool) or not isinstance(delta, int | float):
+        raise TypeError(f"k={shown(k)}, delta={shown(delta)}: give a positive whole number, and a number.")
 
 
 def _check_amount(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise ValueError(f"{name}={value!r}: give one positive, finite number.")
+        raise ValueError(f"{name}={shown(value)}: give one positive, finite number.")
 
 
 def _finite(frame: pd.DataFrame, column: str) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+from scaling_jax.core.arrays import Labels
+from scaling_jax.core.checked import checked, shown
 
 __all__ = ["Split", "by_compute", "by_fraction", "by_size", "leave_one_out", "windows", "within"]
 
@@ -33,13 +36,14 @@ class Split:
     info: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.info, Mapping):
+            raise TypeError(f"Split(info={shown(self.info)}): give a mapping.")
         for name in ("train", "test"):
-            given = np.asarray(getattr(self, name))
-            rows = np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp)
-            object.__setattr__(self, name, rows)
+            object.__setattr__(self, name, _positions(name, getattr(self, name)))
 
+    @checked
     def first(
-        self, progress: ArrayLike, share: float, run: ArrayLike | None = None, *, inclusive: bool = False
+        self, progress: ArrayLike, share: float, run: Labels | None = None, *, inclusive: bool = False
     ) -> Split:
         """Keeps the training rows below a share of the longest training run.
 
@@ -53,14 +57,16 @@ class Split:
         limit, at = _limits(progress, share, run, self.train)
         return self._narrow("train", at <= limit if inclusive else at < limit, "first", share)
 
-    def last(self, progress: ArrayLike, share: float, run: ArrayLike | None = None) -> Split:
+    @checked
+    def last(self, progress: ArrayLike, share: float, run: Labels | None = None) -> Split:
         """Keeps the target rows in the last share of the target run; arguments as in `first`."""
         limit, at = _limits(progress, 1 - share, run, self.test)
         return self._narrow("test", at >= limit, "last", share)
 
+    @checked
     def after(self, progress: ArrayLike, threshold: float) -> Split:
         """Drops the training rows up to a threshold, such as the first 1e10 tokens."""
-        keep = np.asarray(progress, dtype=float)[self.train] > threshold
+        keep = _of_rows(_per_row(progress, "progress"), self.train, "progress") > threshold
         return self._narrow("train", keep, "after", threshold)
 
     def _narrow(self, side: str, keep: np.ndarray, word: str, amount: float) -> Split:
@@ -73,20 +79,44 @@ class Split:
         return f"<Split {self.label}: {len(self.train)} rows to fit, {len(self.test)} to predict>"
 
 
+def _positions(name: str, rows: np.ndarray) -> np.ndarray:
+    """Positions of rows, out of positions or of one true or false per row."""
+    given = np.asarray(rows)
+    if given.ndim != 1 or (given.dtype.kind not in "iub" and given.size):
+        raise TypeError(f"Split({name}={shown(rows)}): give positions of rows, or true or false for each.")
+    return np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp)
+
+
+def _per_row(values: ArrayLike, name: str) -> np.ndarray:
+    """(rows,) numbers as floats."""
+    numbers = np.asarray(values, dtype=float)
+    if numbers.ndim != 1:
+        raise ValueError(f"{name}={shown(values)}: give one number per row.")
+    return numbers
+
+
+def _of_rows(values: np.ndarray, rows: np.ndarray, name: str) -> np.ndarray:
+    """The values at some rows of the table, which has one value for each."""
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(values):
+        raise ValueError(f"{name} has {len(values)} values, and the split names row {rows.max()}.")
+    return values[rows]
+
+
 def _limits(
-    progress: ArrayLike, share: float, run: ArrayLike | None, rows: np.ndarray
+    progress: ArrayLike, share: float, run: Labels | None, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per row the given share of the longest progress (of its own run), and the row's progress."""
-    at = np.asarray(progress, dtype=float)[rows]
+    at = _of_rows(_per_row(progress, "progress"), rows, "progress")
     if run is None:
         return np.full(len(at), share * at.max(initial=0.0)), at
-    codes = pd.factorize(np.asarray(run)[rows])[0]
+    codes = pd.factorize(_of_rows(_each(run), rows, "run"))[0]
     longest = np.zeros(codes.max(initial=-1) + 1)
     np.maximum.at(longest, codes, at)
     return share * longest[codes], at
 
 
-def by_size(size: ArrayLike, n: int | Iterable[int] | None = None, *, reverse: bool = False) -> list[Split]:
+@checked
+def by_size(size: Labels, n: int | Iterable[int] | None = None, *, reverse: bool = False) -> list[Split]:
     """The n smallest sizes are fitted, the largest is the target.
 
     Args:
@@ -104,19 +134,21 @@ def by_size(size: ArrayLike, n: int | Iterable[int] | None = None, *, reverse: b
     return [Split(k, code < k, code == levels - 1, {"n": k}) for k in _counts(n, levels - 1, "by_size")]
 
 
+@checked
 def by_compute(flops: ArrayLike, cuts: float | Iterable[float]) -> list[Split]:
     """Rows up to a compute budget are fitted, rows beyond it are the target.
 
     >>> by_compute([1e18, 1e19, 1e20], 1e19)
     [<Split 1e+19: 2 rows to fit, 1 to predict>]
     """
-    at = np.asarray(flops, dtype=float)
+    at = _per_row(flops, "flops")
     amounts = np.atleast_1d(np.asarray(cuts, dtype=float)).tolist()
     return [Split(cut, at <= cut, at > cut, {"cut": cut}) for cut in amounts]
 
 
+@checked
 def by_fraction(
-    progress: ArrayLike, shares: float | Iterable[float], run: ArrayLike | None = None
+    progress: ArrayLike, shares: float | Iterable[float], run: Labels | None = None
 ) -> list[Split]:
     """Rows up to a share of the longest run are fitted, the others are the target.
 
@@ -126,7 +158,7 @@ def by_fraction(
     >>> by_fraction([1, 2, 4, 8], 0.5)
     [<Split 0.5: 3 rows to fit, 1 to predict>]
     """
-    everything = np.arange(len(np.asarray(progress)))
+    everything = np.arange(len(_per_row(progress, "progress")))
     found = []
     for share in np.atleast_1d(np.asarray(shares, dtype=float)).tolist():
         limit, at = _limits(progress, share, run, everything)
@@ -134,14 +166,14 @@ def by_fraction(
     return found
 
 
-def windows(size: ArrayLike, width: int) -> list[Split]:
+@checked
+def windows(size: Labels, width: int) -> list[Split]:
     """Every window of consecutive sizes is fitted; the target is the largest size.
 
     >>> [s.label for s in windows([1, 2, 3, 4], 2)]
     [(1, 2), (2, 3)]
     """
-    names, code = np.unique(np.asarray(size), return_inverse=True)
-    names = names.tolist()
+    names, code = _ladder(size)
     _counts(width, len(names) - 1, "windows")
     found = []
     for low in range(len(names) - width):
@@ -152,17 +184,19 @@ def windows(size: ArrayLike, width: int) -> list[Split]:
     return found
 
 
-def leave_one_out(run: ArrayLike) -> list[Split]:
+@checked
+def leave_one_out(run: Labels) -> list[Split]:
     """Each run in turn is the target, all others are fitted.
 
     >>> leave_one_out(["a", "a", "b"])
     [<Split a: 1 rows to fit, 2 to predict>, <Split b: 2 rows to fit, 1 to predict>]
     """
-    codes, names = pd.factorize(np.asarray(run))
+    codes, names = pd.factorize(_each(run))
     return [Split(name, codes != i, codes == i, {"left_out": name}) for i, name in enumerate(names.tolist())]
 
 
-def within(group: ArrayLike, make: Callable[[np.ndarray], Sequence[Split]]) -> list[Split]:
+@checked
+def within(group: Labels, make: Callable[[np.ndarray], Sequence[Split]]) -> list[Split]:
     """Splits of every group of rows by itself, in one list, so that all groups are fitted in one batch.
 
     Args:
@@ -179,18 +213,40 @@ def within(group: ArrayLike, make: Callable[[np.ndarray], Sequence[Split]]) -> l
     >>> within(curve, lambda rows: by_fraction(x[rows], 0.5))
     [<Split ('a', 0.5): 1 rows to fit, 1 to predict>, <Split ('b', 0.5): 1 rows to fit, 1 to predict>]
     """
-    labels = np.asarray(group)
+    labels = _each(group)
     found = []
     for name, rows in pd.Series(labels).groupby(labels, sort=False).indices.items():
-        for split in make(rows):
+        for split in _made(make(rows)):
             label, info = (name, split.label), {"group": name} | split.info
             found.append(Split(label, rows[split.train], rows[split.test], info))
     return found
 
 
-def _levels(size: ArrayLike, reverse: bool = False) -> tuple[int, np.ndarray]:
-    names, code = np.unique(np.asarray(size), return_inverse=True)
+def _levels(size: Labels, reverse: bool = False) -> tuple[int, np.ndarray]:
+    names, code = _ladder(size)
     return len(names), len(names) - 1 - code if reverse else code
+
+
+def _made(splits: object) -> Sequence[Split]:
+    if not isinstance(splits, list | tuple) or not all(isinstance(split, Split) for split in splits):
+        raise TypeError(f"make gave {shown(splits)}: let it return a list of splits, as by_size does.")
+    return splits
+
+
+def _ladder(size: Labels) -> tuple[list[Any], np.ndarray]:
+    """The distinct sizes in order, and the place of each row's among them."""
+    try:
+        names, code = np.unique(_each(size), return_inverse=True)
+    except TypeError:
+        raise TypeError(f"size={shown(size)}: give sizes that can be put in order.") from None
+    return names.tolist(), code
+
+
+def _each(labels: Labels) -> np.ndarray:
+    """One label per row as an array; tuples stay whole."""
+    if hasattr(labels, "dtype"):
+        return np.asarray(labels)
+    return pd.Series(list(labels), dtype=object).infer_objects().to_numpy()  # type: ignore[arg-type]
 
 
 def _counts(n: int | Iterable[int] | None, most: int, what: str) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
@@ -224,6 +225,8 @@ class Fitted:
             DataError: if the data are not those that were fitted, or the law's objective on them is not the
                 one that was stored.
         """
+        if not isinstance(runs, Runs):
+            raise TypeError(f"with_data takes what sj.read_runs gives, not {shown(runs)}.")
         if runs.fingerprint != self.fingerprint:
             raise DataError(
                 f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "

@@ -135,9 +135,10 @@ def _resume(
 def _same_basin(best: Polished, z: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Whether the quadratic at the optimum explains how far above it each lane ended, (fits, starts)."""
     values, vectors = np.linalg.eigh(np.where(np.isfinite(best.hessian), best.hessian, 0.0))
-    along = np.einsum("fij,fsi->fsj", vectors, z - best.z[:, None])
-    forecast = 0.5 * np.einsum("fsj,fj->fs", along**2, np.abs(values))
-    gap = np.maximum(value - best.value[:, None], ROUGH.tol * best.value[:, None])
+    with np.errstate(invalid="ignore"):  # a replicate without an optimum is infinitely far from its lanes
+        along = np.einsum("fij,fsi->fsj", vectors, z - best.z[:, None])
+        forecast = 0.5 * np.einsum("fsj,fj->fs", along**2, np.abs(values))
+        gap = np.maximum(value - best.value[:, None], ROUGH.tol * best.value[:, None])
     return forecast <= SAME_BASIN * gap
 
 

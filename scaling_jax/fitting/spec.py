@@ -13,7 +13,8 @@ import pandas as pd
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.law import Law, Parameter, check_law
+from scaling_jax.core.checked import shown
+from scaling_jax.core.law import Law, Parameter, check_law, must_be_law
 from scaling_jax.core.objective import Huber, Objective
 from scaling_jax.engine.devices import Place, platform
 from scaling_jax.engine.lbfgs import LBFGS
@@ -74,28 +75,27 @@ def make_spec(
     mesh: Mesh | None = None,
 ) -> Spec:
     """A specification out of the words of `sj.fit`, each checked."""
-    if not isinstance(law, Law):
-        raise TypeError(
-            "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not "
-            f"{type(law).__name__}."
-        )
+    must_be_law(law)
     objective = Huber() if objective is None else objective
     if not isinstance(objective, Objective):
         raise TypeError(
-            f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {objective!r}."
+            f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {shown(objective)}."
         )
     place = _device_named(device) if isinstance(device, str) else device
+    if not (place is None or isinstance(place, jax.Device | Mesh)):
+        raise TypeError(f"device={shown(device)}: give a JAX device, such as jax.devices()[0], or its name.")
     if mesh is not None:
         place = _checked_mesh(mesh, place)
     chosen = _read_solver(solver, place)
-    if not isinstance(count or {}, Mapping):
+    if count is not None and not isinstance(count, Mapping):
         raise TypeError(
-            f"count={count!r}: give a mapping of what was counted how, for example {{'N': 'non-embedding'}}."
+            f"count={shown(count)}: give a mapping of what was counted how, for example "
+            f"{{'N': 'non-embedding'}}."
         )
     if fixed is not None and not isinstance(fixed, Mapping):
         raise TypeError(
-            f"fixed={fixed!r}: give a mapping of parameters to values, for example "
-            f"{{{law.params[0]!r}: 1.0}}."
+            f"fixed={shown(fixed)}: give a mapping of parameters to values, for example "
+            f"{{{shown(law.params[0])}: 1.0}}."
         )
     groups = _groups(tied)
     check_law(law)
@@ -109,7 +109,7 @@ def _groups(tied: object) -> list[tuple[str, ...]]:
     """tied= as tuples of names."""
     groups = [] if tied is None else list(tied) if isinstance(tied, Sequence | Set) else None
     if groups is None or isinstance(tied, str) or any(not _is_names(group) for group in groups):
-        raise ValueError(f"tied={tied!r}: give groups of names, for example [('alpha', 'beta')].")
+        raise ValueError(f"tied={shown(tied)}: give groups of names, for example [('alpha', 'beta')].")
     return [tuple(group) for group in groups]
 
 
@@ -122,11 +122,13 @@ def _is_names(group: object) -> bool:
 def _read_solver(solver: str | Solver, place: Place) -> Solver:
     if isinstance(solver, str):
         if solver not in SOLVERS:
-            raise ValueError(f"solver={solver!r}: use {', '.join(map(repr, SOLVERS))} or a solver object.")
+            raise ValueError(
+                f"solver={shown(solver)}: use {', '.join(map(repr, SOLVERS))} or a solver object."
+            )
         return SOLVERS[solver](dtype="float32" if platform(place) == "tpu" else "float64")
     if not (hasattr(solver, "init") and hasattr(solver, "step")):
         raise TypeError(
-            f"solver={solver!r}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
+            f"solver={shown(solver)}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
         )
     return solver
 
@@ -175,13 +177,13 @@ def _device_named(name: str) -> jax.Device:
         return jax.local_devices(backend=name)[0]
     except RuntimeError as error:
         here = sorted({d.platform for d in jax.devices()} | {"cpu"})
-        raise ValueError(f"device={name!r}: JAX sees {', '.join(here)} here.") from error
+        raise ValueError(f"device={shown(name)}: JAX sees {', '.join(here)} here.") from error
 
 
 def _checked_mesh(mesh: Mesh, device: Place) -> Mesh:
     if not isinstance(mesh, Mesh):
         raise TypeError(
-            f"mesh={mesh!r}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), "
+            f"mesh={shown(mesh)}: give a jax.sharding.Mesh, for example jax.make_mesh((jax.device_count(),), "
             "('lanes',))."
         )
     if device is not None:
@@ -227,12 +229,12 @@ def _fixed_at(p: Parameter, given: ArrayLike, key: Hashable) -> np.ndarray:
     try:
         value = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"fixed {p.name}={given!r} is not a number.") from error
+        raise ValueError(f"fixed {p.name}={shown(given)} is not a number.") from error
     if value.shape not in ((), p.shape):
         wanted = f"an array of shape {p.shape}" if p.shape else "one number"
         raise ValueError(f"fixed {p.name}={value.tolist()}: give {wanted}.")
     if not np.all(p.domain.contains(value) | (np.isfinite(value) & (value == p.domain.lower))):
-        group = "" if key is None else f" of group {key!r}"
+        group = "" if key is None else f" of group {shown(key)}"
         raise ValueError(f"fixed {p.name}={value}{group} is outside its domain: it must be {p.domain.name}.")
     return np.broadcast_to(value, p.shape).ravel()
 
@@ -268,7 +270,7 @@ def _read_starts(
         return int(given)
     if isinstance(given, str):
         if given != "grid":
-            raise ValueError(f"starts={given!r}: the only named starts are 'grid'.")
+            raise ValueError(f"starts={shown(given)}: the only named starts are 'grid'.")
         if not law.grid:
             raise ValueError(
                 f"Law '{law.name}' has no classical grid: pass starts={{parameter: values}} or a number."

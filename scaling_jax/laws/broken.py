@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import NON_NEGATIVE, POSITIVE, REAL
 from scaling_jax.core.law import Law, Parameter
 
@@ -20,6 +21,7 @@ FLOORS = 1 - np.array([1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.005])
 MOST = 6
 
 
+@checked
 def bnsl(n: int = 1) -> Law:
     r"""A broken neural scaling law with n breaks.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Positive, Real
 from scaling_jax.core.law import law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 
 __all__ = [
     "OMEGA",
@@ -25,6 +25,7 @@ OMEGA = 47491.0
 """Embedding parameters per cube root of non-embedding ones: vocabulary 32,000, width over depth 39.2."""
 
 
+@relation
 def total_parameters(N: ArrayLike, omega: float = OMEGA) -> Numbers:
     r"""Total parameters of a transformer with N non-embedding ones, at a fixed shape.
 
@@ -45,6 +46,7 @@ def total_parameters(N: ArrayLike, omega: float = OMEGA) -> Numbers:
     return np.add(N, omega * np.cbrt(N))
 
 
+@relation
 def nonembedding_compute(
     N: ArrayLike, *, A: float, B: float, alpha: float, beta: float, omega: float = OMEGA
 ) -> Numbers:
@@ -72,6 +74,7 @@ def nonembedding_compute(
     return 6 * sizes * slope * total * (beta * B / (alpha * A)) ** (1 / beta)
 
 
+@relation
 def nonembedding_exponent(N: ArrayLike, *, alpha: float, beta: float, omega: float = OMEGA) -> np.ndarray:
     r"""Local exponent g of the optimal non-embedding size in non-embedding compute, g = d ln N / d ln C.
 

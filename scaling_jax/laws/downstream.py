@@ -6,9 +6,10 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import NON_NEGATIVE, REAL, Interval, NonNegative, Positive, Unit
 from scaling_jax.core.law import Law, Parameter, law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 from scaling_jax.laws._starts import grid, logit
 
 __all__ = ["capability_sigmoid", "chance_corrected", "chance_sigmoid", "ladder_accuracy", "ladder_loss"]
@@ -150,6 +151,7 @@ def chance_sigmoid(x, *, chance: Unit, k: Positive, x0: Positive):
     return chance + (1 - chance) * jax.nn.sigmoid(k * (jax.numpy.log(x) - jax.numpy.log(x0)))
 
 
+@relation
 def chance_corrected(score: ArrayLike, chance: float) -> Numbers:
     r"""A score with guessing taken out: 0 at chance, 1 at perfect.
 
@@ -170,6 +172,7 @@ def chance_corrected(score: ArrayLike, chance: float) -> Numbers:
     return np.subtract(score, chance) / (1 - chance)
 
 
+@checked
 def capability_sigmoid(n: int = 3, intervention: bool = False) -> Law:
     r"""A task's score from the principal components of other benchmarks: the observational scaling law.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scaling_jax.core.domains import Positive, Real
 from scaling_jax.core.law import law
+from scaling_jax.laws._numbers import relation
 
 __all__ = ["BordelonExponents", "bordelon_exponents", "dynamical"]
 
@@ -67,6 +68,7 @@ class BordelonExponents(NamedTuple):
     loss_of_compute: float
 
 
+@relation
 def bordelon_exponents(a: float, b: float) -> BordelonExponents:
     r"""The exponents that follow from the power laws of a task's spectrum.
 

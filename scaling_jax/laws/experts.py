@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Interval, Positive, Real
 from scaling_jax.core.law import law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 from scaling_jax.laws._starts import grid
 
 __all__ = [
@@ -41,6 +41,7 @@ def _saturated(E: jax.Array, E_start: jax.Array, E_max: jax.Array) -> jax.Array:
     return 1 / (1 / (E - 1 + begin) + 1 / E_max)
 
 
+@relation
 def saturated_experts(E: ArrayLike, E_start: float, E_max: float) -> Numbers:
     r"""The number of experts as the laws count it: E_start for one expert, never more than E_max.
 
@@ -202,6 +203,7 @@ def joint_moe(
     return size + data + c
 
 
+@relation
 def joint_moe_at(
     E: ArrayLike, *,
     a: float, alpha: float, delta: float, gamma: float,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 
 __all__ = [
     "PF_DAY",
@@ -32,6 +32,7 @@ PF_DAY = 8.64e19
 """FLOP in one petaflop-day."""
 
 
+@relation
 def min_steps(S: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     r"""Updates that an unlimited batch would have needed for the same loss.
 
@@ -52,6 +53,7 @@ def min_steps(S: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     return np.divide(S, 1 + np.divide(B_crit, B))
 
 
+@relation
 def min_compute(C: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     r"""Compute that a vanishing batch would have needed for the same loss.
 
@@ -72,6 +74,7 @@ def min_compute(C: ArrayLike, B: ArrayLike, B_crit: ArrayLike) -> Numbers:
     return np.divide(C, 1 + np.divide(B, B_crit))
 
 
+@relation
 def time_and_examples(S_min: ArrayLike, E_min: ArrayLike, B: ArrayLike) -> tuple[Numbers, Numbers]:
     r"""Updates and tokens to a loss at batch size B: a hyperbola between fewest updates and fewest tokens.
 
@@ -96,6 +99,7 @@ def time_and_examples(S_min: ArrayLike, E_min: ArrayLike, B: ArrayLike) -> tuple
     return S, np.multiply(B, S)
 
 
+@relation
 def overfitting(
     N: ArrayLike,
     D: ArrayLike,
@@ -126,6 +130,7 @@ def overfitting(
     return np.expm1(alpha_D * np.log1p(too_few))
 
 
+@relation
 def data_to_avoid_overfitting(
     N: ArrayLike,
     tolerance: float | None = None,
@@ -158,6 +163,7 @@ def data_to_avoid_overfitting(
     return D_c * np.divide(N, N_c) ** (alpha_N / alpha_D) / np.expm1(np.log1p(tolerance) / alpha_D)
 
 
+@relation
 def stopping_step(
     loss: ArrayLike, converged_loss: ArrayLike, *, S_c: float = 2.1e3, alpha_S: float = 0.76
 ) -> Numbers:
@@ -181,6 +187,7 @@ def stopping_step(
     return S_c * np.subtract(loss, converged_loss) ** (-1 / alpha_S)
 
 
+@relation
 def off_size_cost(size_ratio: ArrayLike, *, alpha_N: float = 0.077, alpha_S: float = 0.76) -> np.ndarray:
     r"""Compute at equal loss for a model of another size than the optimum, relative to the optimum's.
 
@@ -225,6 +232,7 @@ class KaplanOptimum(NamedTuple):
     C_c: float
 
 
+@relation
 def kaplan_optimum(
     C_min: ArrayLike,
     *,
@@ -269,6 +277,7 @@ def kaplan_optimum(
     return KaplanOptimum(loss, N, B, S_min, 2 * S_min, 2 * S_min * B, C_min, alpha_C, C_c)
 
 
+@relation
 def empirical_allocation(C_min: ArrayLike) -> dict[str, Numbers]:
     r"""Size, batch, updates and tokens for a compute budget, as the paper fitted them directly.
 

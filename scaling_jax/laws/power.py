@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import POSITIVE, REAL, Positive, Real
 from scaling_jax.core.law import Law, Parameter, law
 
@@ -132,6 +133,7 @@ def compute_only(C, *, a: Real, b: Real):
     return a - b * jnp.log(C)
 
 
+@checked
 def power_product(*inputs: str) -> Law:
     r"""A product of powers in any number of named inputs: the form of hyper-parameter laws and of N*(C).
 
@@ -182,6 +184,7 @@ def power_product(*inputs: str) -> Law:
     )
 
 
+@checked
 def power_sum(*inputs: str) -> Law:
     r"""A floor plus one power term per named input: Chinchilla's form over any set of resources.
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import Positive, Real
 from scaling_jax.core.law import law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 from scaling_jax.laws._starts import grid
 
 __all__ = ["PrecisionOptimum", "precision", "precision_optimum", "precision_ptq", "precision_unified"]
@@ -195,6 +195,7 @@ class PrecisionOptimum(NamedTuple):
     D: Numbers
 
 
+@relation
 def precision_optimum(
     C: ArrayLike,
     *,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.domains import Positive
 from scaling_jax.core.implicit import root
 from scaling_jax.core.law import law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 from scaling_jax.laws._starts import grid
 
 __all__ = ["critical_batch", "minimum_loss", "steps_to_loss", "tokens_to_loss", "trajectory"]
@@ -118,6 +118,7 @@ def trajectory(
     return jnp.exp(root(_equation, lower, upper, *numbers, start=lower, steps=14))
 
 
+@relation
 def minimum_loss(N: ArrayLike, *, N_c: float, alpha_N: float) -> Numbers:
     r"""The loss to which N parameters converge.
 
@@ -138,6 +139,7 @@ def minimum_loss(N: ArrayLike, *, N_c: float, alpha_N: float) -> Numbers:
     return np.divide(N_c, N) ** alpha_N
 
 
+@relation
 def critical_batch(loss: ArrayLike, *, B_star: float, alpha_B: float) -> np.ndarray:
     r"""The critical batch size at any loss.
 
@@ -158,6 +160,7 @@ def critical_batch(loss: ArrayLike, *, B_star: float, alpha_B: float) -> np.ndar
     return B_star * np.asarray(loss, dtype=float) ** (-1 / alpha_B)
 
 
+@relation
 def steps_to_loss(
     loss: ArrayLike,
     N: ArrayLike,
@@ -197,6 +200,7 @@ def steps_to_loss(
     return fewest * (1 + np.divide(critical, B))
 
 
+@relation
 def tokens_to_loss(
     loss: ArrayLike,
     N: ArrayLike,

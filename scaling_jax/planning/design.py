@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import TableLike
@@ -53,6 +54,7 @@ class Design:
         return f"<Design: {names}; criterion {self.criterion:.5g}; cost {self.cost:g}; {self.method}>"
 
 
+@checked
 def v_optimal(
     source: Source,
     candidates: TableLike | ArrayLike,
@@ -96,9 +98,9 @@ def v_optimal(
     >>> v_optimal(None, [[1, 0], [1, 1], [1, 2], [1, 3]], budget=2).chosen
     [0, 3]
     """
-    frame = candidates if isinstance(candidates, pd.DataFrame) else pd.DataFrame(candidates)
+    frame = _table_of(candidates, "candidates")
     if not _is_number(budget):
-        raise ValueError(f"budget={budget!r}: give what the chosen runs may cost together, one number.")
+        raise ValueError(f"budget={shown(budget)}: give what the chosen runs may cost together, one number.")
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)
@@ -129,6 +131,14 @@ def v_optimal(
     chosen = [name for name, taken in zip(names, best, strict=True) if taken]
     rows, spent = np.flatnonzero(best[member]), float(costs[best].sum())
     return Design(chosen, rows, float(value), spent, search.__name__[1:])
+
+
+def _table_of(given: TableLike | ArrayLike, what: str) -> pd.DataFrame:
+    """A table out of what may also be an array of features."""
+    try:
+        return given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what}={shown(given)}: give a table, or an array (rows, features).") from error
 
 
 def _features(source: Source, table: TableLike | ArrayLike) -> tuple[np.ndarray, np.ndarray]:

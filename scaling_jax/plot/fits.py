@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.engine.predict import predict
 from scaling_jax.plot.axes import axes_for, colours_of, plain_ticks
 
@@ -23,6 +24,7 @@ POINTS = 100
 MOST_CURVES = 12
 
 
+@checked
 def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     """The runs and the fitted law against one input, one curve per value of the other inputs.
 
@@ -47,18 +49,18 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     runs = fit.data()
     x = x or fit.law.inputs[-1]
     if x not in runs.inputs:
-        raise ValueError(f"x={x!r}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}.")
+        raise ValueError(f"x={shown(x)}: law '{fit.law.name}' has the inputs {', '.join(fit.law.inputs)}.")
     others = [name for name in fit.law.inputs if name != x]
     points = pd.DataFrame({name: runs.inputs[name] for name in others}, index=range(len(runs)))
     distinct = points.drop_duplicates().sort_values(others).index.to_numpy() if others else np.array([0])
-    shown = distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_CURVES)).astype(int)]
-    sign = "=" if len(shown) == len(distinct) else "near"
+    drawn = distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_CURVES)).astype(int)]
+    sign = "=" if len(drawn) == len(distinct) else "near"
     places = np.stack([_place(runs.inputs[name]) for name in others] or [np.zeros(len(runs))], axis=-1)
-    nearest = np.argmin(((places[:, None] - places[shown]) ** 2).sum(-1), axis=1)
+    nearest = np.argmin(((places[:, None] - places[drawn]) ** 2).sum(-1), axis=1)
     column = runs.inputs[x]
     grid = np.geomspace(column[column > 0].min(), column.max(), POINTS)
     parts = []
-    for k, row in enumerate(shown):
+    for k, row in enumerate(drawn):
         label = ", ".join(f"{name} {sign} {points.loc[row, name]:.3g}" for name in others) or fit.law.name
         along = {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}}
         curve, own = predict(fit.law, fit.numbers, along)[0], nearest == k
@@ -67,6 +69,7 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@checked
 def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes:
     """Runs as dots and the law as lines, on logarithmic axes; see `curve_data`.
 
@@ -98,6 +101,7 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
     return ax
 
 
+@checked
 def residual_data(fit: FitResult) -> pd.DataFrame:
     """Prediction, residual and inputs per fitted row."""
     runs = fit.data()
@@ -105,6 +109,7 @@ def residual_data(fit: FitResult) -> pd.DataFrame:
     return pd.DataFrame({"prediction": prediction, "residual": fit.residuals, **runs.inputs}, index=runs.rows)
 
 
+@checked
 def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
     """Residuals against predictions, outliers named by their row."""
     ax = axes_for(ax)
@@ -118,6 +123,7 @@ def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def profile(result: Profile, ax: Axes | None = None) -> Axes:
     """A profile: the fall in log-likelihood by the parameter's value, and the interval; see `.table`."""
     ax = axes_for(ax)
@@ -136,6 +142,7 @@ def profile(result: Profile, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     """The answer under every choice, beside the interval of the fit as it stands; numbers in `.table`."""
     ax = axes_for(ax)

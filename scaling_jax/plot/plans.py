@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.plot.axes import axes_for, colours_of, loss_axis
 from scaling_jax.plot.fits import MOST_CURVES, POINTS
 
@@ -28,6 +29,7 @@ QUANTITIES = {
 }
 
 
+@checked
 def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     """Approach 2: loss by size, a curve per budget, and a star on each optimum; numbers in `.table`.
 
@@ -55,6 +57,7 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
     """Approach 1: loss by compute, a curve per run, and the best runs below them; numbers in `.table`."""
     ax = axes_for(ax)
@@ -80,6 +83,7 @@ def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def allocation(
     result: Isoflop | Envelope,
     draws: AllocationDraws | None = None,
@@ -118,6 +122,7 @@ def allocation(
     return ax
 
 
+@checked
 def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label: str | None = None) -> Axes:
     """A column of `sj.compute_optimal` or `sj.inference_optimal` over its budgets, and its band if any.
 
@@ -131,7 +136,7 @@ def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label
         ValueError: for a quantity that the table lacks.
     """
     if quantity not in QUANTITIES or quantity not in table:
-        raise ValueError(f"quantity={quantity!r}: use one of {', '.join(QUANTITIES)}.")
+        raise ValueError(f"quantity={shown(quantity)}: use one of {', '.join(QUANTITIES)}.")
     ax = axes_for(ax)
     title = "Best run of a budget"
     (drawn,) = ax.plot(table["flops"], table[quantity], lw=1.5, label=label or quantity)

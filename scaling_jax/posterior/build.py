@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.core.law import Parameter
 from scaling_jax.fitting.fitted import Fitted
@@ -89,14 +90,14 @@ def build(
 def observation_scale(fit: Fitted, observation: str) -> bool:
     """Whether residuals are differences of logs."""
     if observation not in OBSERVATIONS:
-        raise ValueError(f"observation={observation!r}: use {', '.join(map(repr, OBSERVATIONS))}.")
+        raise ValueError(f"observation={shown(observation)}: use {', '.join(map(repr, OBSERVATIONS))}.")
     fitted_on_log = fit.objective.on == "log"
     on_log = {"lognormal": True, "normal": False}.get(observation, fitted_on_log)
     runs = fit.data()
     if on_log != fitted_on_log and runs.target_se is not None:
         raise DataError(
             f"target_se is on the scale of the fit's residuals ({fit.objective.on}), so "
-            f"observation={observation!r} cannot use it: refit "
+            f"observation={shown(observation)} cannot use it: refit "
             f"with an objective on='{'log' if on_log else 'raw'}'."
         )
     if on_log and not (runs.target > 0).all():
@@ -164,7 +165,8 @@ def _check_groups(fit: Fitted, pool: Sequence[str], shared: Sequence[str], bound
     for what, names in (("pool", pool), ("shared", shared)):
         if isinstance(names, str) or (set(names) - set(law.params)):
             raise ValueError(
-                f"{what}={names!r}: name parameters of law '{law.name}', which has {', '.join(law.params)}."
+                f"{what}={shown(names)}: name parameters of law '{law.name}', which has "
+                f"{', '.join(law.params)}."
             )
     if both := set(pool) & set(shared):
         raise ValueError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Parameter
 
@@ -85,7 +86,7 @@ def _from_family(name: str, domain: Domain, family: str, location: float, scale:
         return dist.Uniform(location, scale)
     raise ValueError(
         f"The prior of {name}, {(family, location, scale)}, is not one this library knows: pass "
-        f"priors={{{name!r}: ...}}."
+        f"priors={{{shown(name)}: ...}}."
     )
 
 
@@ -180,7 +181,8 @@ def read_priors(
             held[name] = float(prior)
         else:
             raise TypeError(
-                f"priors[{name!r}]={prior!r}: give a NumPyro distribution, or a number inside the domain to "
+                f"priors[{shown(name)}]={shown(prior)}: give a NumPyro distribution, or a number "
+                "inside the domain to "
                 "hold it at."
             )
     return distributions, held

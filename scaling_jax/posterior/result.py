@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
@@ -110,6 +111,7 @@ class Posterior(FitEnsemble):
             return self.sites[name].ravel()
         return np.full(len(self.numbers), float(self.sampled.table.held[name]))
 
+    @checked
     def prior_sensitivity(self, factor: float = 2.0) -> pd.DataFrame:
         r"""How far each parameter's mean moves when all priors of the law's parameters are raised to a power.
 
@@ -128,6 +130,8 @@ class Posterior(FitEnsemble):
 
         Source: Kallioinen, Paananen, Bürkner and Vehtari 2024 (arXiv:2107.14054).
         """
+        if not 0 < factor < np.inf:
+            raise ValueError(f"factor={factor:g}: give a positive number, such as 2.")
         log_prior = np.zeros(len(self.numbers))
         for p in self.sampled.design.free:
             if p.name not in self.sampled.design.pooled:
@@ -137,13 +141,15 @@ class Posterior(FitEnsemble):
         out: dict[str, np.ndarray] = {}
         worth, spread = 1.0, self.numbers.std(axis=0)
         for word, power in (("weaker", 1 / factor - 1), ("stronger", factor - 1)):
-            weight = np.exp(power * (log_prior - log_prior.mean()))
+            moved = power * (log_prior - log_prior.mean())
+            weight = np.exp(moved - moved.max())
             weight = weight / weight.sum()
             shift = weight @ self.numbers - self.numbers.mean(axis=0)
             out[word] = np.divide(shift, spread, out=np.zeros_like(shift), where=spread > 0)
             worth = min(worth, 1.0 / float(np.sum(weight**2)) / len(weight))
         return pd.DataFrame(out, index=list(self.fit.law.labels)).assign(worth=worth)
 
+    @checked
     def summary(self, level: float = 0.9) -> str:
         """Parameters with their intervals, chains in plain words."""
         named = self.sampled.flat(self.sites, None)
@@ -213,8 +219,9 @@ class PosteriorGroups(Keyed[Posterior]):
         return [*_warnings(self.sampled, self.diagnostics), *self._left_out()]
 
     def _left_out(self) -> list[str]:
-        return [f"Group {key!r} is left out: {why}" for key, why in self.skipped.items()]
+        return [f"Group {shown(key)} is left out: {why}" for key, why in self.skipped.items()]
 
+    @checked
     def summary(self, level: float = 0.9) -> str:
         """The populations with their intervals, the groups' medians, chains in plain words."""
         design, tail = self.sampled.design, tail_of(level)

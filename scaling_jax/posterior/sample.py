@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.optional import needs
 from scaling_jax.core.progress import progress_bar
 from scaling_jax.fitting.fitted import Fitted
@@ -32,7 +33,7 @@ def sample_fit(fit: Fitted, **options: Any) -> Posterior:
     """The posterior of one fit, sampled on the CPU; see `FitResult.posterior`."""
     if fit.reason:
         raise ValueError(f"There is no fit to start from: {fit.reason}")
-    return Posterior.of(_sample([fit], **options), 0)
+    return Posterior.of(_posterior([fit], **options), 0)
 
 
 def sample_groups(
@@ -42,11 +43,12 @@ def sample_groups(
     there = [fit for fit in fits.values() if not fit.reason]
     if not there:
         raise ValueError("None of the groups could be fitted, so there is nothing to start from.")
-    sampled = _sample(there, pool=pool, shared=shared, **options)
+    sampled = _posterior(there, pool=pool, shared=shared, **options)
     return PosteriorGroups(sampled, {key: fit.reason for key, fit in fits.items() if fit.reason})
 
 
-def _sample(
+@checked
+def _posterior(
     fits: Sequence[Fitted],
     *,
     pool: Sequence[str] = (),
@@ -63,7 +65,7 @@ def _sample(
 ) -> Sampled:
     needs("numpyro", "bayes", "Posteriors need")
     if method not in METHODS:
-        raise ValueError(f"method={method!r}: use {' or '.join(map(repr, METHODS))}.")
+        raise ValueError(f"method={shown(method)}: use {' or '.join(map(repr, METHODS))}.")
     if min(chains, draws, warmup) < 1 or not 0 < target_accept < 1:
         raise ValueError(
             "chains, draws and warmup must be positive numbers, and target_accept a probability."

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.published import architecture, downstream, pretraining, transfer
 from scaling_jax.published.entry import Entry
@@ -46,12 +47,13 @@ class Published(Mapping[str, Entry]):
             self._entries[entry.key] = entry
 
     def __getitem__(self, key: str) -> Entry:
-        if key in self._entries:
-            return self._entries[key]
+        if str(key) in self._entries:
+            return self._entries[str(key)]
         near = self._near(str(key).lower().replace(" ", "").replace("-", "_"))
         hint = f"near it are {', '.join(near[:8])}" if near else "no name is near it"
         raise KeyError(
-            f"No published constants are called {key!r}: {hint}; sj.published.table() lists all {len(self)}."
+            f"No published constants are called {shown(key)}: {hint}; sj.published.table() lists all "
+            f"{len(self)}."
         )
 
     def _near(self, name: str) -> list[str]:
@@ -64,6 +66,7 @@ class Published(Mapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    @checked
     def of(self, law: Law) -> list[Entry]:
         """All sets of constants of one law.
 

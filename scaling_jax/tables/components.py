@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked
 from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 
@@ -68,6 +69,7 @@ class Components:
         return f"<Components of {len(self.columns)} benchmarks: {shares} of the variance>"
 
 
+@checked
 def components(
     table: TableLike,
     columns: Sequence[str] | None = None,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scaling_jax.tables.read import TableLike
+from scaling_jax.core.checked import shown
+from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 
@@ -50,7 +51,7 @@ def columns_of(runs: TableLike, names: dict[str, str], optional: dict[str, str |
         names: role -> column of numbers.
         optional: role -> column of anything, left out where None.
     """
-    runs = runs if isinstance(runs, pd.DataFrame) else pd.DataFrame(runs)
+    runs = as_frame(runs)
     wanted = {**names, **{role: name for role, name in optional.items() if name is not None}}
     if missing := [name for name in wanted.values() if name not in runs]:
         asked = ", ".join(f"{role}=" for role in wanted)
@@ -60,12 +61,13 @@ def columns_of(runs: TableLike, names: dict[str, str], optional: dict[str, str |
         try:
             table[role] = table[role].astype(float)
         except (TypeError, ValueError) as error:
-            raise DataError(f"Column {name!r} ({role}) must hold numbers.") from error
+            raise DataError(f"Column {shown(name)} ({role}) must hold numbers.") from error
         bad = ~(np.isfinite(table[role]) & (table[role] > 0))
         if bad.any():
             rows = ", ".join(map(str, table.index[bad][:5]))
             raise DataError(
-                f"Column {name!r} ({role}) must be positive and finite; drop the rows that are not ({rows})."
+                f"Column {shown(name)} ({role}) must be positive and finite; drop the rows that are "
+                f"not ({rows})."
             )
     return table
 
@@ -85,7 +87,9 @@ def read_curves(
     roles = {"N": N, "D": D, "loss": loss} | ({} if flops is None else {"flops": flops})
     table = columns_of(runs, roles, {"run": run})
     if table["run"].isna().any():
-        raise DataError(f"Column {run!r} (run) is empty in some rows; every checkpoint must name its run.")
+        raise DataError(
+            f"Column {shown(run)} (run) is empty in some rows; every checkpoint must name its run."
+        )
     if "flops" not in table:
         table["flops"] = TOKENS_FLOP * table["N"] * table["D"]
     labels, sizes, rows = [], [], []
@@ -93,7 +97,8 @@ def read_curves(
         sizes_of = part["N"].unique()
         if len(sizes_of) > 1:
             raise DataError(
-                f"Run {label!r} has {len(sizes_of)} values of {N!r}; a run is one model: check run={run!r}."
+                f"Run {shown(label)} has {len(sizes_of)} values of {shown(N)}; a run is one model: "
+                f"check run={shown(run)}."
             )
         once = part.drop_duplicates("flops", keep="last")
         logs = np.log(once[["flops", "D", "loss"]].to_numpy().T)

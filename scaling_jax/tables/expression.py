@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import shown
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["FUNCTIONS", "rows_where"]
@@ -101,15 +102,15 @@ def rows_where(frame: pd.DataFrame, text: str, argument: str = "where") -> np.nd
         with np.errstate(all="ignore"):
             found = reader.read(ast.parse(words, mode="eval").body, 0)
     except DataError as error:
-        raise DataError(f"{argument}={text!r}: {error}") from None
+        raise DataError(f"{argument}={shown(text)}: {error}") from None
     except SyntaxError:
         hint = ": compare with ==" if re.search(r"[^=<>!]=[^=]", words) else f"; it may hold {LANGUAGE}"
-        raise DataError(f"{argument}={text!r} is no condition that can be read{hint}.") from None
+        raise DataError(f"{argument}={shown(text)} is no condition that can be read{hint}.") from None
     except (TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        raise DataError(f"{argument}={text!r} does not work on this table ({error}).") from None
+        raise DataError(f"{argument}={shown(text)} does not work on this table ({error}).") from None
     if not isinstance(found, pd.Series) or found.dtype != bool:
         raise DataError(
-            f"{argument}={text!r} must be true or false for each row, such as 'x > 1'; it is not."
+            f"{argument}={shown(text)} must be true or false for each row, such as 'x > 1'; it is not."
         )
     return found.to_numpy()
 
@@ -133,7 +134,7 @@ class _Reader:
         if isinstance(node.value, bool | str):
             return node.value
         if not isinstance(node.value, int | float):
-            raise DataError(f"{node.value!r} is neither a number nor text.")
+            raise DataError(f"{shown(node.value)} is neither a number nor text.")
         try:
             number = float(node.value)
         except OverflowError:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.law import Law
+from scaling_jax.core.checked import shown
+from scaling_jax.core.law import Law, must_be_law
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 from scaling_jax.tables.scale import size_weights
@@ -116,7 +117,7 @@ def as_frame(table: TableLike) -> pd.DataFrame:
     elif isinstance(table, Mapping):
         if flat := [name for name, values in table.items() if np.ndim(values) > 1]:
             raise DataError(
-                f"Column {flat[0]!r} has {np.ndim(table[flat[0]])} dimensions: give one value per row."
+                f"Column {shown(flat[0])} has {np.ndim(table[flat[0]])} dimensions: give one value per row."
             )
         lengths = {name: np.ndim(values) and len(values) for name, values in table.items()}
         if len({n for n in lengths.values() if n}) > 1:
@@ -176,9 +177,10 @@ def read_runs(
     Raises:
         DataError: one sentence naming column, rows and remedy.
     """
+    must_be_law(law)
     frame = as_frame(table)
     if missing not in ("raise", "drop"):
-        raise DataError(f"missing={missing!r}: use 'raise' or 'drop'.")
+        raise DataError(f"missing={shown(missing)}: use 'raise' or 'drop'.")
     if not len(frame):
         raise DataError("The table has no rows.")
     sources = input_columns(law, frame, inputs)
@@ -266,9 +268,9 @@ def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> d
 
 def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | None) -> dict[str, Column]:
     """Law input -> column, array or function; same-named columns need no entry."""
-    if not isinstance(inputs or {}, Mapping):
+    if inputs is not None and not isinstance(inputs, Mapping):
         raise DataError(
-            f"inputs={inputs!r}: give a mapping of law input to column, such as {{'N': 'n_params'}}."
+            f"inputs={shown(inputs)}: give a mapping of law input to column, such as {{'N': 'n_params'}}."
         )
     given = dict(inputs or {})
     if unknown := set(given) - set(law.inputs):
@@ -280,7 +282,8 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | 
         raise DataError(
             f"Law '{law.name}' needs the input{'s' if len(absent) > 1 else ''} {', '.join(absent)}, and the "
             "table has no such column: "
-            f"say inputs={{{', '.join(f'{n!r}: column' for n in absent)}}} with one of {_columns(frame)}."
+            f"say inputs={{{', '.join(f'{shown(n)}: column' for n in absent)}}} with one of "
+            f"{_columns(frame)}."
         )
     return {name: given.get(name, name) for name in law.inputs}
 
@@ -399,7 +402,8 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
     if text.any():
         example = values[text].iloc[0]
         raise DataError(
-            f"{title} holds text in {_rows(rows, text)}, for example {example!r}: write plain numbers (1e9, "
+            f"{title} holds text in {_rows(rows, text)}, for example {shown(example)}: write plain "
+            "numbers (1e9, "
             "not 1B or 1,000)."
         )
     bad = ~np.isfinite(numbers)

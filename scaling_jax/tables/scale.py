@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Columns
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import DataError, Runs
 
@@ -90,10 +91,10 @@ def budgets_of(flops: ArrayLike, what: str = "flops") -> np.ndarray:
     """Positive finite amounts as a flat float64 array."""
     try:
         values = np.atleast_1d(np.asarray(flops, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}={flops!r}: give numbers, for example [1e21, 1e24].") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{what}={shown(flops)}: give numbers, for example [1e21, 1e24].") from error
     if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values > 0)).all():
-        raise ValueError(f"{what}={flops!r}: give positive, finite numbers in one dimension.")
+        raise ValueError(f"{what}={shown(flops)}: give positive, finite numbers in one dimension.")
     return values
 
 

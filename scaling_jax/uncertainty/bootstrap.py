@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, refit_parts, vary, ways_at_a_time
@@ -106,7 +107,7 @@ def bootstrap_groups(
     """All replicates of all groups in one batch; see `FitGroups.bootstrap`."""
     fitted = {key: fit for key, fit in fits.items() if not fit.reason}
     if paired and method not in (None, "run"):
-        raise ValueError(f"paired=True resamples training runs; leave method={method!r} out.")
+        raise ValueError(f"paired=True resamples training runs; leave method={shown(method)} out.")
     if paired:
         return DrawsGroups(
             dict(zip(fitted, paired_draws(list(fitted.values()), n, seed), strict=True)), paired=True

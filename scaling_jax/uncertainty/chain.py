@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.engine.predict import predict, predict_paired
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
@@ -39,6 +40,7 @@ class Chain:
     stages: tuple[Fitted, ...]
     via: tuple[str, ...]
 
+    @checked
     def predict(
         self, other: TableLike, interval: str | None = None, level: float = 0.9
     ) -> np.ndarray | pd.DataFrame:
@@ -63,7 +65,7 @@ class Chain:
             return point
         if interval != "confidence":
             raise ValueError(
-                f"interval={interval!r}: a chain has the band of its mean curve, interval='confidence'."
+                f"interval={shown(interval)}: a chain has the band of its mean curve, interval='confidence'."
             )
         check_level(level)
         lower, upper = ends_of(self._propagate(other, [d.numbers for d in self.draws]), level)
@@ -100,6 +102,7 @@ class Chain:
         return f"<Chain {' -> '.join(stage.law.name for stage in self.stages)}>"
 
 
+@checked
 def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
     """Composes fits: the prediction of each is an input of the next.
 
@@ -128,9 +131,11 @@ def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
     if len(stages) < 2:
         raise ValueError("A chain needs two fits or more.")
     links = [via] * (len(stages) - 1) if isinstance(via, str) else list(via)
+    if len(links) != len(stages) - 1:
+        raise ValueError(f"via={shown(via)}: name one input for each of the {len(stages) - 1} later stages.")
     for stage, link in zip(stages[1:], links, strict=True):
         if link not in stage.law.inputs:
             raise ValueError(
-                f"via={link!r}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
+                f"via={shown(link)}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
             )
     return Chain(tuple(stages), tuple(links))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
@@ -42,6 +43,7 @@ class FitEnsemble(Ensemble):
 
     fit: Fitted
 
+    @checked
     def predict(
         self, other: TableLike, interval: str = "confidence", level: float = 0.9, seed: int = 0
     ) -> pd.DataFrame:
@@ -63,7 +65,8 @@ class FitEnsemble(Ensemble):
         """
         if interval not in ("confidence", "prediction"):
             raise ValueError(
-                f"interval={interval!r}: 'confidence' is the band of the mean curve, 'prediction' that of a "
+                f"interval={shown(interval)}: 'confidence' is the band of the mean curve, "
+                "'prediction' that of a "
                 "new run."
             )
         inputs = self.fit.inputs_of(other)
@@ -188,6 +191,7 @@ class DrawsGroups(Keyed[Draws]):
         table.attrs["coverage"] = MEASURED["parameters"]
         return table
 
+    @checked
     def derive(self, quantity: Quantity, level: float = 0.9) -> pd.DataFrame:
         """Any function of all groups' parameters, such as the difference of two, with its interval.
 
@@ -205,6 +209,7 @@ class DrawsGroups(Keyed[Draws]):
 
         return self.joint.derive(of_groups, level)
 
+    @checked
     def predict(self, other: TableLike, interval: str = "confidence", level: float = 0.9) -> pd.DataFrame:
         """Every group's predictions for the same runs, one row per group and run; see `Draws.predict`."""
         bands = {key: draws.predict(other, interval, level) for key, draws in self.items()}

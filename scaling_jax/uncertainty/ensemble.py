@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
+
 __all__ = ["Ensemble", "check_level", "generator", "interval", "is_count", "tail_of", "with_ends"]
 
 Numbers = dict[Hashable, np.ndarray]
@@ -26,7 +28,7 @@ Quantity = Callable[[dict[Any, Any]], ArrayLike | Mapping[str, ArrayLike]]
 def check_level(level: object) -> None:
     """Refuses what is no probability, before draws are made for it."""
     if not (isinstance(level, int | float | np.floating) and 0 < level < 1):
-        raise ValueError(f"level={level!r}: give a probability between 0 and 1, such as 0.9.")
+        raise ValueError(f"level={shown(level)}: give a probability between 0 and 1, such as 0.9.")
 
 
 def tail_of(level: float) -> float:
@@ -45,7 +47,7 @@ def generator(seed: int | Sequence[int] | np.random.Generator) -> np.random.Gene
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"seed={seed!r}: give a whole number, zero or more.") from error
+        raise ValueError(f"seed={shown(seed)}: give a whole number, zero or more.") from error
 
 
 def interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +104,7 @@ class Ensemble:
         """
         return self.derive(lambda named: named, level)
 
+    @checked
     def derive(self, quantity: Quantity, level: float = 0.9) -> pd.DataFrame:
         """Any function of the numbers, with its interval.
 

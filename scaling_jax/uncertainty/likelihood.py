@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import shown
 from scaling_jax.core.objective import Objective
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.tails import erf
@@ -140,7 +141,8 @@ def log_likelihood(fit: Fitted, of: str = "target") -> float:
     """
     if of not in ("target", "residual"):
         raise ValueError(
-            f"of={of!r}: 'target' is the density of the target itself, 'residual' that on the objective's "
+            f"of={shown(of)}: 'target' is the density of the target itself, 'residual' that on the "
+            "objective's "
             "scale."
         )
     runs = fit.data()

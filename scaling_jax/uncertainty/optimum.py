@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import held, named_numbers, searched_as_logs, typical_size
 from scaling_jax.engine.linear import solve_definite
@@ -81,6 +82,7 @@ class Optimum:
         self._solve = _solver(fit, self._lane)
         self._compiled = jax.jit(self._solve)
 
+    @checked
     def __call__(
         self,
         target: ArrayLike | None = None,

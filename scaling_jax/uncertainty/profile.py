@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import refit, vary
 from scaling_jax.uncertainty.ensemble import check_level
@@ -93,7 +94,7 @@ def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> P
     labels = list(fit.law.labels)
     free = [label for label in labels if label not in fit.fixed]
     if name not in free:
-        raise ValueError(f"profile({name!r}): the free parameters of this fit are {', '.join(free)}.")
+        raise ValueError(f"profile({shown(name)}): the free parameters of this fit are {', '.join(free)}.")
     cutoff = normal_quantile(0.5 + level / 2) ** 2 / 2
     at = labels.index(name)
     centre = float(fit.law.label_domains[at].to_search(fit.numbers[at]))

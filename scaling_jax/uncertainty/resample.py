@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_jax.core.checked import shown
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.ensemble import is_count
@@ -39,11 +40,11 @@ def cluster_of(runs: Runs) -> tuple[np.ndarray, list]:
 def method_of(fit: Fitted, n: int, method: str | None) -> str:
     method = method or _recommended(fit)
     if method not in METHODS:
-        raise ValueError(f"method={method!r}: use one of {', '.join(METHODS)}.")
+        raise ValueError(f"method={shown(method)}: use one of {', '.join(METHODS)}.")
     if not is_count(n):
-        raise ValueError(f"bootstrap({n!r}): ask for a positive number of replicates.")
+        raise ValueError(f"bootstrap({shown(n)}): ask for a positive number of replicates.")
     if caution := _caution(fit, method):
-        warnings.warn(f"bootstrap(method={method!r}): {caution}", stacklevel=5)
+        warnings.warn(f"bootstrap(method={shown(method)}): {caution}", stacklevel=5)
     return method
 
 
@@ -144,7 +145,7 @@ def _hierarchical(
     name = scale or fit.law.inputs[0]
     if name not in runs.inputs:
         raise ValueError(
-            f"scale={name!r}: the hierarchical bootstrap draws the values of one input, of "
+            f"scale={shown(name)}: the hierarchical bootstrap draws the values of one input, of "
             f"{', '.join(runs.inputs)}."
         )
     _, of_row = np.unique(runs.inputs[name], return_inverse=True)

@@ -102,6 +102,8 @@ def lack_of_fit(fit: Fitted) -> LackOfFit | None:
     """The pure-error F test; see `FitResult.lack_of_fit`."""
     runs = fit.data()
     used = (runs.weight > 0) & np.isfinite(fit.residuals)
+    if not used.any():
+        return None
     of_row = fit.residuals[used] * np.sqrt(runs.weight[used] / runs.weight[used].mean())
     points = np.column_stack([column[used] for column in runs.inputs.values()])
     _, of_point = np.unique(points, axis=0, return_inverse=True)

@@ -120,7 +120,10 @@ NO_LAWS = {
         r"^Law 'power_sum' has 'A_N', 'alpha_N' more than once among its inputs and parameters:",
     ),
     "an input called as a parameter": (lambda: sj.laws.power_product("A"), r"has 'A' more than once"),
-    "a name that is no word": (lambda: sj.laws.power_product(1), r"named by words, not by 1\.$"),
+    "a name that is no word": (
+        lambda: sj.laws.power_product(1),
+        r"inputs=\(1,\)\): give several, each text\.$",
+    ),
     "an inverted range": (lambda: sj.law(line, ranges={"A": (2, 1)}), r"ranges has \(2, 1\) for A:"),
     "half a range": (lambda: sj.law(line, ranges={"A": (2,)}), r"ranges has \(2,\) for A:"),
     "an endless range": (lambda: sj.law(line, ranges={"A": (1, np.inf)}), r"two finite numbers"),
