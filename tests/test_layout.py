@@ -1,7 +1,7 @@
 """The tests of `scaling_jax/FOLDER/MODULE.py` stand in `tests/FOLDER/test_MODULE.py`.
 
-`test_FOLDER.py` covers a folder as a whole; files at the top and in `hostile/` cover the whole package. A module
-without a file of its own is named here with the one that covers it.
+`test_FOLDER.py` covers a folder as a whole; files at the top and in `hostile/` cover the whole package. A
+module without a file of its own is named here with the one that covers it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import shown, truth
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.devices import Place
@@ -107,6 +107,7 @@ def fit(
     >>> round(fitted.params["E"], 6), fitted.status
     (2.0, 'converged')
     """
+    strict = truth(strict, "strict")
     spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
     reading = Reading(inputs, target, run, where, missing, weights, target_se)
     table = reading.read(law, runs, on_log=spec.objective.on_log)
@@ -151,7 +152,7 @@ def fit_groups(
     >>> round(fits["b"].params["A"], 6)
     9.0
     """
-    strict = options.pop("strict", False)
+    strict = truth(options.pop("strict", False), "strict")
     spec, table, values, unread = read_groups(law, runs, by, options | {"fixed": fixed})
     task = Task(spec, table, table.members(), values, table.group_labels)
     if shared:
@@ -250,7 +251,7 @@ def _column_per_group(runs: TableLike, by: Keys, column: str, name: str) -> dict
     """fixed={name: column}: the column's value in each group, which must be one."""
     table = as_frame(runs)
     if column not in table.columns:
-        raise DataError(f"There is no column '{column}' for fixed parameter '{name}'.")
+        raise DataError(f"There is no column {shown(column)} for fixed parameter '{name}'.")
     keys = (
         by
         if isinstance(by, str)

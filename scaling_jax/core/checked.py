@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 import jax
 import numpy as np
 
-__all__ = ["checked", "real_numbers", "shown"]
+__all__ = ["checked", "one_line", "real_numbers", "shown", "truth"]
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 Take = Callable[
@@ -57,10 +57,27 @@ def checked(door: Door) -> Door:
 def shown(value: object) -> str:
     """A value in a sentence: on one line, and no longer than can be read."""
     try:
-        text = " ".join(repr(value).split())
+        return one_line(repr(value))
     except Exception:  # an object's own repr may do anything
-        text = f"<{type(value).__name__}>"
+        return f"<{type(value).__name__}>"
+
+
+def one_line(said: object) -> str:
+    """A name in a sentence: somebody's column may be called by a whole page."""
+    text = " ".join(str(said).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def truth(value: object, argument: str) -> bool:
+    """A setting that is on or off.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    try:
+        return _truth(value)
+    except TypeError:
+        raise TypeError(f"{argument}={shown(value)}: give True or False.") from None
 
 
 def _watched(door: Any, title: str) -> Any:

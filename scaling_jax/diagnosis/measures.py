@@ -177,7 +177,9 @@ def macro(
     names = [over] if isinstance(over, str) else list(over or [])
     for name in [*([family] if isinstance(family, str) else []), *names]:
         if name not in errors.columns:
-            raise ValueError(f"There is no column '{name}': the table has {', '.join(map(str, errors))}.")
+            raise ValueError(
+                f"There is no column {shown(name)}: the table has {', '.join(map(str, errors))}."
+            )
     if not isinstance(family, str):
         family = np.asarray(family)
         if family.shape != (len(errors),):

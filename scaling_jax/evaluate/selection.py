@@ -120,7 +120,7 @@ def select(
         raise ValueError("method='model_size' needs size=, the column of the model's size.")
     if absent := [name for name in (by, x, target, size) if name is not None and name not in frame.columns]:
         raise DataError(
-            f"There is no column '{absent[0]}': the table has {', '.join(map(str, frame.columns))}."
+            f"There is no column {shown(absent[0])}: the table has {', '.join(map(str, frame.columns))}."
         )
     _check_amount("at", at)
     if not (isinstance(method, Law) and options.get("missing") == "drop"):

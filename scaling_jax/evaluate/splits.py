@@ -81,7 +81,10 @@ class Split:
 
 def _positions(name: str, rows: np.ndarray) -> np.ndarray:
     """Positions of rows, out of positions or of one true or false per row."""
-    given = np.asarray(rows)
+    try:
+        given = np.asarray(rows)
+    except ValueError:
+        given = np.asarray(None)
     if given.ndim != 1 or (given.dtype.kind not in "iub" and given.size):
         raise TypeError(f"Split({name}={shown(rows)}): give positions of rows, or true or false for each.")
     return np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp)

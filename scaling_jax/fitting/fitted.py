@@ -311,7 +311,7 @@ class Fitted:
                     f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
                     f"'{self.law.name}'."
                 )
-            values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            values = _floats(frame[column])
             domain = self.law.input_domains[name]
             if not domain.contains(values).all():
                 raise DataError(
@@ -319,6 +319,14 @@ class Fitted:
                 )
             out[name] = values
         return out
+
+
+def _floats(values: pd.Series) -> np.ndarray:
+    """Numbers as float64, NaN for what is none."""
+    try:
+        return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):  # what pandas refuses in spite of "coerce": lists, signaling NaN
+        return np.full(len(values), np.nan)
 
 
 def _no_numbers(values: pd.Series) -> str:

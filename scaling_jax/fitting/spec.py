@@ -13,7 +13,7 @@ import pandas as pd
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import shown, truth
 from scaling_jax.core.law import Law, Parameter, check_law, must_be_law
 from scaling_jax.core.objective import Huber, Objective
 from scaling_jax.engine.devices import Place, platform
@@ -81,6 +81,7 @@ def make_spec(
         raise TypeError(
             f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {shown(objective)}."
         )
+    screen = truth(screen, "screen")
     place = _device_named(device) if isinstance(device, str) else device
     if not (place is None or isinstance(place, jax.Device | Mesh)):
         raise TypeError(f"device={shown(device)}: give a JAX device, such as jax.devices()[0], or its name.")

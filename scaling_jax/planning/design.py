@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import TableLike
@@ -54,7 +54,6 @@ class Design:
         return f"<Design: {names}; criterion {self.criterion:.5g}; cost {self.cost:g}; {self.method}>"
 
 
-@checked
 def v_optimal(
     source: Source,
     candidates: TableLike | ArrayLike,
@@ -101,6 +100,8 @@ def v_optimal(
     frame = _table_of(candidates, "candidates")
     if not _is_number(budget):
         raise ValueError(f"budget={shown(budget)}: give what the chosen runs may cost together, one number.")
+    if isinstance(include, str) or not hasattr(include, "__iter__"):
+        raise TypeError(f"include={shown(include)}: give a list of groups.")
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import one_line, shown
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["FUNCTIONS", "rows_where"]
@@ -146,8 +146,8 @@ class _Reader:
     def _name(self, node: ast.Name, _: int) -> pd.Series:
         name = self.quoted.get(node.id, node.id)
         if name not in self.frame.columns:
-            has = ", ".join(map(str, self.frame.columns))
-            raise DataError(f"there is no column '{name}': the table has {has}.")
+            has = ", ".join(map(one_line, self.frame.columns))
+            raise DataError(f"there is no column {shown(name)}: the table has {has}.")
         column = self.frame[name]
         numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
         return column.astype("float64") if numeric or _holds_numbers(column) else column

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.law import Law, must_be_law
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.runs import DataError, Runs, run_weights
@@ -86,10 +86,11 @@ class Reading:
         def plain(source: Column | None, argument: str) -> Column | None:
             return aligned(table, source, argument).to_numpy() if isinstance(source, pd.Series) else source
 
-        inputs = {name: plain(source, "inputs") for name, source in (self.inputs or {}).items()}
+        given = self.inputs if isinstance(self.inputs, Mapping) else {}  # what is none is refused by `read`
+        inputs = {name: plain(source, "inputs") for name, source in given.items()}
         return replace(
             self,
-            inputs={name: source for name, source in inputs.items() if source is not None},
+            inputs={name: source for name, source in inputs.items() if source is not None} or self.inputs,
             target=plain(self.target, "target"),
             run=plain(self.run, "run"),
             weights=self.weights if isinstance(self.weights, Mapping) else plain(self.weights, "weights"),
@@ -144,8 +145,11 @@ def as_columns(table: TableLike) -> TableLike:
     """The numbers of a mapping as columns of equal length; any other table as it is."""
     if not isinstance(table, Mapping):
         return table
-    size = max((np.size(v) for v in table.values()), default=1)
-    return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in table.items()}
+    try:
+        size = max((np.size(v) for v in table.values()), default=1)
+        return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in table.items()}
+    except Exception as error:  # lists in lists, and whatever an object's own conversion does
+        raise DataError(f"The table {shown(table)} holds what is no column.") from error
 
 
 def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +183,7 @@ def read_runs(
     """
     must_be_law(law)
     frame = as_frame(table)
-    if missing not in ("raise", "drop"):
+    if str(missing) not in ("raise", "drop"):
         raise DataError(f"missing={shown(missing)}: use 'raise' or 'drop'.")
     if not len(frame):
         raise DataError("The table has no rows.")
@@ -293,7 +297,9 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
     the table."""
     if isinstance(source, str):
         if source not in frame.columns:
-            raise DataError(f"There is no column '{source}' for {what}: the table has {_columns(frame)}.")
+            raise DataError(
+                f"There is no column {shown(source)} for {what}: the table has {_columns(frame)}."
+            )
         return frame[source]
     if argument in ("run", "by") and names_columns(source):
         parts = [_resolve(frame, name, what, argument) for name in source]
@@ -309,7 +315,7 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
     if isinstance(source, pd.Series):
         values = aligned(frame, source, argument).to_numpy()
     else:
-        values = source if isinstance(source, np.ndarray) else np.asarray(source)
+        values = _array(source, argument)
     if values.ndim != 1 or len(values) != len(frame):
         whose = "" if what == argument else f" for {what}"
         raise DataError(
@@ -317,6 +323,15 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
             "per row of the whole table."
         )
     return pd.Series(values, index=frame.index)
+
+
+def _array(source: object, argument: str) -> np.ndarray:
+    try:
+        return np.asarray(source)
+    except Exception as error:  # lists in lists, and whatever an object's own conversion does
+        raise DataError(
+            f"{argument}={shown(source)}: give a column, an array, or a function of the table."
+        ) from error
 
 
 def names_columns(source: object) -> TypeGuard[Sequence[str]]:
@@ -351,7 +366,7 @@ def rows_chosen(frame: pd.DataFrame, chosen: Column, argument: str) -> np.ndarra
                 f"{error}): it has "
                 f"{_columns(frame)}."
             ) from error
-    mask = np.asarray(aligned(frame, chosen, argument) if isinstance(chosen, pd.Series) else chosen)
+    mask = _array(aligned(frame, chosen, argument) if isinstance(chosen, pd.Series) else chosen, argument)
     if mask.dtype == object and set(map(type, mask.ravel())) <= {bool, np.bool_}:
         mask = mask.astype(bool)
     if mask.dtype != bool or mask.shape != (len(frame),):
@@ -488,13 +503,13 @@ def _codes(labels: pd.Series | None) -> tuple[np.ndarray | None, list[Hashable]]
 
 
 def _rows(rows: Sequence[object] | np.ndarray, which: np.ndarray) -> str:
-    named = [str(r) for r in np.asarray(rows)[which][:MOST_ROWS_NAMED]]
+    named = [one_line(r) for r in np.asarray(rows)[which][:MOST_ROWS_NAMED]]
     more = int(which.sum()) - len(named)
     return f"row{'s' if which.sum() > 1 else ''} {', '.join(named)}" + (f" and {more} more" if more else "")
 
 
 def _title(name: str, described: Mapping[str, str]) -> str:
-    source = described.get(name, name)
+    source = one_line(described.get(name, name))
     if name in ("target_se", "weights"):
         return name
     role = "target" if name == "target" else f"input {name}"
@@ -510,7 +525,7 @@ def described(source: object) -> str:
 
 
 def _columns(frame: pd.DataFrame) -> str:
-    names = [str(c) for c in frame.columns]
+    names = [one_line(c) for c in frame.columns]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
