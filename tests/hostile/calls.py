@@ -50,6 +50,7 @@ BAD = {
     "state": "the process was left changed",
     "leak": "a foreign warning",
     "hang": "over 20 s of CPU time",
+    "unreached": "a method whose object no example makes",
 }
 EXPECTED = (ValueError, TypeError, LookupError, ImportError, OSError)
 LONGEST = 1000  # characters of a sentence; what it quotes is cut
@@ -171,6 +172,8 @@ def _odd(thing: Any) -> dict[str, Make]:
 def attempt(attack: Attack, folder: Path) -> Outcome:
     """Calls, looks at what came back, and at what else has happened; relative paths lead into `folder`."""
     good = example(attack.door)
+    if attack.door.owner is not None and good.thing is None:
+        return Outcome("unreached", f"no example of the library makes a {attack.door.owner.__name__}")
     try:
         thing, args, kwargs = _arguments(attack, good)
     except (CallersError, MemoryError):

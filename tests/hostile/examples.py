@@ -104,7 +104,7 @@ def _shown(thing: Any) -> str:
 
 def _names(thing: Any) -> dict[str, Any]:
     module = getattr(thing, "__module__", None)
-    return dict(vars(importlib.import_module(module))) if module else {}
+    return {"np": np, **(vars(importlib.import_module(module)) if module else {})}
 
 
 class _Calls(ast.NodeTransformer):

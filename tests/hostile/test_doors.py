@@ -19,7 +19,19 @@ from tests.hostile.walk import Door, doors
 
 TURNS = 12  # one door of so many is attacked here
 ALWAYS = ("sj.fit", "sj.read_runs", "FitResult.predict", "FitResult.from_json")
-SLOW = ("posterior", "Posterior", "study", "Optimum", "Isoflop", "Allocation", "plot", "compare", "examine")
+SLOW = (
+    "posterior",
+    "Posterior",
+    "study",
+    "Optimum",
+    "Isoflop",
+    "Allocation",
+    "plot",
+    "compare",
+    "examine",
+    "forecast",
+    "Forecast",
+)
 
 
 def chosen() -> list[Door]:
