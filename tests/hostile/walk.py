@@ -77,9 +77,10 @@ def doors() -> dict[str, Door]:
     found = {door.name: door for door in _named(sj, "sj")}
     ahead, seen = list(found.values()), set()
     while ahead:
-        for owner in promised(ahead.pop()) - seen:
+        door = ahead.pop(0)
+        for owner in promised(door) - seen:
             seen.add(owner)
-            methods = list(_methods(owner))
+            methods = list(_methods(owner, asked_for=door.name.startswith("sj.")))
             found |= {method.name: method for method in methods}
             ahead += methods
     owners = {door.owner for door in found.values() if door.owner is not None}
@@ -113,10 +114,10 @@ def _named(module: ModuleType, prefix: str) -> Iterator[Door]:
             yield from (Door(f"{title}.{m.short}", m.function, m.owner, thing) for m in _methods(type(thing)))
 
 
-def _methods(owner: type) -> Iterator[Door]:
+def _methods(owner: type, asked_for: bool = True) -> Iterator[Door]:
     for name in sorted(dir(owner)):
         held = inspect.getattr_static(owner, name)
-        public = (not name.startswith("_") or name in SPECIAL) and _is_shown(owner, name, held)
+        public = (not name.startswith("_") or name in SPECIAL) and _is_shown(owner, name, held, asked_for)
         whose = next((base for base in owner.__mro__ if name in vars(base)), object)
         if not public or not own_class(whose):
             continue
@@ -127,8 +128,9 @@ def _methods(owner: type) -> Iterator[Door]:
             yield Door(f"{owner.__name__}.{name}", held, owner)
 
 
-def _is_shown(owner: type, name: str, held: object) -> bool:
-    """Whether a method is for users: the reference shows it, or its docstring is one of theirs."""
+def _is_shown(owner: type, name: str, held: object, asked_for: bool) -> bool:
+    """Whether a method is for users: the reference shows it, a public function returns its class and the
+    reference does not say what of it is shown, or its docstring is one for users."""
     if issubclass(owner, tuple):
         return False
     entry = re.search(rf"autoclass:: [\w.]*\b{owner.__name__}\n((?:   :.*\n)*)", API)
@@ -138,7 +140,11 @@ def _is_shown(owner: type, name: str, held: object) -> bool:
         and (not listed[1].strip() or name in re.split(r"[,\s]+", listed[1]))
     ):
         return True
-    menu = not entry and not owner.__module__.startswith(tuple(f"scaling_jax.{part}" for part in INNER))
+    menu = (
+        asked_for
+        and not entry
+        and not owner.__module__.startswith(tuple(f"scaling_jax.{part}" for part in INNER))
+    )
     doc = inspect.getdoc(held) or ""
     return menu or name in SPECIAL or any(words in doc for words in IN_FULL)
 
