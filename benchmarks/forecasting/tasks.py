@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.coverage_real import every_task
+from benchmarks.forecasting.tables import sweeps
 from scaling_jax.forecasting.lessons import Past
 from scaling_jax.forecasting.rows import Known
 from scaling_jax.tables.runs import run_weights
 
-__all__ = ["extrapolations", "macro"]
+__all__ = ["competition", "extrapolations", "macro"]
 
 NAMES = {"chinchilla": ("N", "D"), "size": ("x",)}
 
@@ -21,6 +22,11 @@ NAMES = {"chinchilla": ("N", "D"), "size": ("x",)}
 def extrapolations(folder: Path) -> list[Past]:
     """The 440 extrapolations of `coverage_real`: the largest run of every family."""
     return [past_of(part) for _, part in every_task(folder).groupby("task", sort=False)]
+
+
+def competition(folder: Path) -> list[Past]:
+    """Those, and six further sweeps cut at fractions of their compute."""
+    return extrapolations(folder) + [past_of(part) for _, part in sweeps(folder).groupby("task", sort=False)]
 
 
 def past_of(part: pd.DataFrame) -> Past:
