@@ -4,7 +4,7 @@
 model_ladder, revisiting). A task is a family cut at some size; families of fewer than three smaller sizes
 cannot determine a law and are left out. The family is the unit of every average. The widening of the
 recommended band is calibrated on all other suites (a suite is what shares runs: all of Pythia is one) and
-judged on the one left out; the library's constant is what all suites together ask for.
+judged on the one left out; the library's constants are what all suites together ask for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.uncertainty.draws import extrapolation, run_residuals
 
 LEVEL, REPLICATES = 0.9, 200
-GRID = np.geomspace(0.05, 60, 200)
+GRID = np.geomspace(0.2, 6, 200)
+OWN = 0.15  # error of a law per decade beyond the data, beside the mean curve's half-width
 BINS = [-1.0, 0.35, 0.7, 1.1, 9.0]
 SINGLE = ("bloom", "opt")  # one checkpoint per model, all on the same tokens: a law in size alone
 LAWS = {
@@ -177,31 +178,48 @@ def measured(tasks: pd.DataFrame, law: sj.Law, inputs: dict[str, str], run: str 
     return pd.DataFrame(out)
 
 
-def covers(table: pd.DataFrame, widening: np.ndarray | float = 0.0) -> np.ndarray:
-    more = widening * table["decades"] * table["scale"]
-    return ((table["lower"] - more <= table["error"]) & (table["error"] <= table["upper"] + more)).to_numpy()
+def covers(table: pd.DataFrame) -> np.ndarray:
+    return ((table["lower"] <= table["error"]) & (table["error"] <= table["upper"])).to_numpy()
 
 
-def macro(ok: np.ndarray, table: pd.DataFrame) -> float:
-    return float(pd.Series(ok, index=table.index).groupby(table["family"]).mean().mean())
+def macro(ok: np.ndarray, table: pd.DataFrame, by: str = "family") -> float:
+    return float(pd.Series(ok, index=table.index).groupby(table[by]).mean().mean())
+
+
+def reaching(table: pd.DataFrame, factor: np.ndarray | float) -> pd.DataFrame:
+    """Bands that reach at least so many times the mean curve's half-width and the law's own error."""
+    by = factor * (table["half"] + OWN * table["decades"])
+    return table.assign(lower=np.minimum(table["lower"], -by), upper=np.maximum(table["upper"], by))
 
 
 def calibrated(table: pd.DataFrame) -> float:
-    """The smallest widening whose macro coverage reaches the level."""
-    enough = [macro(covers(table, b), table) >= LEVEL for b in GRID]
+    """The smallest factor whose coverage reaches the level, suites counting alike."""
+    enough = [macro(covers(reaching(table, q)), table, "suite") >= LEVEL for q in GRID]
     return float(GRID[int(np.argmax(enough))]) if any(enough) else float(GRID[-1])
 
 
+def bases(results: pd.DataFrame) -> pd.DataFrame:
+    """What the recommended band is made from: scatter added, and the mean curve's half-width beside it."""
+    mean, base = (
+        results[results["method"] == method].reset_index(drop=True)
+        for method in ("default", "default + residual")
+    )
+    return base.assign(half=(mean["upper"] - mean["lower"]) / 2)
+
+
 def with_recommended(results: pd.DataFrame) -> pd.DataFrame:
-    base = results[results["method"] == "default + residual"].reset_index(drop=True)
-    widening = base["suite"].map(
+    base = bases(results)
+    factor = base["suite"].map(
         {suite: calibrated(base[base["suite"] != suite]) for suite in base["suite"].unique()}
     )
-    more = widening * base["decades"] * base["scale"]
-    widened = base.assign(
-        method="recommended, suite left out", lower=base["lower"] - more, upper=base["upper"] + more
-    )
-    return pd.concat([results, widened], ignore_index=True)
+    widened = reaching(base, factor).assign(method="recommended, suite left out")
+    return pd.concat([results, widened.drop(columns="half")], ignore_index=True)
+
+
+def interval_score(table: pd.DataFrame) -> np.ndarray:
+    """Width plus 2 / (1 - level) times the miss, in logarithms."""
+    miss = np.maximum(table["lower"] - table["error"], 0) + np.maximum(table["error"] - table["upper"], 0)
+    return (table["upper"] - table["lower"] + 2 / (1 - LEVEL) * miss).to_numpy()
 
 
 def report(results: pd.DataFrame, constant: float) -> str:
@@ -214,6 +232,8 @@ def report(results: pd.DataFrame, constant: float) -> str:
         row = {
             "all": macro(mine["covered"].to_numpy(), mine),
             "by suite": mine.groupby("suite")["covered"].mean().mean(),
+            "score": macro(interval_score(mine), mine),
+            "score by suite": macro(interval_score(mine), mine, "suite"),
         }
         for name, part in mine.groupby("beyond", observed=True):
             row[name] = macro(part["covered"].to_numpy(), part)
@@ -226,8 +246,8 @@ def report(results: pd.DataFrame, constant: float) -> str:
     return "\n".join([
         f"{len(one)} extrapolations, {one['family'].nunique()} families, "
         f"{one['suite'].nunique()} suites; nominal {LEVEL:.0%}",
-        "macro average over families; widths as logarithms; "
-        f"widening from all suites: {constant:.2f} residual scales per decade",
+        "macro average over families; widths and interval scores as logarithms; recommended: at least "
+        f"{constant:.2f} x (half-width of the mean curve + {OWN} per decade), as all suites ask for",
         pd.DataFrame(rows).T.round(3).to_string(),
         "by family", family.round(2).to_string(),
     ])  # fmt: skip
@@ -251,10 +271,10 @@ def main(folder: Path) -> None:
 
 def finish(measurements: pd.DataFrame) -> None:
     results = with_recommended(measurements)
-    constant = calibrated(results[results["method"] == "default + residual"])
+    constant = calibrated(bases(results))
     text = report(results, constant)
     print(text)
-    save("coverage_real", text, {"widening": constant, "tasks": results.round(6).to_dict("list")})
+    save("coverage_real", text, {"factor": constant, "tasks": results.round(6).to_dict("list")})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,13 @@ LAWS = {
     ("N", "D"): [sj.laws.chinchilla, sj.laws.chinchilla_gamma, sj.laws.bracket, sj.laws.multiplicative],
     ("x",): [sj.laws.power_law_floor, sj.laws.shifted_power_law, sj.laws.power_law],
 }
-HITCHHIKERS = (0.6254804, 6.255414, 7.3049974, 0.3526596, 0.3526596)  # e, a, b, alpha, beta of their one start
+HITCHHIKERS = (
+    0.6254804,
+    6.255414,
+    7.3049974,
+    0.3526596,
+    0.3526596,
+)  # of e, a, b, alpha, beta
 
 
 def point_forecasts(past: Sequence[Past]) -> pd.DataFrame:
@@ -70,7 +76,9 @@ def one_input(one: Past) -> float:
 
 
 def fitted(law: Callable, one: Past, start: Sequence[float], bounds: tuple) -> float:
-    found, _ = curve_fit(law, one.known.inputs.T, np.exp(one.known.target), start, bounds=bounds, max_nfev=500)
+    found, _ = curve_fit(
+        law, one.known.inputs.T, np.exp(one.known.target), start, bounds=bounds, max_nfev=500
+    )
     return float(law(one.point, *found))
 
 

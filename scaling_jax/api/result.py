@@ -51,11 +51,13 @@ class FitResult(Fitted):
     def predict(self, other: TableLike, interval: None = None, level: float = 0.9) -> np.ndarray: ...
 
     @overload
-    def predict(self, other: TableLike, interval: str, level: float = 0.9) -> pd.DataFrame: ...
+    def predict(
+        self, other: TableLike, interval: str, level: float = 0.9, simultaneous: bool = False
+    ) -> pd.DataFrame: ...
 
     @checked
     def predict(
-        self, other: TableLike, interval: str | None = None, level: float = 0.9
+        self, other: TableLike, interval: str | None = None, level: float = 0.9, simultaneous: bool = False
     ) -> np.ndarray | pd.DataFrame:
         """The law's predictions for other runs.
 
@@ -66,6 +68,8 @@ class FitResult(Fitted):
                 beyond the data by what laws were measured to err there), from 1,000 bootstrap refits
                 (cached); see `Draws.predict`.
             level: probability between the two ends of the band.
+            simultaneous: with an interval, one band for all rows at once, for a whole curve; see
+                `Draws.predict`.
 
         Returns:
             (rows,) predictions in the unit of the target; with an interval a DataFrame with prediction,
@@ -80,7 +84,7 @@ class FitResult(Fitted):
         [0.5]
         """
         if interval is not None:
-            return self.draws.predict(other, interval, level)
+            return self.draws.predict(other, interval, level, simultaneous=simultaneous)
         return self.point(other)
 
     @checked

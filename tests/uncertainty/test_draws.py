@@ -26,11 +26,39 @@ def test_bands_contain_the_estimate_and_predictions_are_wider_than_the_mean(line
 
 
 def test_a_new_run_is_less_certain_the_further_it_lies_beyond_the_data(line: sj.FitResult) -> None:
-    """Beyond the mean curve's widening: 3.6 residual scales per decade, none inside the data, as is said."""
+    """A tenth of the prediction per decade beyond the data, none inside, and .7 of the mean curve's band."""
     at = {"x": [30.0, 1e4, 1e5]}
-    new = line.predict(at, interval="prediction")
+    new, mean = line.predict(at, interval="prediction"), line.predict(at, interval="confidence")
     scale = np.sqrt(np.sum(line.residuals**2) / 22)
     half = np.log(new["upper"] / new["prediction"])
     assert half[0] < 3 * scale
-    assert half[1] > 3.6 * scale and half[2] > 7.2 * scale
+    reach = 0.7 * np.log(mean["upper"] / mean["lower"]) / 2
+    np.testing.assert_allclose(half[1:], reach[1:] + [0.105, 0.21])
+    wide = line.predict(at, interval="prediction", level=0.99)
+    assert (wide["upper"] > new["upper"]).all()
     assert "widened" in new.attrs["method"] and "1,000 replicates" in new.attrs["method"]
+
+
+def test_a_simultaneous_band_holds_the_whole_curve() -> None:
+    """60 simulated tables, the true curve over two decades: pointwise bands hold all of it too seldom."""
+    rng, x = np.random.default_rng(1), np.geomspace(1, 100, 16)
+    losses = 3 / np.sqrt(x) * np.exp(0.02 * rng.normal(size=(60, 16)))
+    table = {"x": np.tile(x, 60), "loss": losses.ravel(), "table": np.repeat(np.arange(60), 16)}
+    draws = sj.fit_groups(sj.laws.power_law, table, by="table", objective=sj.SquaredError()).bootstrap(200)
+    at = np.geomspace(1, 100, 40)
+    held, true = [], np.tile(3 / np.sqrt(at), 60)
+    for simultaneous in (False, True):
+        band = draws.predict({"x": at}, simultaneous=simultaneous)
+        inside = (band["lower"] <= true) & (true <= band["upper"])
+        held.append(inside.groupby("group").all().mean())
+    # of 60 tables, two binomial standard deviations below 87 %, what the bootstrap holds of one point
+    assert held[1] >= 0.78 and held[1] > held[0] + 0.05
+
+
+def test_simultaneous_bands_are_wider_and_of_one_shape(line: sj.FitResult) -> None:
+    at = {"x": np.geomspace(10, 1e5, 30)}
+    one, all_ = (line.predict(at, "confidence", simultaneous=s) for s in (False, True))
+    ratio = np.log(all_["upper"] / all_["lower"]) / np.log(one["upper"] / one["lower"])
+    assert ratio.min() > 1.05 and ratio.max() < 1.5
+    new = line.predict(at, "prediction", simultaneous=True)
+    assert (new["upper"] >= all_["upper"] - 1e-12).all() and (new["lower"] < line.predict(at)).all()
