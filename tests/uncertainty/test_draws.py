@@ -33,7 +33,7 @@ def test_a_new_run_is_less_certain_the_further_it_lies_beyond_the_data(line: sj.
     half = np.log(new["upper"] / new["prediction"])
     assert half[0] < 3 * scale
     reach = 0.7 * np.log(mean["upper"] / mean["lower"]) / 2
-    np.testing.assert_allclose(half[1:], reach[1:] + [0.105, 0.21])
+    np.testing.assert_allclose(half[1:], np.add(reach[1:], [0.105, 0.21]))
     wide = line.predict(at, interval="prediction", level=0.99)
     assert (wide["upper"] > new["upper"]).all()
     assert "widened" in new.attrs["method"] and "1,000 replicates" in new.attrs["method"]
