@@ -181,8 +181,8 @@ def predict(
                 f"{' '.join(f'--at {name}=VALUE' for name in result.law.inputs)}."
             )
         value = float(result.predict({name: np.array([number]) for name, number in point.items()})[0])
-    if not result.converged:
-        typer.echo(f"This fit is {result.status}: {' '.join(result.warnings[:1])}", err=True)
+    if result.verdict.word != "use":
+        typer.echo(str(result.verdict), err=True)
     typer.echo(f"{value:.6g}")
 
 

@@ -55,12 +55,13 @@ class FitGroups(Keyed[FitResult]):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per group: parameters, objective, rows, status, agreement, and how many warnings."""
+        """One row per group: parameters, objective, rows, status, verdict, agreement, how many warnings."""
         rows = [
             {
                 "objective": f.objective_value,
                 "rows": f.record.get("rows_used"),
                 "status": f.status,
+                "verdict": f.verdict.word,
                 "agree": f"{f.n_agree}/{f.certificate.n_finished}",
                 "warnings": len(f.warnings),
             }

@@ -17,6 +17,7 @@ import numpy as np
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective, objective_from_dict
+from scaling_jax.diagnosis.verdict import HEADLINES, Verdict
 from scaling_jax.engine.behaviour import probed, same_values
 from scaling_jax.fitting.certificate import Certificate, Evidence
 from scaling_jax.fitting.fitted import Fitted
@@ -43,8 +44,8 @@ LARGEST_ARGUMENT = 1000  # of a law made to order: a file must not ask for a law
 SAME, HELD = 1e-12, 1e-6
 
 
-def write_json(fit: Fitted) -> str:
-    """The JSON text of a fit; see `FitResult.to_json`."""
+def write_json(fit: Fitted, verdict: Verdict) -> str:
+    """The JSON text of a fit and of the verdict on it; see `FitResult.to_json`."""
     record = {
         "format": FORMAT,
         "law": _law_name(fit.law),
@@ -56,6 +57,7 @@ def write_json(fit: Fitted) -> str:
         "tied": fit.tied,
         "certificate": asdict(fit.certificate),
         "evidence": {f.name: getattr(fit.evidence, f.name) for f in fields(Evidence)},
+        "verdict": asdict(verdict),
     }
     return json.dumps(record | {name: getattr(fit, name) for name in AS_THEY_ARE}, default=_plain)
 
@@ -80,6 +82,7 @@ def read_json(text: str, law: Law | None) -> Json:
         "evidence": _evidence(record, len(found.labels)),
         "stored_certificate": _certificate(record),
         "runs": None,
+        "verdict": _verdict(record),
     }
     if "behaviour" in record:  # older files do not say what their law computed
         _check_kinds(record, {"behaviour": (_list_of(_number), "a list of numbers")}, "")
@@ -297,6 +300,18 @@ def _certificate(record: Json) -> Certificate:
     if (stored["status"] == "failed") != bool(record["reason"]):
         raise _refused(f"its status is {stored['status']!r} and its reason {record['reason']!r}")
     return Certificate(**stored | {"outliers": [_hashable(row) for row in stored.get("outliers", [])]})
+
+
+def _verdict(record: Json) -> Json | None:
+    """What was said of the fit; older files do not hold it."""
+    if (stored := record.get("verdict")) is None:
+        return None
+    _check_kinds(record, {"verdict": (lambda value: isinstance(value, dict), "an object")}, "")
+    kinds = {"word": ANNOTATED["str"], "reasons": ANNOTATED["list[str]"], "new": ANNOTATED["list[str]"]}
+    _check_kinds(stored, kinds, "verdict's ")
+    if stored["word"] not in HEADLINES:
+        raise _refused(f"verdict's word is {stored['word']!r}, none of {', '.join(HEADLINES)}")
+    return {name: stored[name] for name in kinds}
 
 
 def _check_behaviour(law: Law, numbers: np.ndarray, stored: list[float]) -> None:

@@ -96,6 +96,7 @@ class Law:
         priors: per parameter `(family, location, scale)` on the search coordinate.
         target: what the law predicts, with its unit.
         units: unit per input or parameter, for documentation.
+        neighbours: laws to try where this one does not describe the rows, by name in `sj.laws` or themselves.
         recipe: for factories, `(module, function, args)` that rebuilds the law.
 
     Raises:
@@ -119,6 +120,7 @@ class Law:
         priors: Mapping[str, tuple[str, float, float]] | None = None,
         target: str = "loss",
         units: Mapping[str, str] | None = None,
+        neighbours: Sequence[str | Law] = (),
         recipe: tuple[str, str, tuple] | None = None,
     ):
         if not _is_function(fn):
@@ -135,6 +137,7 @@ class Law:
         self.cite = cite
         self.target = target
         self.units = dict(units or {})
+        self.neighbours = tuple(neighbours)
         self.grid = dict(grid or {})
         self.ranges = dict(ranges or {})
         self.starts = starts

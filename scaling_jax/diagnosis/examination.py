@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scaling_jax.diagnosis.adequacy import adequacy, look
 from scaling_jax.diagnosis.backtest import Backtest, judged, replicates_without, without_the_largest
 from scaling_jax.diagnosis.sensitivity import Sensitivity, choices, compared
 from scaling_jax.fitting.fitted import Fitted
@@ -67,6 +68,8 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examinati
             if tell is not None:
                 tell(name, words)
 
+    if look(fit).speaks:
+        adequacy(fit)
     note("Influence", influence_words(fit))
     note("Replicates", lack_of_fit_words(fit))
     if int((fit.data().weight > 0).sum()) < ROWS_PER_PARAMETER * fit.n_free:

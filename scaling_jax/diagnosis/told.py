@@ -6,10 +6,12 @@ It loads nothing that an examination needs, so that the first look at a fit take
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_jax.diagnosis.verdict import verdict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import Told
 from scaling_jax.uncertainty.sandwich import standard_errors
@@ -28,14 +30,18 @@ def told(fit: Fitted, findings: Sequence[tuple[str, str]] = ()) -> Told:
 
     `findings` are those of an examination that is still going on.
     """
+    found = verdict(fit)
+    answer = Told(headline=found.headline, reasons=found.reasons)
     if fit.reason or fit.runs is None:
-        return Told()
+        return answer
     errors = standard_errors(fit) if np.isfinite(fit.numbers).all() else None
-    found: Examination | None = fit.kept.get("examination")
-    known = found.findings if found else list(findings)
+    seen: Examination | None = fit.kept.get("examination")
+    known = seen.findings if seen else list(findings)
     draws: Draws | None = fit.kept.get("draws")
     if draws is None:
-        return Told(errors, findings=known, examined=found is not None)
+        return replace(answer, errors=errors, findings=known, examined=seen is not None)
     ends = draws.conf_int(LEVEL)
     words = f"{len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
-    return Told(errors, ends, LEVEL, words, known, found is not None)
+    return replace(
+        answer, errors=errors, ends=ends, level=LEVEL, method=words, findings=known, examined=seen is not None
+    )

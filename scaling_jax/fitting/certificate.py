@@ -121,6 +121,7 @@ class Certificate:
             parameters).
         unidentified, extinct, at_bound, outliers: names and rows.
         warnings: sentences, most serious first.
+        limits: those of the warnings for which a fit is not to be used beyond its data.
     """
 
     status: str
@@ -139,6 +140,7 @@ class Certificate:
     at_bound: list[str] = field(default_factory=list)
     outliers: list[Hashable] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
 
     @classmethod
     def failed(cls, reason: str, n_starts: int = 0) -> Certificate:
@@ -255,8 +257,9 @@ def certificate_of(
         at_bound=at_bound,
         outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
     )
-    certificate.warnings.extend(_sentences(law, certificate, evidence, numbers, short, spec.tied))
-    certificate.warnings.extend(runs.warnings)
+    said = _sentences(law, certificate, numbers, short)
+    certificate.warnings.extend([sentence for sentence, _ in said] + runs.warnings)
+    certificate.limits.extend(sentence for sentence, limits in said if limits)
     return certificate
 
 
@@ -402,23 +405,25 @@ def _names(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
 
 
-def _sentences(
-    law: Law, c: Certificate, evidence: Evidence, numbers: np.ndarray, short: str, tied: list[tuple[str, ...]]
-) -> list[str]:
-    """The warnings, in the words of somebody who has to decide."""
-    out = []
+def _sentences(law: Law, c: Certificate, numbers: np.ndarray, short: str) -> list[tuple[str, bool]]:
+    """The warnings, in the words of somebody who has to decide, and whether they forbid extrapolation."""
+    out: list[tuple[str, bool]] = []
+
+    def say(sentence: str, limits: bool = True) -> None:
+        out.append((sentence, limits))
+
     if short:
         which = (
             c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
         )
-        out.append(
+        say(
             f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not "
             "identified; "
             "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
         )
     elif c.status == "not_converged":
         if not c.curvature_ok:
-            out.append(
+            say(
                 "Not an optimum: the objective still curves downwards here. Refit with more starts or "
                 "another solver."
             )
@@ -428,13 +433,13 @@ def _sentences(
                 if c.relative_decrement < 0.5
                 else "more than half"
             )
-            out.append(
+            say(
                 f"Not converged: a Newton step promises to lower the objective by {left}. "
                 "Raise the solver's max_steps or refit from more starts."
             )
     if c.extinct:
         many = len(c.extinct) > 1
-        out.append(
+        say(
             f"The term{'s' if many else ''} of {_names(c.extinct)} {'have' if many else 'has'} gone extinct: "
             f"{'they contribute' if many else 'it contributes'} nothing on any row, so "
             f"{'their' if many else 'its'} other "
@@ -443,13 +448,13 @@ def _sentences(
         )
     vague = [label for label in c.unidentified if label not in c.extinct]
     if vague and not short:
-        out.append(
+        say(
             f"The data barely identify {_names(vague)}: the fit hardly changes when "
             f"{'they move' if len(vague) > 1 else 'it moves'} "
             "by its own size. Do not quote the value; predictions within the data's range are unaffected."
         )
     if c.at_bound:
-        out.append(
+        say(
             f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed "
             "range."
         )
@@ -457,30 +462,32 @@ def _sentences(
         limits = law.ranges.get(label.split("[")[0])
         if limits and limits[0] > 0 and label not in c.extinct and (number < 0 or number > 2.5 * limits[1]):
             kind = "negative" if number < 0 else "unusually large"
-            out.append(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
+            say(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
     if c.n_finished > 3 and c.n_agree < max(2, FEW_AGREE * c.n_finished) and not short:
-        out.append(
+        say(
             f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may "
             "have been missed. "
             "Refit with more starts."
         )
     if np.isfinite(c.runner_up) and c.runner_up < 0.05 and not short:
-        out.append(
+        say(
             f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them "
             "apart."
         )
     if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
-        out.append(
+        say(
             f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, "
-            "not parameters."
+            "not parameters.",
+            limits=False,
         )
     if c.outliers:
         named = ", ".join(str(r) for r in c.outliers[:5]) + (
             f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else ""
         )
-        out.append(
+        say(
             f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than "
             f"{OUTLIER_SIGMAS:g} robust standard "
-            f"deviations from the fit (rows {named}): check them, and see how the answer moves without them."
+            f"deviations from the fit (rows {named}): check them, and see how the answer moves without them.",
+            limits=False,
         )
     return out

@@ -54,6 +54,7 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
         "alpha_D": ("normal", -1.5, 0.7),
         "alpha": ("normal", -1.0, 0.7),
     },
+    neighbours=("chinchilla_gamma",),
 )
 def bracket(
     N,

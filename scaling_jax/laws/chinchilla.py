@@ -45,6 +45,7 @@ SLOPE = ("normal", 0.35, 0.15)
     grid=GRID,
     units=UNITS,
     priors={"E": FLOOR, "A": SCALE, "B": SCALE, "alpha": SLOPE, "beta": SLOPE},
+    neighbours=("chinchilla_gamma", "bracket"),
 )
 def chinchilla(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real):
     r"""Loss of a model of N parameters trained on D tokens, each seen once.
@@ -79,6 +80,7 @@ def chinchilla(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta
     grid={name: GRID[name] for name in ("E", "A", "B", "alpha")},
     units=UNITS,
     priors={"E": FLOOR, "A": SCALE, "B": SCALE, "alpha": SLOPE},
+    neighbours=("chinchilla", "chinchilla_gamma"),
 )
 def chinchilla_tied(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real):
     r"""Chinchilla with one exponent for size and data, so that the optimal tokens per parameter never change.
@@ -112,6 +114,7 @@ def chinchilla_tied(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real)
     ranges={"alpha": (0.01, 0.6), "beta": (0.01, 0.6)},
     units={"N": "parameters", "D": "tokens", "A": "nats/token", "target": "nats/token"},
     priors={"A": ("normal", 4.0, 3.0), "alpha": ("normal", 0.07, 0.05), "beta": ("normal", 0.07, 0.05)},
+    neighbours=("chinchilla", "chinchilla_gamma"),
 )
 def multiplicative(N, D, *, A: Positive, alpha: Real, beta: Real):
     r"""Loss as one product of powers of size and data: a plane on log axes.
@@ -174,6 +177,7 @@ def _gamma_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     starts=_gamma_starts,
     units=UNITS,
     priors={"E": FLOOR, "A": SCALE, "B": SCALE, "alpha": SLOPE, "beta": SLOPE, "gamma": ("normal", 0.0, 0.5)},
+    neighbours=("bracket",),
 )
 def chinchilla_gamma(
     N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real, beta: Real, gamma: Positive

@@ -72,6 +72,7 @@ def _split(
     ranges={"alpha": (0.1, 1.0), "R_D": (0.3, 300.0), "R_N": (0.1, 100.0)},
     units=UNITS | {"R_D": "epochs", "R_N": "multiples"},
     priors=PRIORS | {"R_D": ("normal", 2.7, 1.5), "R_N": ("normal", 1.7, 1.5)},
+    neighbours=("data_constrained_geometric",),
 )
 def data_constrained(
     N, D, U, *, E: Positive, A: Positive, B: Positive, alpha: Real, R_D: Positive, R_N: Positive

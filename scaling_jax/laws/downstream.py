@@ -30,6 +30,7 @@ GUESSING = Interval(0.0, 0.2)
         "alpha": ("normal", 0.3, 0.2),
         "beta": ("normal", 0.2, 0.2),
     },
+    neighbours=("chinchilla_gamma", "bracket"),
 )
 def ladder_loss(N, D, *, E: NonNegative, A: Positive, B: Positive, alpha: NonNegative, beta: NonNegative):
     r"""Bits per byte of a task's correct answers: the first step of a model ladder.

@@ -176,6 +176,7 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
         "alpha_N": ("normal", -2.5, 0.7),
         "alpha_D": ("normal", -2.3, 0.7),
     },
+    neighbours=("chinchilla", "bracket"),
 )
 def kaplan(N, D, *, N_c: Positive, D_c: Positive, alpha_N: Positive, alpha_D: Positive):
     r"""Early-stopped loss of N non-embedding parameters on D tokens.

@@ -30,6 +30,7 @@ def _shift_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str
     starts=_shift_starts,
     ranges={"c": (0.03, 3.0), "g": (0.0, 1.0)},
     priors={"b": ("normal", 0.0, 5.0), "g": ("halfnormal", 0.0, 1e-3), "c": ("normal", 0.3, 0.5)},
+    neighbours=("power_law_floor", "ceiling_power_law"),
 )
 def shifted_power_law(x, *, b: Positive, g: NonNegative, c: Real):
     r"""A power law of 1/x with a shift: a floor that belongs to the power.

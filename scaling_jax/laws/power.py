@@ -18,6 +18,7 @@ EXPONENT = (0.02, 1.5)
     cite="Hestness et al. 2017 (arXiv:1712.00409); M1 of Alabdulmohsin et al. 2022 (arXiv:2209.06640)",
     ranges={"alpha": EXPONENT},
     priors={"A": ("normal", 0.0, 5.0), "alpha": ("normal", 0.3, 0.5)},
+    neighbours=("power_law_floor", "shifted_power_law"),
 )
 def power_law(x, *, A: Positive, alpha: Real):
     r"""Loss as a pure power of one resource: a straight line on log-log axes.
@@ -47,6 +48,7 @@ def power_law(x, *, A: Positive, alpha: Real):
     cite="Hestness et al. 2017 (arXiv:1712.00409); M2 of Alabdulmohsin et al. 2022 (arXiv:2209.06640)",
     ranges={"alpha": EXPONENT},
     priors={"E": ("normal", 0.0, 2.0), "A": ("normal", 0.0, 5.0), "alpha": ("normal", 0.3, 0.5)},
+    neighbours=("shifted_power_law", "ceiling_power_law"),
 )
 def power_law_floor(x, *, E: Positive, A: Positive, alpha: Real):
     r"""Loss falling as a power of one resource towards an irreducible floor.
@@ -107,6 +109,7 @@ def compute_frontier(C, *, E: Positive, A: Positive, gamma: Real):
     cite="Guo 2024 (arXiv:2404.19484)",
     units={"C": "FLOP", "target": "bits/character"},
     priors={"a": ("normal", 3.0, 3.0), "b": ("normal", 0.05, 0.1)},
+    neighbours=("compute_frontier",),
 )
 def compute_only(C, *, a: Real, b: Real):
     r"""Bits per character as a line in log compute, however it is split between size and data.

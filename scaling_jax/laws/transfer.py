@@ -181,6 +181,7 @@ ZHANG = "Zhang et al. 2024 (arXiv:2402.17193)"
         "alpha": SLOPE,
         "beta": ("normal", 0.1, 0.1),
     },
+    neighbours=("zhang_additive",),
 )
 def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, beta: Real):
     r"""Fine-tuned loss as a floor plus one product of powers.
@@ -218,6 +219,7 @@ def zhang_multiplicative(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, be
         "alpha": SLOPE,
         "beta": SLOPE,
     },
+    neighbours=("zhang_multiplicative",),
 )
 def zhang_additive(X, D_f, *, E: NonNegative, A: Positive, alpha: Real, B: Positive, beta: Real):
     r"""Fine-tuned loss as a floor plus a power of each resource: the rival that the authors reject.

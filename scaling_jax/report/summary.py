@@ -25,6 +25,11 @@ VERDICTS = {
     "not_converged": "NOT CONVERGED: do not use these parameters",
     "failed": "FAILED: there is no fit",
 }
+FOR_GROUPS = {
+    "use": "to use",
+    "inside the range": "to use inside the range of their data",
+    "do not use": "not to be used",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,8 @@ class Told:
         level, method: their level, and how they were made and what they are worth.
         findings: names and sentences of the examination.
         examined: whether the fit was examined.
+        headline: what to do with the fit.
+        reasons: why, most serious first.
     """
 
     errors: pd.Series | None = None
@@ -45,6 +52,8 @@ class Told:
     method: str = ""
     findings: list[tuple[str, str]] = field(default_factory=list)
     examined: bool = False
+    headline: str = ""
+    reasons: list[str] = field(default_factory=list)
 
 
 def objective_words(fit: Fitted) -> str:
@@ -66,7 +75,7 @@ def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
     facts += [
         ("Rows", rows_words(fit.record)),
         ("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"),
-        ("Verdict", VERDICTS[c.status]),
+        ("Status", VERDICTS[c.status]),
     ]
     if not fit.reason:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
@@ -145,7 +154,11 @@ def _notes(fit: Fitted, label: str, tied: tuple[str, ...]) -> list[str]:
 
 def summary_text(fit: Fitted, told: Told) -> str:
     """The report as monospaced text."""
-    lines = ["=" * WIDTH]
+    lines = ["=" * WIDTH, f"{'Verdict:':<{INDENT}}{told.headline}"]
+    for reason in told.reasons:
+        indent = " " * (INDENT - 2)
+        lines += textwrap.wrap(reason, WIDTH, initial_indent=indent + "- ", subsequent_indent=indent + "  ")
+    lines.append("-" * WIDTH)
     for name, value in _facts(fit, told):
         lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
     if not fit.reason:
@@ -153,13 +166,13 @@ def summary_text(fit: Fitted, told: Told) -> str:
         for label, number, *spread, unit, note in _parameter_rows(fit, told):
             columns = "".join(f"{value:>11}" for value in spread)
             lines.append(f"{label:<12}{number:>13}{columns}   {unit:<16}{note}".rstrip())
-    lines.append("-" * WIDTH)
-    for warning in fit.warnings:
-        lines += textwrap.wrap(f"! {warning}", WIDTH, subsequent_indent="  ")
-    if not fit.warnings:
-        lines.append("No warnings.")
-    if _more(fit, told):
-        lines.append(MORE)
+    last = [f"! {warning}" for warning in _other_warnings(fit, told)]
+    last += [] if fit.warnings else ["No warnings."]
+    last += [MORE] if _more(fit, told) else []
+    if last:
+        lines.append("-" * WIDTH)
+    for words in last:
+        lines += textwrap.wrap(words, WIDTH, subsequent_indent="  ")
     return "\n".join([*lines, "=" * WIDTH])
 
 
@@ -175,9 +188,17 @@ def summary_html(fit: Fitted, told: Told) -> str:
     if not fit.reason:
         headings, *numbers = _parameter_rows(fit, told)
         params = row(headings, "th") + "".join(map(row, numbers))
-    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in fit.warnings or ["No warnings."])
+    reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in told.reasons)
+    said = _other_warnings(fit, told) if fit.warnings else ["No warnings."]
+    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in said)
     more = f"<p>{html.escape(MORE)}</p>" if _more(fit, told) else ""
-    return f"<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>{more}"
+    answer = f"<p><b>{html.escape(told.headline)}</b></p><ul>{reasons}</ul>"
+    return f"{answer}<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>{more}"
+
+
+def _other_warnings(fit: Fitted, told: Told) -> list[str]:
+    """The warnings that are not among the reasons."""
+    return [warning for warning in fit.warnings if warning not in told.reasons]
 
 
 def _more(fit: Fitted, told: Told) -> bool:
@@ -194,8 +215,10 @@ def groups_text(
     failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
     if shared:
         counted += f"; one value of {', '.join(shared)} for all, {100 * gain_left:.1g} % left to gain jointly"
+    words = table["verdict"].value_counts()
+    answers = ", ".join(f"{words[word]} {what}" for word, what in FOR_GROUPS.items() if word in words)
     lines = [
-        f"{len(groups)} groups: {counted}",
+        f"{len(groups)} groups: {answers} ({counted})",
         table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}"),
     ]
     return "\n".join([*lines, *(["Not fitted:", *failed] if failed else [])])

@@ -28,6 +28,7 @@ __all__ = [
     "influence_words",
     "lack_of_fit",
     "lack_of_fit_words",
+    "row_slopes",
     "standard_errors",
 ]
 
@@ -219,13 +220,18 @@ def _run_scores(fit: Fitted, tie: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _row_gradients(fit: Fitted, tie: np.ndarray) -> np.ndarray:
-    """(rows, k) the gradient of every row's weighted term at the optimum, in search coordinates.
+def row_slopes(fit: Fitted) -> np.ndarray:
+    """(rows, labels) how every residual changes with each number's search coordinate, at the optimum; kept.
 
     Residuals are differenced with the program that predicts, so that nothing compiles for it.
     """
-    runs, (delta, over, scale) = fit.data(), fit.objective.numbers
-    domains = fit.law.label_domains
+    if "row_slopes" not in fit.kept:
+        fit.kept["row_slopes"] = _row_slopes(fit)
+    return fit.kept["row_slopes"]
+
+
+def _row_slopes(fit: Fitted) -> np.ndarray:
+    runs, domains = fit.data(), fit.law.label_domains
     size = STEP * np.where(searched_as_logs(domains), 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
     up, down = (moved(domains, fit.numbers, s * size) for s in (1, -1))
     points = np.concatenate([np.where(np.eye(len(size), dtype=bool), end, fit.numbers) for end in (up, down)])
@@ -233,7 +239,12 @@ def _row_gradients(fit: Fitted, tie: np.ndarray) -> np.ndarray:
         predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
     ]
     residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
-    slopes = (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
+    return (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
+
+
+def _row_gradients(fit: Fitted, tie: np.ndarray) -> np.ndarray:
+    """(rows, k) the gradient of every row's weighted term at the optimum, in search coordinates."""
+    runs, (delta, over, scale) = fit.data(), fit.objective.numbers
     charge = scale * np.where(fit.residuals > 0, over, 1.0) * np.clip(fit.residuals, -delta, delta)
-    slopes = np.where((tie != 0).any(axis=1), slopes, 0.0) @ tie
+    slopes = np.where((tie != 0).any(axis=1), row_slopes(fit), 0.0) @ tie
     return np.where(runs.weight[:, None] > 0, (runs.weight * charge)[:, None] * slopes, 0.0)

@@ -5,10 +5,14 @@ scipy.special takes longer to import than a fit to print, so it is loaded when a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 __all__ = ["erf", "f_tail", "normal_quantile", "student_quantile", "student_share"]
+
+TERMS = 200  # of the continued fraction; it needs about the root of the degrees of freedom
 
 
 def normal_quantile(share: float) -> float:
@@ -20,10 +24,30 @@ def normal_quantile(share: float) -> float:
 
 def f_tail(ratio: ArrayLike, above: float, below: float) -> np.ndarray:
     """Probability that Fisher's F with these degrees of freedom exceeds the ratio; for `above` = 1, that |t|
-    exceeds its root."""
-    from scipy.special import fdtrc
+    exceeds its root.
 
-    return np.asarray(fdtrc(above, below, ratio))
+    A first look at a fit asks for it, so it is the regularised incomplete beta function written out.
+    """
+    ratio = np.asarray(ratio, dtype=float)
+    a, b = below / 2, above / 2
+    with np.errstate(invalid="ignore", over="ignore"):
+        x = below / (below + above * ratio)
+    upper = x > (a + 1) / (a + b + 2)
+    near = _beta_share(np.where(upper, 0.5, x), a, b)
+    return np.asarray(np.where(upper, 1 - _beta_share(np.where(upper, 1 - x, 0.5), b, a), near))
+
+
+def _beta_share(x: np.ndarray, a: float, b: float) -> np.ndarray:
+    """The regularised incomplete beta function for x below its bulk, by its continued fraction."""
+    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        front = np.exp(log_scale + a * np.log(x) + b * np.log1p(-x)) / a
+        fraction = np.ones_like(x)
+        for m in range(TERMS, 0, -1):  # from the tail inwards
+            even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+            odd = -(a + m - 1) * (a + b + m - 1) * x / ((a + 2 * m - 2) * (a + 2 * m - 1))
+            fraction = 1 + odd / (1 + even / fraction)
+        return front / fraction
 
 
 def erf(x: ArrayLike) -> np.ndarray:

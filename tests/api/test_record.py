@@ -134,7 +134,7 @@ def test_a_field_that_cannot_be_is_named(written: dict, name: str) -> None:
 @pytest.mark.parametrize("part", ["certificate", "evidence"])
 @pytest.mark.parametrize("value", [None, "x", [], {}, [[1.0], [1.0, 2.0]]], ids=repr)
 def test_every_field_within_is_checked(written: dict, part: str, value) -> None:
-    lists = ("unidentified", "extinct", "at_bound", "outliers", "warnings")
+    lists = ("unidentified", "extinct", "at_bound", "outliers", "warnings", "limits")
     for name in written[part]:
         may_be = (value == [] and name in lists) or (value == {} and name == "spread")
         may_be |= isinstance(value, list) and name == "outliers"
@@ -150,7 +150,7 @@ def test_every_field_within_is_checked(written: dict, part: str, value) -> None:
 
 
 def test_every_field_must_be_there(written: dict) -> None:
-    for name in set(written) - {"behaviour"}:
+    for name in set(written) - {"behaviour", "verdict"}:
         with pytest.raises(ValueError, match=name):
             sj.FitResult.from_json(json.dumps({k: v for k, v in written.items() if k != name}))
 
