@@ -76,7 +76,7 @@ def _solved(variants: list[Variant], shared: Sequence[str]) -> list[Refits]:
 
 def shared_columns(law: Law, names: Sequence[str]) -> np.ndarray:
     """Positions of the shared numbers among a law's."""
-    return np.array([i for i, label in enumerate(law.labels) if label.split("[")[0] in names])
+    return np.array([i for i, label in enumerate(law.labels) if label.split("[")[0] in names], dtype=int)
 
 
 def _without(fixed: dict[str, float], names: Sequence[str]) -> dict[str, float]:
