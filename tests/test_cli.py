@@ -62,7 +62,7 @@ def test_groups_where_and_fixed(table) -> None:
         "--where",
         "size < 900",
     )
-    assert "2 groups: 2 converged" in out
+    assert "2 groups: 2 to use inside the range of their data (2 converged)" in out
     out = run(
         "fit",
         table / "runs.csv",
