@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
     from scaling_jax.evaluate.selection import select
+    from scaling_jax.forecasting.calibrate import calibrate
     from scaling_jax.forecasting.calibration import Calibration
     from scaling_jax.forecasting.forecast import forecast
     from scaling_jax.forecasting.result import Forecast
@@ -64,6 +65,7 @@ __all__ = [
     "UnderdeterminedError",
     "Unit",
     "allocation_exponents",
+    "calibrate",
     "certify",
     "chain",
     "clear_caches",
@@ -98,6 +100,7 @@ _LAZY = {  # what few scripts use is imported on first use
     "read_wandb": "scaling_jax.datasets.wandb",
     "compare_laws": "scaling_jax.evaluate.compare",
     "select": "scaling_jax.evaluate.selection",
+    "calibrate": "scaling_jax.forecasting.calibrate",
     "Calibration": "scaling_jax.forecasting.calibration",
     "Forecast": "scaling_jax.forecasting.result",
     "forecast": "scaling_jax.forecasting.forecast",

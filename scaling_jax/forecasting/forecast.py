@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import pandas as pd
 
-from scaling_jax.core.arrays import Array
-from scaling_jax.core.domains import POSITIVE, REAL
-from scaling_jax.core.law import Law, Parameter
+from scaling_jax.core.checked import checked
+from scaling_jax.core.law import Law
 from scaling_jax.forecasting.calibration import Calibration, shipped
 from scaling_jax.forecasting.defaults import CURVE, default_laws
 from scaling_jax.forecasting.members import fit_members
+from scaling_jax.forecasting.reading import read_table
 from scaling_jax.forecasting.result import Forecast, log_points
-from scaling_jax.forecasting.rows import Known, cutoffs
-from scaling_jax.tables.read import Column, Reading, TableLike, as_columns, as_frame
+from scaling_jax.forecasting.rows import FEWEST_ROWS, Known, cutoffs
+from scaling_jax.tables.read import Column, TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["forecast"]
 
-FEWEST_ROWS = 3
-Inputs: TypeAlias = dict[str, Column]
+Inputs: TypeAlias = Mapping[str, Column]
 
 
+@checked
 def forecast(
     runs: TableLike,
     target: str | None = None,
@@ -83,7 +83,7 @@ def forecast(
     asked = as_frame(as_columns(at))
     columns = _columns_of(asked, laws, inputs)
     used = default_laws(list(columns)) if laws is None else list(laws)
-    table = Reading(columns, target, run, where, missing).read(_reader(tuple(columns)), runs)
+    table = read_table(runs, target, columns, run, where, missing)
     if len(table) < FEWEST_ROWS:
         raise DataError(f"{len(table)} rows are too few to forecast from: give {FEWEST_ROWS} or more.")
     known, named = Known.of(table), {name: table.sources[name] for name in columns}
@@ -113,13 +113,3 @@ def _columns_of(asked: pd.DataFrame, laws: Sequence[Law] | None, inputs: Inputs 
         f"at= has the columns {', '.join(map(str, asked.columns))}: give N and D, or one column alone, or "
         "say inputs={'N': column, 'D': column} or laws=[...]."
     )
-
-
-def _reader(names: tuple[str, ...]) -> Law:
-    """What a table is read for: these inputs, all positive."""
-
-    def every_law(*inputs: Array, level: Array) -> Array:
-        return level
-
-    inputs, level = dict.fromkeys(names, POSITIVE), Parameter("level", REAL)
-    return Law(every_law, name="forecast", params=[level], inputs=inputs)

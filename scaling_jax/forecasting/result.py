@@ -13,6 +13,8 @@ from scaling_jax.forecasting.calibration import Calibration
 from scaling_jax.forecasting.ensemble import CAUSES, Judged, Outlook, judge, outlook
 from scaling_jax.forecasting.members import Batch
 from scaling_jax.forecasting.rows import Known
+from scaling_jax.forecasting.source import beyond, source_of_members
+from scaling_jax.planning.source import Source
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
@@ -21,6 +23,7 @@ from scaling_jax.uncertainty.tails import student_quantile, student_share
 __all__ = ["Forecast", "log_points"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+DRAWN = ["parameters", "members"]  # causes that draws of a source show by themselves
 SHOWN = 12  # runs that a summary lists
 
 
@@ -123,6 +126,18 @@ class Forecast:
         rng = generator(seed)
         shift = student_quantile(rng.uniform(size=n), self.calibration.degrees)
         return np.exp(self._centre + shift[:, None] * self._scale)
+
+    def as_source(self, draws: bool = True) -> Source:
+        """What plans and contrasts are made from: the members as one law, with 1,000 draws where they are
+        wanted.
+
+        A draw is one member, picked by weight, with its parameters as the rows leave them open, moved by one
+        error that grows with compute as the band does.
+        """
+        at = replace(self, points=beyond(self.known))
+        half = at.causes.drop(columns=DRAWN).sum(axis=1).to_numpy()
+        degrees = self.calibration.degrees
+        return source_of_members(self.batch, self.weights.to_numpy(), half, degrees, draws)
 
     @cached_property
     def weights(self) -> pd.Series:

@@ -12,7 +12,7 @@ import numpy as np
 from scaling_jax.forecasting.mixed import Piece
 from scaling_jax.tables.runs import Runs, run_weights
 
-__all__ = ["WEIGHTINGS", "Cut", "Known", "cutoffs"]
+__all__ = ["FEWEST_ROWS", "WEIGHTINGS", "Cut", "Known", "cutoffs"]
 
 FEWEST_ROWS, FEWEST_LEVELS = 3, 2
 FACTORS = (2.0, 4.0, 8.0)  # how far below the largest size rows are cut off, beside the horizon asked for

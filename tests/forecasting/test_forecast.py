@@ -52,6 +52,19 @@ def test_everything_a_forecast_says_of_itself_agrees(ahead: sj.Forecast) -> None
     assert "chinchilla" in str(ahead) and "Forecast of loss" in repr(ahead)
 
 
+def test_plans_are_made_from_a_forecast(ahead: sj.Forecast) -> None:
+    """The best run of a budget lies where the true law has it, inside an interval that the draws make."""
+    flops = np.array([1e22, 1e23])
+    plan = sj.compute_optimal(ahead, flops=flops, level=0.9)
+    true = sj.compute_optimal((sj.laws.chinchilla, TRUTH), flops=flops)
+    assert np.abs(np.log(plan["N"] / true["N"])).max() < 0.35  # a factor of 1.4, two decades beyond the data
+    assert ((plan["N_lower"] < true["N"]) & (true["N"] < plan["N_upper"])).all()
+    said = ahead.predict({"N": plan["N"], "D": plan["D"]}, interval="prediction")
+    np.testing.assert_allclose(plan["loss"], said["prediction"], rtol=2e-3)  # means of members, not of logs
+    width = np.log(plan["loss_upper"] / plan["loss_lower"]) / np.log(said["upper"] / said["lower"])
+    assert width.between(0.6, 1.4).all()
+
+
 def test_other_runs_need_no_refit(ahead: sj.Forecast) -> None:
     found = ahead.predict({"N": 7e10, "D": 1.4e12}, interval="prediction")
     pd.testing.assert_frame_equal(found, ahead.interval().iloc[[1]].reset_index(drop=True))
