@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.api.study import study
     from scaling_jax.approaches.envelope import envelope
+    from scaling_jax.approaches.hyperparameters import hyperparameters, sweep_optima
     from scaling_jax.approaches.isoflop import isoflop
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
@@ -79,6 +80,7 @@ __all__ = [
     "fit",
     "fit_groups",
     "forecast",
+    "hyperparameters",
     "inference_optimal",
     "isoflop",
     "law",
@@ -89,6 +91,7 @@ __all__ = [
     "read_wandb",
     "select",
     "study",
+    "sweep_optima",
     "v_optimal",
 ]
 
@@ -96,6 +99,8 @@ _FOLDERS = ("datasets", "evaluate", "plot")
 _LAZY = {  # what few scripts use is imported on first use
     "study": "scaling_jax.api.study",
     "envelope": "scaling_jax.approaches.envelope",
+    "hyperparameters": "scaling_jax.approaches.hyperparameters",
+    "sweep_optima": "scaling_jax.approaches.hyperparameters",
     "isoflop": "scaling_jax.approaches.isoflop",
     "read_wandb": "scaling_jax.datasets.wandb",
     "compare_laws": "scaling_jax.evaluate.compare",

@@ -14,6 +14,7 @@ from scaling_jax.laws.data_constrained import *
 from scaling_jax.laws.downstream import *
 from scaling_jax.laws.dynamical import *
 from scaling_jax.laws.experts import *
+from scaling_jax.laws.hyperparameters import *
 from scaling_jax.laws.kaplan import *
 from scaling_jax.laws.kaplan_relations import *
 from scaling_jax.laws.learning_curves import *

@@ -19,6 +19,7 @@ __all__ = [
     "KaplanOptimum",
     "data_to_avoid_overfitting",
     "empirical_allocation",
+    "kaplan_learning_rate",
     "kaplan_optimum",
     "min_compute",
     "min_steps",
@@ -301,3 +302,22 @@ def empirical_allocation(C_min: ArrayLike) -> dict[str, Numbers]:
     """
     C = np.divide(C_min, PF_DAY)
     return {"N": 1.3e9 * C**0.73, "B": 2.0e6 * C**0.24, "S": 5.4e3 * C**0.03, "D": 2e10 * C**0.27}
+
+
+def kaplan_learning_rate(N: ArrayLike) -> Numbers:
+    r"""Peak learning rate as Kaplan et al. used it.
+
+    $$\eta(N) = .003239 - .0001395 \ln N$$
+
+    Args:
+        N: non-embedding parameters.
+
+    Returns:
+        Learning rate; negative beyond 1.2e10 parameters, where it means nothing.
+
+    Source: Kaplan et al. 2020, appendix D.6.
+
+    >>> round(float(kaplan_learning_rate(1e9)), 6)
+    0.000348
+    """
+    return np.subtract(0.003239, np.multiply(0.0001395, np.log(N)))

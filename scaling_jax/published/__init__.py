@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
-from scaling_jax.published import architecture, downstream, pretraining, transfer
+from scaling_jax.published import architecture, downstream, hyperparameters, pretraining, transfer
 from scaling_jax.published.entry import Entry
 
 if TYPE_CHECKING:
@@ -122,4 +122,12 @@ def _row(entry: Entry) -> dict[str, str]:
     }
 
 
-published = Published([*pretraining.ENTRIES, *architecture.ENTRIES, *downstream.ENTRIES, *transfer.ENTRIES])
+published = Published(
+    [
+        *pretraining.ENTRIES,
+        *architecture.ENTRIES,
+        *hyperparameters.ENTRIES,
+        *downstream.ENTRIES,
+        *transfer.ENTRIES,
+    ]
+)

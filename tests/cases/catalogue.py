@@ -385,6 +385,33 @@ CASES |= {
     ),
 }
 
+CASES |= {
+    "adamw_timescale": Case(
+        sj.laws.adamw_timescale,
+        {"c": 1.0, "m": -0.527},
+        {
+            "N": _powers(8, 9.5, 3),
+            "D": _powers(9.5, 11, 3),
+            "B": _powers(5, 6, 2),
+            "lr": _powers(-3.5, -2.5, 2),
+        },
+    ),
+    "batch_tradeoff": Case(
+        sj.laws.batch_tradeoff, {"S_min": 1000.0, "B_crit": 1e6}, {"B": _powers(4, 8, 16)}
+    ),
+    "lr_batch_surface": Case(
+        sj.laws.lr_batch_surface,
+        {"E": 1.6, "A": 400.0, "alpha": 0.34, "B_loss": 2000.0, "beta": 0.37, "q1": 0.01, "q2": 0.01}
+        | {"kappa": 0.4, "lr_0": 1.79, "lr_N": -0.713, "lr_D": 0.307, "B_0": 2.8e-4, "B_D": 0.571},
+        {
+            "lr": _powers(-4, -1.5, 5),
+            "B": _powers(1.5, 3.3, 4),
+            "N": _powers(7.7, 9, 3),
+            "D": _powers(9, 11, 3),
+        },
+    ),
+}
+
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""
