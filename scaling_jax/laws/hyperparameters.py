@@ -1,4 +1,4 @@
-"""Learning rate, batch and weight decay (Li et al. 2025, Bergsma et al. 2025): optima, and losses around them.
+"""Learning rate, batch and weight decay (Li et al. 2025, Bergsma et al. 2025): optima and losses around them.
 
 An optimum against sizes is `power_product`; here are the laws that are more than that. What published laws
 say is `sj.hyperparameters`.
