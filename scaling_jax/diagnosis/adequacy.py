@@ -39,6 +39,7 @@ NAMED = 0.3  # of the largest miss: what a place must show to be named
 FIFTHS = ("lowest", "low", "middle", "high", "highest")
 PLACES = ("{} is lowest", "{} is low", "{} is middling", "{} is high", "{} is highest")
 OF_RUNS = ("{} begins", "{} is young", "{} is half-way", "{} is late", "{} ends")
+NOTHING = pd.DataFrame()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class Adequacy:
             residuals are raw).
         share: how large the pattern is beside all that there was to explain, both as standard deviations.
         scatter: standard deviation of the residuals about the pattern, robust, on the objective's scale.
+        explained: share of the target's variance that the law explains, on that scale.
         target: what is predicted.
         tried: per law or choice that was tried: `p`, `removed` (share of the pattern's sum of squares),
             `status`; empty where nothing was.
@@ -67,9 +69,10 @@ class Adequacy:
     misses: np.ndarray
     share: float
     scatter: float
+    explained: float
     target: str
-    tried: pd.DataFrame = field(default_factory=pd.DataFrame)
-    drift: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tried: pd.DataFrame = field(default_factory=lambda: NOTHING)
+    drift: pd.DataFrame = field(default_factory=lambda: NOTHING)
 
     @property
     def speaks(self) -> bool:
@@ -242,9 +245,9 @@ def _looked(fit: Fitted) -> Adequacy:
     tests = [found.p.min() / TREND] if found.directions else []
     tests += [lack.p / LACK] if lack is not None else []
     p = min(1.0, *tests) if tests else np.nan
-    share, scatter = _amounts(fit, found)
+    share, scatter, explained = _amounts(fit, found)
     target = fit.sources.get("target", fit.law.target)
-    return Adequacy(p, found, lack, _misses(fit)[found.rows], share, scatter, target)
+    return Adequacy(p, found, lack, _misses(fit)[found.rows], share, scatter, explained, target)
 
 
 def _misses(fit: Fitted) -> np.ndarray:
@@ -255,19 +258,19 @@ def _misses(fit: Fitted) -> np.ndarray:
         return np.asarray((predicted - target) / size)
 
 
-def _amounts(fit: Fitted, found: Trends) -> tuple[float, float]:
-    """The pattern beside the spread of the target, and the scatter about it, as standard deviations."""
+def _amounts(fit: Fitted, found: Trends) -> tuple[float, float, float]:
+    """The pattern beside the spread of the target, the scatter about it, and what share is explained."""
     residual = _limited(fit, found)
-    own = found.shape @ (found.shape.T @ residual)
-    rest = residual - own
-    scatter = (
-        NORMAL_MAD * float(np.median(np.abs(rest / np.maximum(found.weight, 1e-300))))
-        if len(rest)
-        else np.nan
-    )
-    values = fit.objective.scaled(fit.data().target)[found.rows]
-    whole = float(np.std(values)) if len(values) else 0.0
-    return (_root_excess(residual, found) / whole if whole > 0 else np.nan), scatter
+    if not len(residual):
+        return np.nan, np.nan, np.nan
+    rest = residual - found.shape @ (found.shape.T @ residual)
+    scatter = NORMAL_MAD * float(np.median(np.abs(rest / np.maximum(found.weight, np.finfo(float).tiny))))
+    se = fit.data().target_se
+    values = fit.objective.scaled(fit.data().target) / (1.0 if se is None else se)
+    whole = float(np.std(values[found.rows]))
+    if not whole > 0:
+        return np.nan, scatter, np.nan
+    return _root_excess(residual, found) / whole, scatter, 1 - float(np.mean(residual**2)) / whole**2
 
 
 def _limited(fit: Fitted, found: Trends) -> np.ndarray:

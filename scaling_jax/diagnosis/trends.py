@@ -332,7 +332,7 @@ def _flipped_largest(
         score = _by_run(column * residual, code, runs)
         shares = _by_run(column[:, None] * basis, code, runs)
         square = flips**2 @ score**2 - 2 * np.sum((flips @ (score[:, None] * shares)) * along, axis=1)
-        square += np.einsum("fi,ij,fj->f", along, shares.T @ shares, along)
+        square += np.sum((along @ (shares.T @ shares)) * along, axis=1)
         t = flips @ score / np.sqrt(np.maximum(square, 1e-12 * np.sum(score**2) + np.finfo(float).tiny))
         largest = np.maximum(largest, np.abs(t))
     return largest

@@ -29,6 +29,7 @@ HEADLINES = {
     NOT: "DO NOT USE IT",
 }
 GROSS = 0.2  # of all there is to explain: a pattern that large is another law
+LITTLE = 0.5  # of the target's variance: a law that explains less leaves out what matters most
 ROWS_PER_PARAMETER = 3
 FAR_OFF = 2.0  # half-widths of the interval that another choice may move the answer
 MATTERS = 0.05  # relative: what such a move must be at least
@@ -106,11 +107,16 @@ def _of_choices(found: Sensitivity | None) -> list[str]:
 
 
 def _of_rows(fit: Fitted, law: Adequacy) -> list[str]:
-    """Whether there are rows enough to say anything of a forecast."""
-    rows = int((fit.data().weight > 0).sum())
+    """Whether there are rows enough to say anything of a forecast, and whether the law explains them."""
+    rows, found = int((fit.data().weight > 0).sum()), []
     if rows < ROWS_PER_PARAMETER * fit.n_free or np.isnan(law.p):
-        return [f"{rows} rows for {fit.n_free} parameters say little of a forecast."]
-    return []
+        found.append(f"{rows} rows for {fit.n_free} parameters say little of a forecast.")
+    if law.explained < LITTLE:
+        share = 100 * max(law.explained, 0.0)
+        found.append(
+            f"The law explains {share:.0f} % of the variance of {law.target}: it leaves out what matters."
+        )
+    return found
 
 
 def _praise(law: Adequacy, seen: Examination | None) -> str:

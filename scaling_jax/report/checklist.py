@@ -113,7 +113,7 @@ def _fitting(fit: Fitted) -> list[tuple[str, str]]:
             f"{c.n_starts}, of which {c.n_finished} ran to the end and {c.n_agree} agree on this optimum",
         ),
         (
-            "Verdict",
+            "Optimum",
             f"{c.status}; share of the objective left to gain {c.relative_decrement:.1g}; condition number "
             f"{c.condition:.1e}",
         ),
@@ -129,6 +129,7 @@ def _validation(told: Told) -> list[tuple[str, str]]:
     )
     tests = dict(told.findings)
     return [
+        ("What to do with the fit", f"{told.headline.lower()}. {' '.join(told.reasons)}"),
         (f"Intervals, {100 * told.level:g} %", f"{intervals} ({told.method})"),
         ("Held-out test", tests.get("Backtest", f"too few runs for a backtest; {TO_FILL_IN}")),
         (

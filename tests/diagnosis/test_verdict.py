@@ -83,6 +83,13 @@ def test_few_rows_say_little(bent: sj.FitResult) -> None:
     assert few.verdict.word == "inside the range" and "4 rows for 2 parameters" in few.warnings[0]
 
 
+def test_a_law_that_leaves_out_what_matters_most_is_not_for_forecasts() -> None:
+    """Loss hangs on tokens, and the law knows of sizes alone."""
+    N, D = (a.ravel() for a in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e12, 6)))
+    fit = sj.fit(sj.laws.power_law, {"x": N, "loss": 1.7 + 20 / N**0.34 + 2000 / D**0.34})
+    assert fit.verdict.word == "inside the range" and "leaves out what matters" in fit.warnings[0]
+
+
 def test_a_verdict_is_written_and_read(bent: sj.FitResult) -> None:
     again = sj.FitResult.from_json(bent.to_json())
     assert again.verdict == bent.verdict and again.warnings == bent.warnings

@@ -11,6 +11,7 @@ def test_the_checklist_is_filled_in(line: sj.FitResult) -> None:
         "Form: ",
         "Objective: squared, on log residuals",
         "Rows and filters: 24 fitted",
+        "What to do with the fit: use it",
         "Intervals, 90 %: A ",
         "[to fill in]",
     ):
