@@ -34,7 +34,7 @@ from tests.hostile.examples import Example, example, options
 from tests.hostile.values import ANYTHING, CANARY, MARKUP, CallersError, Make, spoiled
 from tests.hostile.walk import Door, own_class
 
-__all__ = ["BAD", "GOOD", "Attack", "Outcome", "attacks", "attempt", "hostile"]
+__all__ = ["BAD", "GOOD", "Attack", "Outcome", "attacks", "attempt", "hostile", "state"]
 
 PACKAGE = os.path.dirname(sj.__file__) + os.sep
 GOOD = {
@@ -178,7 +178,7 @@ def attempt(attack: Attack, folder: Path) -> Outcome:
         thing, args, kwargs = _arguments(attack, good)
     except (CallersError, MemoryError):
         return Outcome("caller")
-    before, begun = _state(), time.perf_counter()
+    before, begun = state(), time.perf_counter()
     with _inside(folder), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         filters = list(warnings.filters)
@@ -298,7 +298,7 @@ def _after(
     if touched:
         touched[0].unlink()
         found = Outcome("effect", "a string that it was given was run")
-    elif changed := [name for name, value in _state().items() if before[name] != value]:
+    elif changed := [name for name, value in state().items() if before[name] != value]:
         found = Outcome("state", f"changed: {', '.join(changed)}")
     elif outcome.is_good and (foreign := [w for w in said if _is_foreign(w)]):
         w = foreign[0]
@@ -312,7 +312,7 @@ def _is_foreign(warning: warnings.WarningMessage) -> bool:
     return not issubclass(warning.category, UserWarning) or warning.category.__module__ != "builtins"
 
 
-def _state() -> dict[str, Any]:
+def state() -> dict[str, Any]:
     """What a call has no business to change."""
     return {
         "cwd": os.getcwd(),
