@@ -72,6 +72,18 @@ TABLES = {
         "Column 'N' holds dates, not numbers: convert it to a number first.",
     ),
     "complex numbers": (with_(N=1.0 + 1.0j), "Column 'N' holds complex numbers: give real ones."),
+    "complex numbers among others": (
+        with_(N=np.array([1e9] * 5 + [1 + 9j], dtype=object)),
+        "Column 'N' holds complex numbers, not numbers: convert it to numbers first.",
+    ),
+    "spans of time": (
+        with_(N=pd.to_timedelta(np.arange(1, 7), unit="h")),
+        "Column 'N' holds spans of time, not numbers: convert it to numbers first.",
+    ),
+    "periods": (
+        with_(N=pd.period_range("2024", periods=6)),
+        "Column 'N' holds dates, not numbers: convert it to numbers first.",
+    ),
     "missing and infinite": (
         with_(loss=[4, np.nan, 3, 2, 3, np.inf]),
         "Column 'loss' (target) is missing or not finite in rows 1, 5: fix the values, or pass "

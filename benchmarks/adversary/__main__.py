@@ -106,8 +106,8 @@ def _told(table: pd.DataFrame, above: float) -> Found:
     wrong = table[table["wrong"]]
     words = [
         f"Optima: {len(table)} problems over {table['law'].nunique()} laws, {int(certified.sum())} "
-        f"certified, {int(table['wrong'].sum())} of them above the independent optimum by more than {above:g}; "
-        f"largest excess of a certified one {table.loc[certified, 'above'].max():.1e}; "
+        f"certified, {int(table['wrong'].sum())} of them above the independent optimum by more than "
+        f"{above:g}; largest excess of a certified one {table.loc[certified, 'above'].max():.1e}; "
         f"of {int((~certified).sum())} not certified {int((table.loc[~certified, 'above'] > above).sum())} "
         "have a lower one.",
         kinds.to_string(),

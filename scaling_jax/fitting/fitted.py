@@ -6,7 +6,6 @@ what to draw) is a function of it elsewhere, and a method of `FitResult`, which 
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,20 +20,20 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
-from scaling_jax.tables.read import TableLike, as_columns, as_frame, input_columns, same_columns
+from scaling_jax.tables.read import (
+    TableLike,
+    as_columns,
+    as_frame,
+    input_columns,
+    no_numbers,
+    same_columns,
+)
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted", "Together"]
 
 SAME = 1e-6  # of an objective computed again, relative
 ROUNDING = 1e-10  # of a residual, relative to the target
-DATES, SPANS = "dates", "spans of time"
-NO_NUMBERS: dict[tuple[type, ...], str] = {
-    (bool, np.bool_): "true/false values",
-    (complex, np.complexfloating): "complex numbers",
-    (datetime.date, np.datetime64, pd.Period): DATES,
-    (datetime.timedelta, np.timedelta64): SPANS,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,7 +305,7 @@ class Fitted:
         columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
         out = {}
         for name, column in columns.items():
-            if kind := _no_numbers(frame[column]):
+            if kind := no_numbers(frame[column]):
                 raise DataError(
                     f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
                     f"'{self.law.name}'."
@@ -327,20 +326,3 @@ def _floats(values: pd.Series) -> np.ndarray:
         return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):  # what pandas refuses in spite of "coerce": lists, signaling NaN
         return np.full(len(values), np.nan)
-
-
-def _no_numbers(values: pd.Series) -> str:
-    """What a column holds, in words, where pandas would make numbers of it that nobody meant."""
-    kinds = pd.api.types
-    dtype = values.dtype
-    if kinds.is_object_dtype(dtype):
-        held = set(map(type, values))
-        return next(
-            (words for kind, words in NO_NUMBERS.items() if any(issubclass(t, kind) for t in held)), ""
-        )
-    if kinds.is_bool_dtype(dtype):
-        return NO_NUMBERS[bool, np.bool_]
-    if kinds.is_complex_dtype(dtype):
-        return NO_NUMBERS[complex, np.complexfloating]
-    dated = kinds.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
-    return DATES if dated else SPANS if kinds.is_timedelta64_dtype(dtype) else ""

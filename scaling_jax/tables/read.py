@@ -5,6 +5,7 @@ Everything is checked here, in NumPy, before anything compiles. What is dropped 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, TypeAlias, TypeGuard
@@ -31,12 +32,20 @@ __all__ = [
     "input_columns",
     "key_of_rows",
     "names_columns",
+    "no_numbers",
     "read_runs",
     "rows_chosen",
     "same_columns",
 ]
 
 MOST_ROWS_NAMED = 5
+DATES, SPANS = "dates", "spans of time"
+NO_NUMBERS: dict[tuple[type, ...], str] = {
+    (bool, np.bool_): "true/false values",
+    (complex, np.complexfloating): "complex numbers",
+    (datetime.date, np.datetime64, pd.Period): DATES,
+    (datetime.timedelta, np.timedelta64): SPANS,
+}
 
 
 class PolarsFrame(Protocol):
@@ -393,6 +402,23 @@ def aligned(frame: pd.DataFrame, values: pd.Series, argument: str) -> pd.Series:
     )
 
 
+def no_numbers(values: pd.Series) -> str:
+    """What a column holds, in words, where pandas would make numbers of it that nobody meant."""
+    kinds = pd.api.types
+    dtype = values.dtype
+    if kinds.is_object_dtype(dtype):
+        held = set(map(type, values))
+        return next(
+            (words for kind, words in NO_NUMBERS.items() if any(issubclass(t, kind) for t in held)), ""
+        )
+    if kinds.is_bool_dtype(dtype):
+        return NO_NUMBERS[bool, np.bool_]
+    if kinds.is_complex_dtype(dtype):
+        return NO_NUMBERS[complex, np.complexfloating]
+    dated = kinds.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
+    return DATES if dated else SPANS if kinds.is_timedelta64_dtype(dtype) else ""
+
+
 def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -> np.ndarray:
     if pd.api.types.is_bool_dtype(values.dtype):
         raise DataError(
@@ -402,6 +428,8 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
         raise DataError(f"{title} holds dates, not numbers: convert it to a number first.")
     if pd.api.types.is_complex_dtype(values.dtype):
         raise DataError(f"{title} holds complex numbers: give real ones.")
+    if kind := no_numbers(values):
+        raise DataError(f"{title} holds {kind}, not numbers: convert it to numbers first.")
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         text = np.zeros(len(values), dtype=bool)
