@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scaling_jax.forecasting.forecast import forecast
     from scaling_jax.forecasting.result import Forecast
     from scaling_jax.planning.budget import allocation_exponents, compute_optimal, inference_optimal
+    from scaling_jax.planning.contrast import contrast
     from scaling_jax.planning.crossing import critical_size
     from scaling_jax.planning.design import v_optimal
     from scaling_jax.uncertainty.chain import chain
@@ -73,6 +74,7 @@ __all__ = [
     "compare_laws",
     "components",
     "compute_optimal",
+    "contrast",
     "critical_size",
     "datasets",
     "envelope",
@@ -112,6 +114,7 @@ _LAZY = {  # what few scripts use is imported on first use
     "allocation_exponents": "scaling_jax.planning.budget",
     "compute_optimal": "scaling_jax.planning.budget",
     "inference_optimal": "scaling_jax.planning.budget",
+    "contrast": "scaling_jax.planning.contrast",
     "critical_size": "scaling_jax.planning.crossing",
     "v_optimal": "scaling_jax.planning.design",
     "chain": "scaling_jax.uncertainty.chain",

@@ -16,6 +16,7 @@ from scaling_jax.diagnosis.measures import (
     r_squared,
     signed_error,
 )
+from scaling_jax.evaluate.decisions import decisions
 from scaling_jax.evaluate.score import fit_splits, score
 from scaling_jax.evaluate.splits import (
     Split,
@@ -34,6 +35,7 @@ __all__ = [
     "by_compute",
     "by_fraction",
     "by_size",
+    "decisions",
     "fit_splits",
     "huber_error",
     "leave_one_out",

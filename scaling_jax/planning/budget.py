@@ -15,9 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax import laws
-from scaling_jax.core.law import Law
-from scaling_jax.planning.frontier import along, frontier
+from scaling_jax.planning.frontier import along, closed_form, frontier
 from scaling_jax.planning.source import LawSource, Optima, Source, source_of
 from scaling_jax.tables.scale import TOKENS_FLOP, budgets_of
 from scaling_jax.uncertainty.ensemble import check_level, interval, with_ends
@@ -25,7 +23,6 @@ from scaling_jax.uncertainty.ensemble import check_level, interval, with_ends
 __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 
 LARGEST_SIZE = 1e15  # parameters; a thousand times the largest of today
-CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
 
 Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From parameter vectors (vectors, labels) to what a plan says of them, (vectors, budgets) by name."""
@@ -77,7 +74,7 @@ def compute_optimal(
     plan = _planned(source, level, given)
 
     def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        best = _closed(plan.source.law, numbers, budgets) if plan.source.law in CLOSED_FORM else None
+        best = closed_form(plan.source.law, numbers, budgets)
         N, D, loss = best or frontier(plan.source.law, numbers, budgets, np.asarray(0.0), plan.given)
         return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N}
 
@@ -130,18 +127,6 @@ def allocation_exponents(
         table["lower"] = pd.Series({name: float(lower) for name, (lower, _) in ends.items()})
         table["upper"] = pd.Series({name: float(upper) for name, (_, upper) in ends.items()})
     return table
-
-
-def _closed(law: Law, numbers: np.ndarray, flops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    p = {name: values[:, None] for name, values in zip(law.labels, numbers.T, strict=True)}
-    alpha, beta = p["alpha"], p.get("beta", p["alpha"])
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        exists = (alpha > 0) & (beta > 0) & (p["A"] > 0) & (p["B"] > 0)
-        log_G = np.where(exists, np.log(alpha * p["A"]) - np.log(beta * p["B"]), np.nan) / (alpha + beta)
-        N = np.exp(log_G + beta / (alpha + beta) * np.log(flops / TOKENS_FLOP))
-        D = flops / (TOKENS_FLOP * N)
-        loss = p["E"] + (p["A"] * N**-alpha + p["B"] * D**-beta) ** p.get("gamma", 1.0)
-    return N, D, loss
 
 
 def _is_amount(value: object) -> bool:

@@ -14,14 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.engine import compiled
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
 from scaling_jax.tables.scale import TOKENS_FLOP
 
-__all__ = ["Frontier", "along", "frontier"]
+__all__ = ["Frontier", "along", "closed_form", "frontier"]
 
+CLOSED_FORM = (laws.chinchilla, laws.chinchilla_tied, laws.chinchilla_gamma)
 SERVED_FLOP = 2.0
 NODES = 160
 HALVINGS = 56
@@ -61,6 +63,21 @@ def frontier(
     v, loss = (part.reshape(shape) for part in _in_chunks(_search(law, tuple(given)), per_lane, given))
     D = np.exp(v)
     return Frontier(budgets / (TOKENS_FLOP * D + SERVED_FLOP * served), D, loss)
+
+
+def closed_form(law: Law, numbers: np.ndarray, budgets: np.ndarray) -> Frontier | None:
+    """The run of least loss at each budget by the formula of Chinchilla's kin; None for other laws."""
+    if law not in CLOSED_FORM:
+        return None
+    p = {name: values[:, None] for name, values in zip(law.labels, numbers.T, strict=True)}
+    alpha, beta = p["alpha"], p.get("beta", p["alpha"])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        exists = (alpha > 0) & (beta > 0) & (p["A"] > 0) & (p["B"] > 0)
+        log_G = np.where(exists, np.log(alpha * p["A"]) - np.log(beta * p["B"]), np.nan) / (alpha + beta)
+        N = np.exp(log_G + beta / (alpha + beta) * np.log(budgets / TOKENS_FLOP))
+        D = budgets / (TOKENS_FLOP * N)
+        loss = p["E"] + (p["A"] * N**-alpha + p["B"] * D**-beta) ** p.get("gamma", 1.0)
+    return Frontier(N, D, loss)
 
 
 def along(

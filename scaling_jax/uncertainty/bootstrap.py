@@ -23,6 +23,7 @@ from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.resample import (
     cluster_of,
     counts,
+    joint_weights,
     method_of,
     paired_weights,
     resampled,
@@ -35,6 +36,7 @@ __all__ = [
     "bootstrap_groups",
     "draws_of",
     "jackknife",
+    "joint_draws",
     "paired_draws",
     "replicates",
 ]
@@ -126,6 +128,18 @@ def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
     weights = paired_weights(everyone, n, generator(seed))
     variants = [vary(fit, PAIRED, weight=own) for fit, own in zip(everyone, weights, strict=True)]
     return _drawn(variants)[: len(fits)]
+
+
+def joint_draws(fits: Sequence[Fitted], n: int, seed: int) -> tuple[list[Draws], bool]:
+    """Replicates of several fits that are to be compared draw by draw, and whether any run was drawn for
+    several of them."""
+    weights, paired, smooth = joint_weights(fits, n, generator(seed))
+    words = ("reweighted by Dirichlet weights" if smooth else "resampled with replacement") + (
+        ", the same for recipes that share them" if paired else ""
+    )
+    variants = [vary(fit, f"runs {words}", weight=own) for fit, own in zip(fits, weights, strict=True)]
+    found = zip(variants, refit(variants, careful=False), strict=True)
+    return [Draws.of(v.fit, one, v.words) for v, one in found], paired
 
 
 def jackknife(fit: Fitted) -> pd.DataFrame:

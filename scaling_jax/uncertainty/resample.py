@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from scaling_jax.core.checked import shown
 from scaling_jax.engine.predict import predict
@@ -16,7 +17,15 @@ from scaling_jax.uncertainty.ensemble import is_count
 if TYPE_CHECKING:
     from scaling_jax.tables.runs import Runs
 
-__all__ = ["cluster_of", "counts", "method_of", "paired_weights", "resampled", "words_of"]
+__all__ = [
+    "cluster_of",
+    "counts",
+    "joint_weights",
+    "method_of",
+    "paired_weights",
+    "resampled",
+    "words_of",
+]
 
 METHODS = {
     "run": "training runs resampled with replacement",
@@ -175,6 +184,32 @@ def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> 
     Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
     """
     labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
+    return _shared_weights(fits, labels, n, rng, smooth=False)
+
+
+def joint_weights(
+    fits: Sequence[Fitted], n: int, rng: np.random.Generator
+) -> tuple[list[np.ndarray], bool, bool]:
+    """Weights (n, rows) for each of several fits to be compared draw by draw.
+
+    Runs are the same where fits know them by the same name, or else where they were trained at the same
+    place; both lets errors that fits have in common cancel, and claims none that they have not. The weights
+    are smooth (Dirichlet) where that is what every fit asks for.
+
+    Returns:
+        The weights, whether any run was drawn for several fits, and whether the weights are smooth.
+    """
+    labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
+    if not _any_shared(labels):
+        labels = [_place_of_rows(fit) for fit in fits]
+    smooth = not any(_quadratic(fit) for fit in fits)
+    return _shared_weights(fits, labels, n, rng, smooth), _any_shared(labels), smooth
+
+
+def _shared_weights(
+    fits: Sequence[Fitted], labels: Sequence[list[Hashable]], n: int, rng: np.random.Generator, smooth: bool
+) -> list[np.ndarray]:
+    """Weights (n, rows) per fit, drawn within the sets of labels known to the same fits."""
     known_to: dict[Hashable, list[int]] = {}
     for number, part in enumerate(labels):
         for label in dict.fromkeys(part):
@@ -182,12 +217,36 @@ def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> 
     share: dict[Hashable, np.ndarray] = {}
     for knowing in sorted(set(map(tuple, known_to.values()))):
         members = [label for label, numbers in known_to.items() if tuple(numbers) == knowing]
-        drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
+        if smooth:
+            drawn = rng.dirichlet(np.ones(len(members)), n) * len(members)
+        else:
+            drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
         share.update(zip(members, drawn.T, strict=True))
     return [
         np.stack([share[label] for label in part], axis=1) * fit.data().weight
         for fit, part in zip(fits, labels, strict=True)
     ]
+
+
+def _any_shared(labels: Sequence[list[Hashable]]) -> bool:
+    """Whether any label stands in several fits."""
+    known = [set(part) for part in labels]
+    return len(set().union(*known)) < sum(map(len, known))
+
+
+def _place_of_rows(fit: Fitted) -> list[Hashable]:
+    """The inputs at the end of the run each row belongs to, and which of the runs that ended there it is."""
+    runs = fit.data()
+    code, _ = cluster_of(runs)
+    columns = [np.round(np.log(np.maximum(c, np.finfo(float).tiny)), 9) for c in runs.inputs.values()]
+    last = pd.Series(np.sum(columns, axis=0)).groupby(code).idxmax().to_numpy()
+    seen: dict[Hashable, int] = {}
+    label_of: list[Hashable] = []
+    for row in last:
+        place = tuple(float(column[row]) for column in columns)
+        seen[place] = seen.get(place, -1) + 1
+        label_of.append((*place, seen[place]))
+    return [label_of[c] for c in code]
 
 
 def _run_of_rows(fit: Fitted, number: int) -> list[Hashable]:

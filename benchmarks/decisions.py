@@ -1,0 +1,105 @@
+"""Which recipe wins at the largest size, from all smaller ones, on every table of recipes.
+
+`python -m benchmarks.decisions FOLDER [--save]` takes the folder of shared tables. A decision is a pair of
+recipes; each table is cut at every smaller size in turn. "contrast" is `sj.contrast` of the table, "largest"
+the order at the largest size of the cut with the odds of its seeds, "law" a power law with floor for each
+recipe with the odds of its bootstrap. Everything a cut holds is paid for; `cost` is its compute over that of
+the runs to be predicted.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import scaling_jax as sj
+from benchmarks.report import save
+
+Table = tuple[str, pd.DataFrame]
+EDGES = np.array([0.0, 0.01, 0.1, 0.5, 10.0])
+
+
+def datadecide(folder: Path) -> Iterator[Table]:
+    runs = pd.read_csv(folder / "datadecide/losses.csv.gz").query("size != '750M'")
+    yield "datadecide", runs.assign(C=600 * runs["n_params"].astype(float) ** 2)
+
+
+def optimizers(folder: Path) -> Iterator[Table]:
+    runs = pd.read_csv(folder / "optimizers/cells.csv").query("optimizer != 'sophia'")
+    runs = runs.rename(columns={"params_nominal": "N", "tokens_nominal": "D", "c4_en_loss": "loss"})
+    yield "optimizers", runs.assign(recipe=runs["optimizer"])
+
+
+def gadre(folder: Path) -> Iterator[Table]:
+    runs = pd.read_csv(folder / "gadre/models.csv").rename(columns={"dataset": "recipe", "n_params": "N"})
+    runs = runs.assign(D=(runs["token_multiplier"] * runs["N"]).astype(float))
+    for column in ("loss_openlm", "loss_c4_eval", "loss_paloma_100_pls", "loss_paloma_ptb", "err_avg_17"):
+        part = runs.rename(columns={column: "loss"})
+        yield f"gadre, {column}", part.dropna(subset="loss")[["recipe", "N", "D", "loss"]]
+
+
+def slimpajama(folder: Path) -> Iterator[Table]:
+    runs = pd.read_csv(folder / "mixtures/slimpajama_dmsl.csv.gz")
+    weights = [column for column in runs if column.startswith("weight_")]
+    runs["recipe"] = runs[weights].round(4).astype(str).agg("-".join, axis=1)
+    last = runs.sort_values("n_tokens").groupby(["recipe", "model_size"]).tail(1)
+    last = last[last["model_size"] < 2e9].rename(columns={"model_size": "N"})
+    last = last[last.groupby("recipe")["N"].transform("nunique") == 5]
+    last["D"] = last.groupby("N")["n_tokens"].transform("median")
+    for column in [c for c in last if c.endswith("_loss")]:
+        part = last.rename(columns={column: "loss"}).dropna(subset="loss")
+        part = part[part.groupby("recipe")["N"].transform("nunique") == 5]
+        yield f"slimpajama, {column}", part[["recipe", "N", "D", "loss"]]
+
+
+def schedules(folder: Path) -> Iterator[Table]:
+    runs = pd.read_csv(folder / "lr_schedules/curves.csv")
+    last = runs.sort_values("step").groupby(["schedule", "size_m"]).tail(1)
+    last = last.assign(recipe=last["schedule"], C=last["size_m"].astype(float))
+    yield "lr_schedules", last[["recipe", "C", "loss"]]
+
+
+def main() -> None:
+    folder = Path(next(word for word in sys.argv[1:] if not word.startswith("-")))
+    warnings.simplefilter("ignore")
+    begun, parts = time.time(), []
+    for source in (datadecide, optimizers, gadre, slimpajama, schedules):
+        for name, runs in source(folder):
+            parts.append(
+                sj.evaluate.decisions(runs, by="recipe").assign(table=name, suite=name.split(",")[0])
+            )
+            print(name, f"{time.time() - begun:.0f} s", flush=True)
+    found = pd.concat(parts, ignore_index=True)
+    numbers = ["right", "stated", "brier", "sure", "sure_right", "regret"]
+    by_cut = found.groupby(["suite", "flops", "method"])[["cost", "pairs", *numbers]]
+    table = by_cut.agg(dict.fromkeys(["cost", "right", "stated", "brier", "sure_right", "regret"], "mean"))
+    table = table.join(by_cut[["pairs", "sure"]].sum())
+    shares = found.assign(share=pd.cut(found["cost"], EDGES))
+    weighed = shares.assign(**{c: shares[c] * shares["pairs"] for c in ("right", "stated", "brier")})
+    over = weighed.groupby(["share", "method"], observed=True)[["pairs", "right", "stated", "brier"]].sum()
+    over[["right", "stated", "brier"]] = over[["right", "stated", "brier"]].div(over["pairs"], axis=0)
+    shown = {"float_format": lambda v: f"{v:.4g}"}
+    text = "\n".join(
+        [
+            "Share of right decisions, mean stated probability, Brier score, by table and cut",
+            "",
+            table.reset_index().to_string(index=False, **shown),
+            "",
+            "All pairs, by share of the target's compute",
+            "",
+            over.reset_index().to_string(index=False, **shown),
+        ]
+    )
+    print(text)
+    if "--save" in sys.argv:
+        save("decisions", text, found.drop(columns="suite").to_dict("records"))
+
+
+if __name__ == "__main__":
+    main()

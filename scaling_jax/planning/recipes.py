@@ -1,0 +1,365 @@
+"""Recipes to compare: laws with parameters, draws and errors of their own, or a ladder of runs without a law.
+
+Each answers the same: log losses at places of growing compute, at the estimate and over draws that may be
+taken draw by draw across recipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scaling_jax.core.law import Law
+from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.planning.alike import settled
+from scaling_jax.planning.drift import NORMAL_MAD, Residuals, walk_of
+from scaling_jax.planning.frontier import closed_form, frontier
+from scaling_jax.planning.source import Source, WithDraws, source_of
+from scaling_jax.tables.runs import Runs
+from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.uncertainty.bootstrap import joint_draws
+
+__all__ = ["COMPUTE", "Losses", "Places", "Recipes", "compute_of", "last_rows", "recipes_of", "residuals_of"]
+
+LN10 = np.log(10)
+FEWEST_DRAWS, MOST_DRAWS = 250, 500
+DRAWN = 6000  # draws of all recipes together
+COMPUTE = ("C", "flops", "compute")
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Places where recipes are compared, each on a path of growing compute.
+
+    Args:
+        flops: (places,) budgets, each spent in the best way; or None.
+        inputs: (places,) given inputs, of which one grows with compute; or None.
+        given: values of a law's other inputs, where budgets are spent in the best way.
+    """
+
+    flops: np.ndarray | None
+    inputs: dict[str, np.ndarray] | None
+    given: dict[str, float]
+
+    def __len__(self) -> int:
+        one = self.flops if self.inputs is None else next(iter(self.inputs.values()))
+        return len(cast(np.ndarray, one))
+
+    @property
+    def grows(self) -> str:
+        """The input that grows with compute where inputs are given."""
+        names = tuple(self.inputs or {})
+        return next((name for name in ("D", *COMPUTE) if name in names), names[0])
+
+    @property
+    def decades(self) -> np.ndarray:
+        """(places,) log10 of compute."""
+        if self.inputs is None:
+            return np.log10(cast(np.ndarray, self.flops))
+        return np.log10(compute_of(self.inputs))
+
+
+def compute_of(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(rows,) compute of runs: 6 N D where both are known, else compute itself, else the first input."""
+    if {"N", "D"} <= set(inputs):
+        return TOKENS_FLOP * inputs["N"] * inputs["D"]
+    return inputs[next((name for name in COMPUTE if name in inputs), next(iter(inputs)))]
+
+
+class Losses(Protocol):
+    """Log losses of recipes on the path through each place."""
+
+    @property
+    def names(self) -> list[Hashable]: ...
+
+    @property
+    def has_draws(self) -> bool: ...
+
+    @property
+    def tops(self) -> np.ndarray:
+        """(recipes,) log10 of each recipe's largest compute, NaN where its runs are not known."""
+
+    @property
+    def bottoms(self) -> np.ndarray:
+        """(recipes,) the same of the least."""
+
+    @property
+    def run_sd(self) -> float:
+        """Scatter of one run's log loss."""
+
+    def point(self, steps: np.ndarray) -> np.ndarray:
+        """(recipes, places, steps) at compute 10^step times each place's, steps (steps,) or (recipes, places,
+        steps)."""
+
+    def drawn(self, steps: np.ndarray) -> np.ndarray:
+        """(recipes, draws, places, steps), the draws of all recipes belonging together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipes:
+    """Laws to compare.
+
+    Args:
+        sources: name -> law, parameters and draws.
+        places: where.
+        walk: step of each recipe's own error, per root decade beyond its runs; NaN where nothing is known.
+        tops: (recipes,) log10 of each recipe's largest compute, NaN where its runs are not known.
+        bottoms: the same of the least.
+        paired: whether draw i of every recipe resampled the same runs.
+        believed: whether recipes are held to have most of their shape in common.
+        run_sd: scatter of one run's log loss, NaN where no runs are known.
+        seed: of what is drawn.
+    """
+
+    sources: dict[Hashable, Source]
+    places: Places
+    walk: float
+    tops: np.ndarray
+    bottoms: np.ndarray
+    paired: bool
+    believed: bool
+    run_sd: float = np.nan
+    seed: int = 0
+
+    @property
+    def names(self) -> list[Hashable]:
+        """What the recipes are called."""
+        return list(self.sources)
+
+    @property
+    def n_draws(self) -> int:
+        """How many draws every recipe has."""
+        most = max(FEWEST_DRAWS, DRAWN // len(self.sources))
+        have = [len(s.draws) for s in self.sources.values() if s.draws is not None]
+        return min([*have, most]) if have else 0
+
+    @property
+    def has_draws(self) -> bool:
+        """Whether any recipe has draws."""
+        return self.n_draws > 0
+
+    def point(self, steps: np.ndarray) -> np.ndarray:
+        """(recipes, places, steps) at the estimate."""
+        wide = np.broadcast_to(steps, (len(self.sources), len(self.places), steps.shape[-1]))
+        estimates = [numbers[:1] for numbers in self._numbers]
+        return np.stack(
+            [self._curve(law, own, at)[0] for law, own, at in zip(self._laws, estimates, wide, strict=True)]
+        )
+
+    def drawn(self, steps: np.ndarray) -> np.ndarray:
+        """(recipes, draws, places, steps), the laws' own errors added."""
+        wide = np.broadcast_to(steps, (len(self.places), len(steps)))
+        curves = np.stack(
+            [self._curve(law, own[1:], wide) for law, own in zip(self._laws, self._numbers, strict=True)]
+        )
+        x = self.places.decades[:, None] + wide
+        return curves + self._own_errors(x, self.n_draws, np.random.default_rng(self.seed))
+
+    @cached_property
+    def _laws(self) -> list[Law]:
+        return [source.law for source in self.sources.values()]
+
+    @cached_property
+    def _numbers(self) -> list[np.ndarray]:
+        """Per recipe (1 + draws, labels) the estimate and its draws, settled where recipes are believed to be
+        alike."""
+        sources = list(self.sources.values())
+        numbers = [np.concatenate([s.numbers[None], _draws(s, self.n_draws)]) for s in sources]
+        rows = [source.rows for source in sources if source.rows]
+        alike = len(set(self._laws)) == 1 and len(sources) > 1
+        if not (self.believed and alike and self.has_draws and rows):
+            return numbers
+        columns = {name: np.concatenate([one[name] for one in rows]) for name in self._laws[0].inputs}
+        rng = np.random.default_rng([self.seed, 1])
+        return list(settled(self._laws[0], np.stack(numbers), columns, rng))
+
+    @property
+    def _step(self) -> float:
+        return 0.0 if np.isnan(self.walk) else self.walk
+
+    def _own_errors(self, x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(recipes, draws, places, steps): what each law errs beyond its runs, one walk over all places."""
+        found = np.zeros((len(self.tops), n, *x.shape))
+        if self._step == 0:
+            return found
+        for r, top in enumerate(self.tops):
+            if np.isnan(top):
+                continue
+            beyond, where = np.unique(np.maximum(x - top, 0.0), return_inverse=True)
+            paths = np.cumsum(
+                rng.normal(size=(n, len(beyond))) * np.sqrt(np.diff(beyond, prepend=0.0)), axis=1
+            )
+            found[r] = self._step * paths[:, where.reshape(x.shape)]
+        return found
+
+    def _curve(self, law: Law, numbers: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """(vectors, places, steps) log losses of one recipe, steps (places, steps)."""
+        log_scale = LN10 * steps
+        if self.places.inputs is None:
+            flops = np.exp(np.log(cast(np.ndarray, self.places.flops))[:, None] + log_scale)
+            loss = _best(law, numbers, flops.ravel(), self.places.given)
+        else:
+            grown = {name: np.broadcast_to(v[:, None], steps.shape) for name, v in self.places.inputs.items()}
+            grown[self.places.grows] = grown[self.places.grows] * np.exp(log_scale)
+            loss = predict(law, numbers, {name: v.ravel() for name, v in grown.items()})
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(loss).reshape(len(numbers), *steps.shape)
+
+
+def _best(law: Law, numbers: np.ndarray, flops: np.ndarray, given: Mapping[str, float]) -> np.ndarray:
+    """(vectors, budgets) losses of the best run of each budget."""
+    if {"N", "D"} <= set(law.inputs):
+        budgets, where = np.unique(flops, return_inverse=True)
+        best = closed_form(law, numbers, budgets)
+        return (best or frontier(law, numbers, budgets, np.asarray(0.0), dict(given))).loss[:, where]
+    name = next(name for name in (*COMPUTE, law.inputs[0]) if name in law.inputs)
+    fixed = {key: np.full(len(flops), value) for key, value in given.items()}
+    return predict(law, numbers, {**fixed, name: flops})
+
+
+def _draws(source: Source, n: int) -> np.ndarray:
+    return (
+        np.broadcast_to(source.numbers, (n, len(source.numbers)))
+        if source.draws is None
+        else source.draws[:n]
+    )
+
+
+def recipes_of(
+    what: Mapping[Hashable, object],
+    places: Places,
+    walk: float | str,
+    seed: int,
+    drawn: bool = True,
+) -> tuple[Recipes, dict[Hashable, str]]:
+    """Recipes out of fits, draws of fits, constants or anything else a source is made of.
+
+    Args:
+        what: name -> source.
+        places: where they will be compared.
+        walk: "table", or the step of the recipes' own errors.
+        seed: of what is drawn.
+        drawn: whether bare fits are bootstrapped.
+
+    Returns:
+        The recipes, and why others cannot be compared.
+    """
+    made, paired = _with_joint_draws(what, seed) if drawn else (dict(what), False)
+    good: dict[Hashable, Source] = {}
+    failed: dict[Hashable, str] = {}
+    for key, one in made.items():
+        try:
+            good[key] = source_of(one, drawn)
+        except ValueError as error:
+            failed[key] = str(error)
+    for source in good.values():
+        _check_inputs(source.law, places)
+    ends = np.array([_ends(source) for source in good.values()]).reshape(-1, 2)
+    fits = [fit for key in good if (fit := _fit_of(made[key])) is not None and fit.runs is not None]
+    step = float(walk) if not isinstance(walk, str) else walk_of(residuals_of(fits)) if fits else np.nan
+    scatter = float(np.median([_run_scatter(fit) for fit in fits])) if fits else np.nan
+    return Recipes(good, places, step, ends[:, 1], ends[:, 0], paired, walk != 0, scatter, seed), failed
+
+
+def _with_joint_draws(what: Mapping[Hashable, object], seed: int) -> tuple[dict[Hashable, object], bool]:
+    """Bare fits with bootstraps drawn for all of them at once."""
+    fits = {
+        key: one
+        for key, one in what.items()
+        if isinstance(one, Fitted) and not one.reason and one.runs is not None
+    }
+    if len(fits) < 2:
+        return dict(what), bool(getattr(what, "paired", False))
+    n = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN // len(fits)))
+    draws, paired = joint_draws(list(fits.values()), n, seed)
+    return {**what, **dict(zip(fits, draws, strict=True))}, paired
+
+
+def _fit_of(one: object) -> Fitted | None:
+    return one if isinstance(one, Fitted) else one.fit if isinstance(one, WithDraws) else None
+
+
+def _check_inputs(law: Law, places: Places) -> None:
+    if places.inputs is not None:
+        if set(law.inputs) != set(places.inputs):
+            raise ValueError(
+                f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; at= gives "
+                f"{', '.join(places.inputs)}."
+            )
+        return
+    free = [name for name in law.inputs if name not in places.given]
+    if set(free) != {"N", "D"} and len(free) != 1:
+        raise ValueError(
+            f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: with flops= a law of N and D, or of "
+            "compute alone, is compared; give the other inputs by given=, or all of them by at=."
+        )
+
+
+def _ends(source: Source) -> tuple[float, float]:
+    """log10 of least and largest compute of the fitted runs; NaN where they are not known."""
+    if not source.rows:
+        return np.nan, np.nan
+    flops = compute_of(source.rows)
+    flops = flops[flops > 0]
+    return (float(np.log10(flops.min())), float(np.log10(flops.max()))) if len(flops) else (np.nan, np.nan)
+
+
+def _run_scatter(fit: Fitted) -> float:
+    """Robust scale of what a law leaves of the end of every run, enlarged by what fitting has absorbed."""
+    values = _residuals(fit).values
+    return float(
+        NORMAL_MAD * np.median(np.abs(values)) * np.sqrt(len(values) / max(len(values) - fit.n_free, 1))
+    )
+
+
+def residuals_of(fits: Sequence[Fitted]) -> list[Residuals]:
+    """What the laws leave of the end of every run; recipes trained at the same places are taken as pairs, so
+    that what they err in common cancels."""
+    each = [_residuals(fit) for fit in fits]
+    first = each[0]
+    alike = all(
+        len(one.decades) == len(first.decades) and np.allclose(one.decades, first.decades) for one in each
+    )
+    if len(each) < 2 or not alike:
+        return each
+    mean = np.mean([one.values for one in each], axis=0)
+    grown = np.sqrt(len(each) / (len(each) - 1))
+    return [replace(one, values=grown * (one.values - mean)) for one in each]
+
+
+def _residuals(fit: Fitted) -> Residuals:
+    runs = fit.data()
+    ends = last_rows(runs)
+    free = np.array([label not in fit.fixed for label in fit.law.labels])
+
+    def log_loss(numbers: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
+        return jnp.log(fit.law.apply(fit.law.unflatten(numbers), row))
+
+    with jax.enable_x64(True):
+        rows = {name: jnp.asarray(column[ends]) for name, column in runs.inputs.items()}
+        slopes = np.asarray(
+            jax.vmap(jax.grad(log_loss), (None, 0))(jnp.asarray(fit.numbers, dtype=jnp.float64), rows)
+        )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.log(runs.target[ends]) - np.log(fit.at_rows.prediction[ends])
+        decades = np.log10(compute_of({name: column[ends] for name, column in runs.inputs.items()}))
+    good = np.isfinite(values) & np.isfinite(decades) & np.isfinite(slopes).all(axis=1)
+    order = np.flatnonzero(good)[np.argsort(decades[good], kind="stable")]
+    return Residuals(decades[order], values[order], slopes[order][:, free])
+
+
+def last_rows(runs: Runs) -> np.ndarray:
+    """Positions of the last row of every run, of every row where runs are unknown."""
+    used = np.flatnonzero(runs.weight > 0)
+    if runs.run is None:
+        return used
+    size = np.sum([np.log(np.maximum(c[used], 1e-300)) for c in runs.inputs.values()], axis=0)
+    order = used[np.lexsort((size, runs.run[used]))]
+    return order[np.r_[np.diff(runs.run[order]) != 0, True]]
