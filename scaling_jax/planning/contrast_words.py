@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from scaling_jax.planning.contrasted import Contrast
+from scaling_jax.planning.recipes import Losses, Places
 
 __all__ = ["words"]
 
 MOST_NAMED = 5
+
+
+class Contrast(Protocol):
+    """What sentences need of a contrast."""
+
+    @property
+    def names(self) -> list[Hashable]: ...
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]: ...
+
+    @property
+    def losses(self) -> Losses: ...
+
+    @property
+    def places(self) -> Places: ...
+
+    @property
+    def where(self) -> dict[str, np.ndarray]: ...
+
+    @property
+    def walk(self) -> float: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def table(self) -> pd.DataFrame: ...
+
+    @property
+    def best(self) -> pd.DataFrame: ...
+
+    @property
+    def crossover(self) -> pd.DataFrame: ...
+
+    def calls(self, error: float = 0.1) -> pd.DataFrame: ...
 
 
 def words(contrast: Contrast) -> str:
