@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scaling_jax.diagnosis.adequacy import Adequacy
     from scaling_jax.diagnosis.backtest import Backtest
     from scaling_jax.diagnosis.examination import Examination
+    from scaling_jax.diagnosis.monitor import Monitor
     from scaling_jax.diagnosis.sensitivity import Sensitivity
     from scaling_jax.diagnosis.verdict import Verdict
     from scaling_jax.posterior import Posterior
@@ -407,6 +408,56 @@ class FitResult(Fitted):
         from scaling_jax.diagnosis.check import check
 
         return check(self, new_runs, target)
+
+    def monitor(
+        self,
+        run: TableLike,
+        until: Mapping[str, float] | None = None,
+        *,
+        target: str | None = None,
+        false_alarms: float = 0.05,
+        level: float = 0.9,
+    ) -> Monitor:
+        r"""Whether a run that is still training is healthy, where it will end, and when that was clear.
+
+        $$M_t = \sum_k w_k \sum_\delta \pi_\delta \prod_{s \le t} \frac{p(z_s \mid \delta \text{ from }
+        k)}{p(z_s)}, \qquad P\left(\sup_t M_t \ge 1/\alpha\right) \le \alpha,$$
+        z the run's residuals, whitened in the order they come by the process that the fitted runs follow (an
+        offset of a run's own, errors that fade along it, noise) and the law's own uncertainty; k when a fault
+        begins, and delta how far above the trend it lies. It may be looked at after every checkpoint.
+
+        Args:
+            run: the checkpoints so far, in order, with the law's inputs and the target.
+            until: inputs at the end of the run, such as {"D": 2e11}; those of the last row by default.
+            target: its column; by default the one that was fitted.
+            false_alarms: probability of ever calling a healthy run faulty.
+            level: probability between the two ends of the bands.
+
+        Returns:
+            `Monitor`: `.healthy`, `.alarm`, `.onset`, `.size`, `.end` (the forecast, which knows the run's
+            own curve so far), `.table` (a row per checkpoint); printed, sentences. How runs scatter is learnt
+            from the fitted runs (`run=`), or from this run's own first third where those have no checkpoints.
+
+        Raises:
+            DataError: for a run that does not rise along its tokens, or too few rows to learn from.
+
+        Known to go wrong: the end of a decaying learning-rate schedule lies below the law of its middle.
+
+        Source: Ville 1939; Ramdas et al. 2023 (arXiv:2210.01948) for tests that hold at every look.
+
+        >>> import numpy as np, scaling_jax as sj
+        >>> rng, x = np.random.default_rng(0), np.geomspace(1, 100, 20)
+        >>> runs = {"x": np.tile(x, 3), "run": np.repeat([1, 2, 3], 20)}
+        >>> runs["loss"] = 3 / runs["x"] ** 0.5 * np.exp(0.01 * rng.normal(size=60))
+        >>> fit = sj.fit(sj.laws.power_law, runs, run="run", objective=sj.SquaredError())
+        >>> faulty = 3 / x**0.5 * np.where(x > 10, 1.1, 1.0) * np.exp(0.01 * rng.normal(size=20))
+        >>> watched = fit.monitor({"x": x, "loss": faulty})
+        >>> watched.healthy, watched.onset
+        (False, 10)
+        """
+        from scaling_jax.diagnosis.monitor import monitor
+
+        return monitor(self, run, until, target, false_alarms, level)
 
     def lack_of_fit(self) -> LackOfFit | None:
         r"""The pure-error F test where inputs repeat (seeds): does the law miss more than seeds explain?

@@ -58,27 +58,27 @@ def decisions(
     """
     frame = _with_places(runs, by, inputs, target)
     complete = frame.groupby("place")["recipe"].nunique() == frame["recipe"].nunique()
-    flops = frame.groupby("place")["flops"].first()
+    flops = frame.groupby("place")["spent"].first()
     if not complete.any():
         raise DataError(f"No place was trained by all recipes of '{by}': there is nothing to decide.")
     goal = flops[complete].idxmax()
     at_goal = frame[frame["place"] == goal]
     truth = at_goal.groupby("recipe")["log_loss"].mean()
-    smaller = frame[frame["flops"] < 0.999 * flops[goal]]
+    smaller = frame[frame["spent"] < 0.999 * flops[goal]]
     cuts = np.unique(flops[complete][flops[complete] < 0.999 * flops[goal]].round(-3))
     if not len(cuts):
         raise DataError("No smaller place was trained by all recipes: there is nothing to decide from.")
     rows: list[dict[str, Any]] = []
     for cut in cuts:
-        used = smaller[smaller["flops"] <= cut * 1.001]
+        used = smaller[smaller["spent"] <= cut * 1.001]
         for method, found, spent in _answers(used, cut, float(flops[goal]), methods):
-            share = float(spent["flops"].sum() / at_goal["flops"].sum())
+            share = float(spent["spent"].sum() / at_goal["spent"].sum())
             rows.append({"flops": cut, "cost": share, "method": method, **_scored(found, truth)})
     return pd.DataFrame(rows)
 
 
 def _with_places(runs: TableLike, by: str, inputs: Mapping[str, Column] | None, target: str) -> pd.DataFrame:
-    """recipe, log_loss, flops, C and place of every run."""
+    """recipe, loss, compute spent and place of every run, and the inputs as given."""
     frame = as_frame(runs)
     names = {"N", "D", *COMPUTE}
     given = dict(inputs or {name: name for name in names if name in frame.columns})
@@ -94,7 +94,7 @@ def _with_places(runs: TableLike, by: str, inputs: Mapping[str, Column] | None, 
             "recipe": frame[by].to_numpy(),
             "loss": frame[target].to_numpy(dtype=np.float64),
             "log_loss": np.log(frame[target].to_numpy(dtype=np.float64)),
-            "flops": flops,
+            "spent": flops,
             "place": code.ravel(),
             **columns,
         }
@@ -105,7 +105,7 @@ def _answers(
     used: pd.DataFrame, cut: float, goal: float, methods: Sequence[str]
 ) -> Iterator[tuple[str, Contrast, pd.DataFrame]]:
     columns = {name: name for name in ("N", "D", *COMPUTE) if name in used.columns}
-    top = used[used["flops"] >= cut * 0.999]
+    top = used[used["spent"] >= cut * 0.999]
     if "contrast" in methods:
         yield "contrast", contrast(used, by="recipe", inputs=columns, flops=goal), used
     if "largest" in methods:
@@ -114,7 +114,7 @@ def _answers(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fits = fit_groups(
-                laws.power_law_floor, used, by="recipe", inputs={"x": "flops"}, objective=SquaredError()
+                laws.power_law_floor, used, by="recipe", inputs={"x": "spent"}, objective=SquaredError()
             )
             yield "law", contrast(fits, flops=goal, transfer=0), used
 
