@@ -2,7 +2,8 @@
 
 `python -m benchmarks.watching [TABLES] [--save]`. A table is eight runs of the Chinchilla law (Besiroglu et
 al. 2024) with 25 checkpoints each; a run's residuals are an offset of .4 %, errors of .3 % that fade over
-half a natural log of tokens, and noise of .1 %. Twenty runs of a ninth size, 50 checkpoints each, are watched:
+half a natural log of tokens, and noise of .1 %. Twenty runs of a ninth size, 50 checkpoints each, are
+watched:
 healthy, or 1 % or 3 % above the trend from checkpoint 20 on. Beside stand the checkpoints' own tests
 (`fit.check`, p < .05), which nobody may repeat.
 """
