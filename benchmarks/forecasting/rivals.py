@@ -82,14 +82,14 @@ def fitted(law: Callable, one: Past, start: Sequence[float], bounds: tuple) -> f
     return float(law(one.point, *found))
 
 
-def certified(law: sj.Law, past: Sequence[Past]) -> np.ndarray:
+def certified(law: sj.Law, past: Sequence[Past], **options: object) -> np.ndarray:
     """The library's own fit of one law, runs counting alike."""
     rows = [pd.DataFrame(np.exp(one.known.inputs), columns=list(one.known.names)) for one in past]
     parts = [
         part.assign(loss=np.exp(one.known.target), weight=one.known.weight, task=i)
         for i, (part, one) in enumerate(zip(rows, past, strict=True))
     ]
-    fits = sj.fit_groups(law, pd.concat(parts, ignore_index=True), by="task", weights="weight")
+    fits = sj.fit_groups(law, pd.concat(parts, ignore_index=True), by="task", weights="weight", **options)
     out = np.full(len(past), np.nan)
     for i, one in enumerate(past):
         if not fits[i].reason:

@@ -80,8 +80,12 @@ def data_constrained(folder: Path) -> Iterator[pd.DataFrame]:
 
 
 def datadecide(folder: Path) -> Iterator[pd.DataFrame]:
-    """Ladders at a fixed number of tokens per parameter, three seeds, one family per recipe."""
+    """Ladders at a fixed number of tokens per parameter, three seeds, one family per recipe.
+
+    Without the size that is off the ladder, and the recipes that get worse as they grow (the table's README).
+    """
     table = pd.read_csv(folder / "datadecide/losses.csv.gz")
+    table = table[(table["size"] != "750M") & ~table["recipe"].str.contains("Dolma")]
     named = {"n_params": "N", "tokens_schedule": "D", "recipe": "family"}
     return families(table.rename(columns=named), "datadecide")
 
