@@ -63,7 +63,8 @@ def forecast(
 
     Returns:
         A `Forecast`: `.interval(level)`, `.quantile(...)`, `.cdf(...)`, `.draws(n)`, `.predict(other)`,
-        `.weights`, `.members`, `.pooling`, `.backtest`, `.causes`, `.explanation`; printed, a report.
+        `.weights`, `.members`, `.pooling`, `.backtest`, `.adequacy`, `.causes`, `.explanation`;
+        printed, a report.
 
     Raises:
         DataError: bad input, in one sentence, before anything is compiled.
@@ -92,7 +93,7 @@ def forecast(
     cuts = cutoffs(known, points)
     common = [learned.population(law) for law in used]
     batch = fit_members(used, [None if p is None else [p] * len(cuts) for p in common], cuts)
-    return Forecast(named, table.sources["target"], batch, learned, points, table.warnings)
+    return Forecast(named, table.sources["target"], batch, learned, points, table.warnings, table)
 
 
 def _columns_of(asked: pd.DataFrame, laws: Sequence[Law] | None, inputs: Inputs | None) -> Inputs:

@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.diagnosis.adequacy import look
+from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.members import solve_members
+from scaling_jax.fitting.spec import make_spec
 from scaling_jax.forecasting.calibration import Calibration
 from scaling_jax.forecasting.ensemble import CAUSES, Judged, Outlook, judge, outlook
 from scaling_jax.forecasting.members import Batch
@@ -16,7 +20,7 @@ from scaling_jax.forecasting.rows import Known
 from scaling_jax.forecasting.source import beyond, source_of_members
 from scaling_jax.planning.source import Source
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
-from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
 from scaling_jax.uncertainty.tails import student_quantile, student_share
 
@@ -41,6 +45,7 @@ class Forecast:
         calibration: what was learned from past families.
         points: (points, inputs) logarithms of what was asked.
         warnings: what the reader should know about the table.
+        table: the rows as they were read.
     """
 
     columns: dict[str, str]
@@ -49,6 +54,7 @@ class Forecast:
     calibration: Calibration
     points: np.ndarray
     warnings: list[str]
+    table: Runs
 
     def interval(self, level: float = 0.9) -> pd.DataFrame:
         """Median and both ends per run that was asked for.
@@ -165,6 +171,19 @@ class Forecast:
         for m, member in enumerate(self.batch.members):
             if member.weighting == "all":
                 rows[member.law.name] = dict(zip(member.law.labels, self._pooled(m), strict=True))
+        return pd.DataFrame(rows).T
+
+    @cached_property
+    def adequacy(self) -> pd.DataFrame:
+        """Per law whether it describes the rows, fitted to all of them by itself: p, speaks, size of the miss
+        as a share of the target, and a sentence; see `FitResult.adequacy`."""
+        rows = {}
+        for law in (fit.law for fit in self.batch.fits):
+            own = replace(self.table, inputs={name: self.table.inputs[name] for name in law.inputs})
+            found = look(solve_members(Task.of(make_spec(law), own))[0])
+            rows[law.name] = {
+                "p": found.p, "speaks": found.speaks, "size": found.size, "sentence": found.sentence,
+            }  # fmt: skip
         return pd.DataFrame(rows).T
 
     @cached_property

@@ -49,6 +49,7 @@ def test_everything_a_forecast_says_of_itself_agrees(ahead: sj.Forecast) -> None
     np.testing.assert_allclose(np.quantile(draws, 0.9, axis=0), band["upper"], rtol=0.01)
     assert (ahead.backtest["error"].abs() < 0.05).all() and len(ahead.members) == len(ahead.weights)
     assert ahead.explanation.count(". ") == 2 and "back-tested" in ahead.explanation
+    assert not ahead.adequacy["speaks"].any() and "no pattern" in ahead.adequacy.loc["chinchilla", "sentence"]
     assert "chinchilla" in str(ahead) and "Forecast of loss" in repr(ahead)
 
 
