@@ -19,7 +19,7 @@ from scaling_jax.engine.predict import predict
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["behaviour_of", "digest", "linear_parameters", "probed", "rank_of", "same_values"]
+__all__ = ["behaviour_of", "confounded", "digest", "linear_parameters", "probed", "rank_of", "same_values"]
 
 STRAIGHT = 1e-11  # of the values whose second difference is taken
 MOST_LINEAR = 5
@@ -141,6 +141,20 @@ def same_values(found: Sequence[float], stored: Sequence[float]) -> bool:
 @lru_cache(maxsize=256)
 def rank_of(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]) -> int:
     """How many directions of the free coordinates a law tells apart where `single` inputs have one value."""
+    return _rank(_slopes(law, single, tie, free))
+
+
+@lru_cache(maxsize=256)
+def confounded(law: Law, tie: bytes, free: tuple[int, ...]) -> tuple[int, ...]:
+    """Free coordinates that a law does not tell apart, or does not depend on, whatever the table."""
+    slopes = _slopes(law, (), tie, free)
+    if not np.isfinite(slopes).all() or (rank := _rank(slopes)) == len(free):
+        return ()
+    return tuple(c for i, c in enumerate(free) if _rank(np.delete(slopes, i, axis=1)) == rank)
+
+
+def _slopes(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]) -> Numbers:
+    """(points, free) slopes of a law's values in its free coordinates, each of its own largest size."""
     rng = np.random.default_rng(0)
     k, points = len(law.labels), 4 * len(law.labels) + 8
     numbers, inputs = _some_numbers(law, 1, rng), _some_runs(law, points, rng)
@@ -148,7 +162,11 @@ def rank_of(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]
     step = 1e-6 * np.eye(k)
     both = predict(law, np.concatenate([numbers + step, numbers - step]), inputs)
     slopes = (both[:k] - both[k:]).T @ np.frombuffer(tie).reshape(k, k)[:, free] / 2e-6
-    return int(np.linalg.matrix_rank(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-12), tol=1e-5))
+    return np.asarray(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-12))
+
+
+def _rank(slopes: Numbers) -> int:
+    return int(np.linalg.matrix_rank(slopes, tol=1e-5)) if slopes.size else 0
 
 
 @lru_cache(maxsize=256)

@@ -11,9 +11,11 @@ from scaling_jax.core.arrays import Columns, Numbers
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 
-__all__ = ["product_grid", "sample_numbers", "spread"]
+__all__ = ["product_grid", "sample_numbers", "spread", "wide_numbers"]
 
 DECADES = 1e3  # a range wider than this factor is sampled in logarithms
+WIDER = 30.0  # how far beyond its range a number that is searched as a logarithm may lie
+TO_A_BOUND = 1e-3  # of an interval, how near its lower end is looked at
 
 
 def spread(n: int, dimensions: int, seed: int = 0) -> Numbers:
@@ -66,4 +68,25 @@ def sample_numbers(law: Law, n: int, inputs: Columns, seed: int = 0) -> Numbers:
             out[:, i] = limits[0] * (limits[1] / limits[0]) ** unit[:, i]
         else:
             out[:, i] = limits[0] + (limits[1] - limits[0]) * unit[:, i]
+    return out
+
+
+def wide_numbers(law: Law, unit: Numbers, inputs: Columns) -> Numbers:
+    """Points of the unit cube (n, numbers) over more than the ranges of a law's parameters, natural units.
+
+    Exponents reach from half their range below zero to two and a half times its end, positive numbers far
+    beyond both ends of theirs, and what lies in an interval is looked at down to near its lower bound.
+    """
+    out = np.empty_like(unit)
+    for i, (label, domain) in enumerate(zip(law.labels, law.label_domains, strict=True)):
+        u, limits = unit[:, i], law.ranges.get(label.split("[")[0])
+        if np.isfinite(domain.lower) and np.isfinite(domain.upper):
+            out[:, i] = domain.lower + (domain.upper - domain.lower) * TO_A_BOUND ** (1 - u)
+        elif limits is None:
+            out[:, i] = _default_range(domain, u, inputs)
+        elif domain.log or limits[1] > DECADES * limits[0] > 0:
+            out[:, i] = limits[0] / WIDER * (WIDER**2 * limits[1] / limits[0]) ** u
+        else:
+            reach = max(abs(limits[0]), abs(limits[1]))
+            out[:, i] = np.clip(reach * (3.0 * u - 0.5), domain.lower, domain.upper)
     return out

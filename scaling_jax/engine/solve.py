@@ -77,6 +77,7 @@ def solve(
     smooth: bool = True,
     roughness: Numbers | None = None,
     search: Problem | None = None,
+    patience: int = 1,
     device: Place = None,
     progress: Progress = None,
 ) -> Solution:
@@ -93,6 +94,7 @@ def solve(
         smooth: False for objectives with a corner, which are approached through ever sharper Huber
             thresholds.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
+        patience: how often a lane may use up the solver's steps before it is given up.
         search: the same fits on fewer rows, to search on; their ends go on on all rows.
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
@@ -102,7 +104,8 @@ def solve(
         problem = problem.with_numbers(sharpened(problem, roughness, 1.0))
         search = None if search is None else search.with_numbers(problem.data.numbers)
     thinned, search = search is not None, problem if search is None else search
-    found = _search(search, starts, solver, screen, keep, device, progress)
+    plan = _Plan(solver, screen, keep, patience, device, progress)
+    found = _search(search, starts, plan)
 
     n_polished = min(polish, found.value.shape[1])
     device = exact_device(device)
@@ -157,43 +160,43 @@ def _per_fit(final: Polished, n_fits: int) -> Polished:
     return Polished(*(part.reshape(n_fits, -1, *part.shape[1:]) for part in final))
 
 
-def _search(
-    problem: Problem,
-    starts: Numbers,
-    solver: Solver,
-    screen: bool,
-    keep: int,
-    device: Place,
-    progress: Progress,
-) -> _Finished:
+class _Plan(NamedTuple):
+    """How a search goes about its starts; see `solve`."""
+
+    solver: Solver
+    screen: bool
+    keep: int
+    patience: int
+    device: Place
+    progress: Progress
+
+
+def _search(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
     """All starts run to their end or screened out, as many at a time as memory holds; best first."""
     numbers_per_lane = (starts.shape[2] + 3) ** 2
     at_a_time = min(MOST_LANES, fitting_in(BYTES_PER_NUMBER * numbers_per_lane))
     per_slice = max(1, at_a_time // problem.n_fits)
     slices = [starts[:, i : i + per_slice] for i in range(0, starts.shape[1], per_slice)]
-    finished = [_finish(problem, part, solver, screen, keep, device, progress) for part in slices]
+    finished = [_finish(problem, part, plan) for part in slices]
     return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
 
-def _finish(
-    problem: Problem,
-    starts: Numbers,
-    solver: Solver,
-    screen: bool,
-    keep: int,
-    device: Place,
-    progress: Progress,
-) -> _Finished:
+def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
     """Screens one slice of the starts and runs what is left to convergence."""
     n_fits, n_starts, k = starts.shape
+    solver, keep = plan.solver, plan.keep
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
-    for budget, shrink in ROUNDS if screen else ():
+    for budget, shrink in ROUNDS if plan.screen else ():
         alive = len(lanes.fit) // n_fits
         if alive <= 2 * keep:
             break
-        run_lanes(problem, lanes, solver, budget, device, progress)
+        run_lanes(problem, lanes, solver, budget, plan.device, plan.progress)
         lanes = lanes.take(_survivors(lanes, n_fits, max(keep, alive // shrink)))
-    state = run_lanes(problem, lanes, solver, None, device, progress).state
+    state = run_lanes(problem, lanes, solver, None, plan.device, plan.progress).state
+    for _ in range(plan.patience - 1):
+        unfinished = state.status == Status.MAX_STEPS
+        state.status[unfinished], state.steps[unfinished] = Status.RUNNING, 0
+        run_lanes(problem, lanes, solver, None, plan.device, plan.progress)
     value = np.where(np.isfinite(state.value), state.value, np.inf)
     return _Finished(
         state.z.reshape(n_fits, -1, k),

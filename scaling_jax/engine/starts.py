@@ -16,10 +16,10 @@ from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.projection import projected
-from scaling_jax.engine.sampling import sample_numbers
+from scaling_jax.engine.sampling import sample_numbers, spread, wide_numbers
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 
-__all__ = ["default_starts"]
+__all__ = ["default_starts", "second_starts"]
 
 ROWS = 96  # of each of many fits, to rank nodes by
 # of a number's usual size: where one that vanished is lifted to, and what is as good as gone
@@ -27,6 +27,7 @@ LIFTED, GONE = 1e-2, 1e-9
 NEVER_POSITIVE = 1e-4  # the usual size of a number that no seed has positive
 SAME = 1e-12
 COMPETES = 2.0  # times the least misfit: nodes are coarse
+PLACES = 8  # along the range of a number, at which a known end is begun again
 
 
 def default_starts(
@@ -49,6 +50,42 @@ def default_starts(
     if not linear:
         return candidates[:, _ranks(candidates.shape[1], n)]
     return _choose(law, *projected(problem, candidates, free, linear), n)
+
+
+def second_starts(
+    problem: Problem, fixed: Numbers, tied: Numbers, ends: Numbers, n: int, nodes: int
+) -> Numbers:
+    """Starts of one fit where the first have left doubts, in natural units, (1, starts, numbers).
+
+    The ends that are known; each of them with one number after the other moved over its whole range, bounds
+    left and signs changed, and the linear ones solved for again; and the best `n` of points far beyond the
+    usual ranges.
+
+    Args:
+        problem, fixed, tied: as for `default_starts`, of one fit.
+        ends: (ends, numbers), natural units.
+        n, nodes: how many of how many points.
+    """
+    law, free = problem.law, np.isnan(fixed)
+    linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
+    one = problem.lane_data(0)
+    inputs = {name: column[one.weight > 0] for name, column in one.inputs.items()}
+    moving = [i for i in range(len(law.labels)) if free[0, i] and tied[i] == i and i not in linear]
+    scan = wide_numbers(law, np.repeat((np.arange(PLACES) + 0.5)[:, None] / PLACES, free.shape[1], 1), inputs)
+    moved = np.repeat(ends[None], max(1, PLACES * len(moving)), axis=0)
+    for turn, i in enumerate(moving):
+        moved[turn * PLACES : (turn + 1) * PLACES, :, i] = scan[:, i, None]
+    moved = moved.reshape(-1, free.shape[1])[: nodes // 2]
+    wide = wide_numbers(law, spread(nodes - len(moved), free.shape[1]), inputs)
+    points = np.concatenate([moved, wide])[None][:, :, tied]
+    points = np.where(free[:, None, :], points, fixed[:, None, :])
+    if not linear:
+        return np.concatenate([ends[None], points[:, : len(moved) + n]], axis=1)
+    seeds, misfits = projected(problem, points, free, linear)
+    logs, count = searched_as_logs(law.label_domains), len(moved)
+    again = np.where(logs & (seeds[:, :count] <= 0), _usual_size(seeds) * LIFTED, seeds[:, :count])
+    far = _choose(law, seeds[:, count:], misfits[:, count:], n)
+    return np.concatenate([ends[None], again, far], axis=1)
 
 
 def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes: int, seed: int) -> Numbers:

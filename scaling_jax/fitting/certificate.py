@@ -14,11 +14,11 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
-from scaling_jax.engine.behaviour import linear_parameters, rank_of
-from scaling_jax.engine.coordinates import held
+from scaling_jax.engine.behaviour import confounded, linear_parameters, rank_of
+from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
 from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
-from scaling_jax.fitting.spec import Spec
+from scaling_jax.fitting.spec import MEASURE, Spec
 from scaling_jax.tables.runs import Runs
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "at_rows_of_many",
     "certificate_of",
     "target_scale",
+    "unusual",
 ]
 
 T = TypeVar("T", float, np.ndarray)
@@ -142,6 +143,11 @@ class Certificate:
     warnings: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
 
+    @property
+    def few_agree(self) -> bool:
+        """Whether so few finished starts reached the optimum that a better one may have been missed."""
+        return self.n_finished > 3 and self.n_agree < max(2, FEW_AGREE * self.n_finished)
+
     @classmethod
     def failed(cls, reason: str, n_starts: int = 0) -> Certificate:
         """Of something that is no fit."""
@@ -222,7 +228,7 @@ def certificate_of(
     if not np.isfinite(evidence.value):
         return Certificate.failed(NO_FINITE_START, evidence.n_starts)
     scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
-    decrement, curvature_ok, condition, covariance = _local(evidence, scale, len(runs))
+    decrement, curvature_ok, condition, covariance = _local(law, evidence, scale, len(runs))
     if not objective.smooth:
         decrement = _corner_gap(evidence, objective, scale)
     values = evidence.finished_value
@@ -239,6 +245,8 @@ def certificate_of(
     vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
     outliers = _outliers(runs, residual)
     stationary = decrement <= STATIONARY
+    alike = [] if short else _confounded(law, evidence)
+    short = short or _words_of_confounded(alike, law, evidence)
     status = "underdetermined" if short else "converged" if stationary and curvature_ok else "not_converged"
     certificate = Certificate(
         status=status,
@@ -257,7 +265,7 @@ def certificate_of(
         at_bound=at_bound,
         outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
     )
-    said = _sentences(law, certificate, numbers, short)
+    said = _sentences(law, certificate, numbers, short, alike, judged=spec.solver == MEASURE)
     certificate.warnings.extend([sentence for sentence, _ in said] + runs.warnings)
     certificate.limits.extend(sentence for sentence, limits in said if limits)
     return certificate
@@ -269,7 +277,7 @@ def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
     return size if runs.target_se is None else size / runs.target_se
 
 
-def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
+def _local(law: Law, evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
     """Relative Newton decrement, definiteness, condition number, and a scale-profiled covariance of z."""
     k = len(evidence.z)
     covariance = np.zeros((k, k))
@@ -280,9 +288,8 @@ def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, 
     gradient = evidence.gradient[moving]
     with np.errstate(divide="ignore"):
         condition = _condition(hessian)
-        steep = np.diag(hessian)
-        scale_of = np.where(steep > 0, 1.0 / np.sqrt(np.where(steep > 0, steep, 1.0)), 1.0)
-    values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T) * np.outer(scale_of, scale_of))
+    scaled, scale_of = _scaled(hessian)
+    values, vectors = np.linalg.eigh(scaled)
     usable = values > 64 * EPS * len(moving)
     along = vectors.T @ (gradient * scale_of)
     gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
@@ -292,7 +299,18 @@ def _local(evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, 
     with np.errstate(invalid="ignore"):
         variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise * scale_of**2
     covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
-    return gain / floor, bool(values[0] > -1e-8), condition, covariance
+    # a direction that is flat to rounding has curvature of either sign: what counts is what a step would gain
+    unit = typical_size(evidence.z, searched_as_logs(law.label_domains))[moving]
+    falls = -0.5 * np.linalg.eigvalsh(hessian * np.outer(unit, unit))[0]
+    curved = values[0] > -1e-8 or falls <= STATIONARY * floor or evidence.value <= 64 * EPS * scale
+    return gain / floor, bool(curved), condition, covariance
+
+
+def _scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A symmetric matrix with ones on its diagonal where that is positive, and the scales that make it so."""
+    steep = np.diag(hessian)
+    scale_of = np.where(steep > 0, 1.0 / np.sqrt(np.where(steep > 0, steep, 1.0)), 1.0)
+    return 0.5 * (hessian + hessian.T) * np.outer(scale_of, scale_of), scale_of
 
 
 def _condition(hessian: np.ndarray) -> float:
@@ -344,7 +362,31 @@ def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
     distinct = _distinct_rows(list(columns.values()), free)
     if distinct < free:
         return f"{distinct} distinct runs cannot determine {free} free parameters"
+    if distinct == free:
+        return f"{distinct} distinct runs leave nothing to check {free} free parameters by"
     return ""
+
+
+def _confounded(law: Law, evidence: Evidence) -> list[str]:
+    """The parameters between which no table could decide; asked only where curvature is missing."""
+    moving = np.flatnonzero(evidence.moving)
+    if not len(moving) or not np.isfinite(evidence.hessian).all():
+        return []
+    values = np.linalg.eigvalsh(_scaled(evidence.hessian[np.ix_(moving, moving)])[0])
+    if values[0] > 64 * EPS * len(moving):
+        return []
+    which = confounded(law, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free).tolist()))
+    return [law.labels[i] for i in which]
+
+
+def _words_of_confounded(alike: list[str], law: Law, evidence: Evidence) -> str:
+    """Why no table can determine them, or an empty string."""
+    if not alike:
+        return ""
+    alone = [n for n in alike if confounded(law, evidence.tie.tobytes(), (list(law.labels).index(n),))]
+    if len(alone) == len(alike):
+        return f"the law does not depend on {_names(alike)}"
+    return f"the law does not tell {_names(alike)} apart on any table"
 
 
 def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
@@ -352,7 +394,7 @@ def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
     seen: set[tuple[float, ...]] = set()
     for row in zip(*columns, strict=True):
         seen.add(row)
-        if len(seen) >= enough:
+        if len(seen) > enough:
             break
     return len(seen)
 
@@ -401,18 +443,37 @@ def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:
     return runs.rows[far[np.argsort(-np.abs(residual[far] - centre))]]
 
 
+def unusual(law: Law, numbers: np.ndarray) -> dict[str, float]:
+    """Numbers of a law that are negative or far above where they lie by its ranges."""
+    out = {}
+    for label, number in zip(law.labels, numbers.tolist(), strict=True):
+        limits = law.ranges.get(label.split("[")[0])
+        if limits and limits[0] > 0 and (number < 0 or number > 2.5 * limits[1]):
+            out[label] = number
+    return out
+
+
 def _names(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
 
 
-def _sentences(law: Law, c: Certificate, numbers: np.ndarray, short: str) -> list[tuple[str, bool]]:
-    """The warnings, in the words of somebody who has to decide, and whether they forbid extrapolation."""
+def _sentences(
+    law: Law, c: Certificate, numbers: np.ndarray, short: str, alike: list[str], judged: bool
+) -> list[tuple[str, bool]]:
+    """The warnings, in the words of somebody who has to decide, and whether they forbid extrapolation;
+    `judged` parameters had no search."""
     out: list[tuple[str, bool]] = []
 
     def say(sentence: str, limits: bool = True) -> None:
         out.append((sentence, limits))
 
-    if short:
+    if short and alike:
+        theirs = "their values are" if len(alike) > 1 else "its value is"
+        say(
+            f"Underdetermined: {short}; {theirs} arbitrary, predictions are not. Fix or drop what is "
+            "superfluous."
+        )
+    elif short:
         which = (
             c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
         )
@@ -424,8 +485,8 @@ def _sentences(law: Law, c: Certificate, numbers: np.ndarray, short: str) -> lis
     elif c.status == "not_converged":
         if not c.curvature_ok:
             say(
-                "Not an optimum: the objective still curves downwards here. Refit with more starts or "
-                "another solver."
+                "Not an optimum: the objective still curves downwards here."
+                + ("" if judged else " Refit with more starts or another solver.")
             )
         else:
             left = (
@@ -434,8 +495,8 @@ def _sentences(law: Law, c: Certificate, numbers: np.ndarray, short: str) -> lis
                 else "more than half"
             )
             say(
-                f"Not converged: a Newton step promises to lower the objective by {left}. "
-                "Raise the solver's max_steps or refit from more starts."
+                f"Not converged: a Newton step promises to lower the objective by {left}."
+                + ("" if judged else " Raise the solver's max_steps or refit from more starts.")
             )
     if c.extinct:
         many = len(c.extinct) > 1
@@ -458,12 +519,11 @@ def _sentences(law: Law, c: Certificate, numbers: np.ndarray, short: str) -> lis
             f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed "
             "range."
         )
-    for label, number in zip(law.labels, numbers, strict=True):
-        limits = law.ranges.get(label.split("[")[0])
-        if limits and limits[0] > 0 and label not in c.extinct and (number < 0 or number > 2.5 * limits[1]):
+    for label, number in unusual(law, numbers).items():
+        if label not in c.extinct:
             kind = "negative" if number < 0 else "unusually large"
             say(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
-    if c.n_finished > 3 and c.n_agree < max(2, FEW_AGREE * c.n_finished) and not short:
+    if c.few_agree and not short:
         say(
             f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may "
             "have been missed. "

@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from scaling_jax.core.progress import progress_bar
-from scaling_jax.engine.coordinates import search_points
+from scaling_jax.engine.coordinates import search_points, to_natural
 from scaling_jax.engine.devices import default_device
 from scaling_jax.engine.lanes import FEW_LANES, Progress, compile_ahead
+from scaling_jax.engine.lbfgs import LBFGS
+from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.solve import Solution, solve
-from scaling_jax.engine.starts import default_starts
+from scaling_jax.engine.starts import default_starts, second_starts
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
-from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many
+from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many, unusual
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import Spec, tied_index
 from scaling_jax.tables.runs import Part
@@ -27,6 +29,8 @@ __all__ = ["FEW_FITS", "evidence_of", "solve_members", "start_nodes"]
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
 FEW_STUCK = 0.1
+MOST_ENDS = 3  # of a fit in doubt, from which it is looked at again
+PATIENCE = 6
 POLISHED_CELLS, FEWEST_POLISHED = 2**22, 4
 
 
@@ -37,9 +41,12 @@ def solve_members(
 
     `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own,
     the few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the
-    law that asks too much of the tables, and more starts help none.
+    law that asks too much of the tables, and more starts help none. A fit alone, or one of a few, whose
+    certificate has doubts is looked at again.
     """
     results = _solved(task, polish_steps, starts)
+    if len(task) <= FEW_FITS and starts is None:
+        return [_looked_again(task.some([i]), result) for i, result in enumerate(results)]
     stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
     if len(task) <= FEW_FITS or len(stuck) > FEW_STUCK * len(task):
         return results
@@ -112,6 +119,46 @@ def _batch(
     ]
 
 
+def _looked_again(task: Task, result: Fitted) -> Fitted:
+    """The fit, or a lower one where its certificate has doubts and other starts or more steps find it.
+
+    What the user chose is left alone: points to start at, a solver's own settings, every start to its end.
+    """
+    spec = task.spec
+    chosen = isinstance(spec.starts, np.ndarray) or spec.solver not in (LM(), LBFGS()) or not spec.screen
+    if chosen or not _in_doubt(result):
+        return result
+    problem, free = build_problem(task)
+    problem = problem.owned()
+    search = _searched_on(task, problem, True)
+    first = result.evidence
+    ends = to_natural(spec.law.label_domains, first.basins[:MOST_ENDS] @ first.tie.T + first.offset)
+    points = second_starts(
+        search or problem, task.fixed, tied_index(spec), ends, n=32, nodes=start_nodes(few=True)
+    )
+    solution = solve(
+        problem,
+        search_points(spec.law, points, free),
+        spec.solver,
+        polish=_n_polished(True, problem.n_rows),
+        polish_steps=PATIENCE * MOST_STEPS,
+        patience=PATIENCE,
+        smooth=spec.objective.smooth,
+        search=search,
+        roughness=None if spec.objective.smooth else _roughness(task),
+        device=spec.device or default_device(points.shape[1] * problem.n_rows),
+    )
+    evidence = _together(first, evidence_of(problem, solution, free, 0))
+    return _record(task, 0, evidence, problem.natural_numbers(evidence.z[None])[0], None)
+
+
+def _in_doubt(result: Fitted) -> bool:
+    """Whether the certificate leaves room for a lower optimum elsewhere."""
+    c = result.certificate
+    odd = c.at_bound or c.extinct or unusual(result.law, result.numbers)
+    return c.status == "not_converged" or (c.status == "converged" and bool(odd or c.few_agree))
+
+
 def _searched_on(task: Task, problem: Problem, few: bool) -> Problem | None:
     """The fits on rows that are enough to search on, or None where they need all of theirs."""
     if not task.spec.screen:
@@ -180,6 +227,22 @@ def evidence_of(problem: Problem, solution: Solution, free: np.ndarray, f: int) 
         finished_status=solution.finished_status[f],
         n_starts=solution.n_starts,
         n_polished=solution.n_polished,
+    )
+
+
+def _together(first: Evidence, second: Evidence) -> Evidence:
+    """Two looks at one fit as one: the better point, and every lane of both."""
+    better, other = (second, first) if second.value < first.value else (first, second)
+    basins = np.concatenate([better.basins, other.basins])
+    finished = np.concatenate([first.finished_value, second.finished_value])
+    order = np.argsort(finished, kind="stable")
+    return replace(
+        better,
+        basins=_distinct(basins, np.zeros(len(basins))),
+        finished_value=finished[order],
+        finished_status=np.concatenate([first.finished_status, second.finished_status])[order],
+        n_starts=first.n_starts + second.n_starts,
+        n_polished=first.n_polished + second.n_polished,
     )
 
 

@@ -46,3 +46,16 @@ def test_literal_exponents_are_left_alone() -> None:
             )
         )
     assert "integer_pow" in jaxpr and jaxpr.count("log") == 1
+
+
+def test_derivatives_of_a_quotient_by_a_large_power_are_finite() -> None:
+    """B / D**beta is about 1 at beta 14.7; as a quotient its second derivative holds D**(3 beta)."""
+
+    def term(at: jax.Array) -> jax.Array:
+        return jnp.exp(at[0]) / jnp.float64(1e11) ** at[1]
+
+    with jax.enable_x64(True):
+        at = jnp.array([14.7 * np.log(1e11), 14.7])
+        found = jax.jacfwd(jax.jacfwd(rewrite_powers(term)))(at)
+    log = np.log(1e11)
+    np.testing.assert_allclose(found, [[1, -log], [-log, log**2]], rtol=1e-11)

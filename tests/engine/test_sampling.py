@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaling_jax.engine.sampling import product_grid, spread
+import scaling_jax as sj
+from scaling_jax.engine.sampling import product_grid, spread, wide_numbers
 
 
 def test_low_discrepancy_points_fill_the_cube_evenly() -> None:
@@ -18,3 +19,13 @@ def test_low_discrepancy_points_fill_the_cube_evenly() -> None:
 def test_product_grids_keep_the_order_of_names() -> None:
     grid = product_grid({"b": [1, 2], "a": [3]}, ("a", "b"))
     assert grid.tolist() == [[3, 1], [3, 2]]
+
+
+def test_wide_points_leave_the_ranges_and_stay_in_the_domains() -> None:
+    law = sj.laws.data_constrained_geometric
+    runs = {name: np.geomspace(1e7, 1e10, 5) for name in law.inputs}
+    points = dict(zip(law.labels, wide_numbers(law, spread(256, len(law.labels)), runs).T, strict=True))
+    for label, domain in zip(law.labels, law.label_domains, strict=True):
+        assert domain.contains(points[label]).all()
+    assert points["alpha"].min() < 0 and points["alpha"].max() > 2 * law.ranges["alpha"][1]
+    assert points["delta_D"].min() < 0.002 and points["delta_D"].max() > 0.9
