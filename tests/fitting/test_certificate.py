@@ -217,7 +217,7 @@ def test_as_many_runs_as_parameters_leave_nothing_to_check_by() -> None:
 
 
 def test_a_constant_target_is_fitted_exactly() -> None:
-    """The floor is the target to rounding and both terms are gone: no curvature is left, and none is missed."""
+    """The floor is the target to rounding, both terms are gone: no curvature is left and none is missed."""
     found = sj.fit(sj.laws.chinchilla, {"N": X, "D": X[::-1] ** 1.1, "loss": np.full(20, 2.5)})
     assert found.converged and found.certificate.extinct == ["A", "B"]
     np.testing.assert_allclose(found.predict({"N": X, "D": X}), 2.5, rtol=1e-12)
