@@ -26,10 +26,11 @@ from scaling_jax.tables.runs import DataError
 
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
+    from scaling_jax.allocation.envelope import envelope
+    from scaling_jax.allocation.family import approaches
+    from scaling_jax.allocation.isoflop import isoflop
     from scaling_jax.api.study import study
-    from scaling_jax.approaches.envelope import envelope
-    from scaling_jax.approaches.hyperparameters import hyperparameters, sweep_optima
-    from scaling_jax.approaches.isoflop import isoflop
+    from scaling_jax.allocation.hyperparameters import hyperparameters, sweep_optima
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
     from scaling_jax.evaluate.selection import select
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from scaling_jax.forecasting.calibration import Calibration
     from scaling_jax.forecasting.forecast import forecast
     from scaling_jax.forecasting.result import Forecast
+    from scaling_jax.planning import cost
     from scaling_jax.planning.budget import allocation_exponents, compute_optimal, inference_optimal
     from scaling_jax.planning.contrast import contrast
     from scaling_jax.planning.crossing import critical_size
     from scaling_jax.planning.design import v_optimal
+    from scaling_jax.planning.plan import plan
     from scaling_jax.uncertainty.chain import chain
 
 __version__ = "0.1.0"
@@ -67,6 +70,7 @@ __all__ = [
     "UnderdeterminedError",
     "Unit",
     "allocation_exponents",
+    "approaches",
     "calibrate",
     "certify",
     "chain",
@@ -75,6 +79,7 @@ __all__ = [
     "components",
     "compute_optimal",
     "contrast",
+    "cost",
     "critical_size",
     "datasets",
     "envelope",
@@ -87,6 +92,7 @@ __all__ = [
     "isoflop",
     "law",
     "laws",
+    "plan",
     "plot",
     "published",
     "read_runs",
@@ -97,13 +103,17 @@ __all__ = [
     "v_optimal",
 ]
 
-_FOLDERS = ("datasets", "evaluate", "plot")
+_MODULES = {
+    "cost": "scaling_jax.planning.cost",
+    **{name: f"scaling_jax.{name}" for name in ("datasets", "evaluate", "plot")},
+}
 _LAZY = {  # what few scripts use is imported on first use
     "study": "scaling_jax.api.study",
-    "envelope": "scaling_jax.approaches.envelope",
-    "hyperparameters": "scaling_jax.approaches.hyperparameters",
-    "sweep_optima": "scaling_jax.approaches.hyperparameters",
-    "isoflop": "scaling_jax.approaches.isoflop",
+    "hyperparameters": "scaling_jax.allocation.hyperparameters",
+    "sweep_optima": "scaling_jax.allocation.hyperparameters",
+    "envelope": "scaling_jax.allocation.envelope",
+    "isoflop": "scaling_jax.allocation.isoflop",
+    "approaches": "scaling_jax.allocation.family",
     "read_wandb": "scaling_jax.datasets.wandb",
     "compare_laws": "scaling_jax.evaluate.compare",
     "select": "scaling_jax.evaluate.selection",
@@ -117,13 +127,14 @@ _LAZY = {  # what few scripts use is imported on first use
     "contrast": "scaling_jax.planning.contrast",
     "critical_size": "scaling_jax.planning.crossing",
     "v_optimal": "scaling_jax.planning.design",
+    "plan": "scaling_jax.planning.plan",
     "chain": "scaling_jax.uncertainty.chain",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FOLDERS:
-        return importlib.import_module(f"scaling_jax.{name}")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'scaling_jax' has no attribute '{name}'")

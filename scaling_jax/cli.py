@@ -28,6 +28,9 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.objective import Objective
 from scaling_jax.core.optional import needs
 from scaling_jax.diagnosis.told import told
+from scaling_jax.planning.plan import planned
+from scaling_jax.planning.source import source_of
+from scaling_jax.published.entry import Entry
 from scaling_jax.report.summary import summary_text
 
 app = typer.Typer(
@@ -184,6 +187,106 @@ def predict(
     if result.verdict.word != "use":
         typer.echo(str(result.verdict), err=True)
     typer.echo(f"{value:.6g}")
+
+
+@app.command()
+def plan(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A table of runs, a fit written by 'scaling-jax fit --json', or the name of printed "
+            "constants such as besiroglu2024."
+        ),
+    ],
+    flops: Annotated[list[float] | None, typer.Option(help="Budget, FLOP; repeat.")] = None,
+    loss: Annotated[list[float] | None, typer.Option(help="Loss to reach at least cost; repeat.")] = None,
+    budget: Annotated[
+        list[float] | None, typer.Option(help="Budget in the unit of the cost; repeat.")
+    ] = None,
+    served: Annotated[float, typer.Option(help="Tokens that the model will serve: part of the cost.")] = 0.0,
+    cost: Annotated[
+        str | None, typer.Option(help="A cost of your own, such as '6 * N * D'; training by default.")
+    ] = None,
+    peak: Annotated[
+        float | None, typer.Option(help="FLOP per second of a device: budgets are in its hours.")
+    ] = None,
+    mfu: Annotated[float, typer.Option(help="Share of the peak that is used.")] = 0.4,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is given or bounded: N=7e9, 'D<=1e13', 'D/N>=20', N=1e9,3e9,7e9 for a list; repeat."
+        ),
+    ] = None,
+    off: Annotated[
+        list[str] | None, typer.Option(help="Also the price of another run, such as N=7e9; repeat.")
+    ] = None,
+    level: Annotated[float, typer.Option(help="Of the intervals; 0 for none.")] = 0.9,
+    law: Annotated[
+        str, typer.Option(help="The law to fit to a table; see 'scaling-jax laws'.")
+    ] = "chinchilla",
+    input: Annotated[
+        list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column the law predicts.")] = None,
+    run: Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")] = None,
+    where: Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
+) -> None:
+    """Plan the best run of a budget, or the cheapest that reaches a loss."""
+    with _mistakes_in_one_sentence():
+        spent = sj.cost.training() + sj.cost.serving(tokens=served) if served else sj.cost.training()
+        spent = sj.cost.of(cost, "FLOP") if cost is not None else spent
+        if peak is not None:
+            spent = sj.cost.gpu_hours(peak=peak, mfu=mfu, of=spent)
+        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
+        read = source_of(_source(source, law, _pairs(input, str), columns), draws=level > 0)
+        found = planned(read, flops, budget, loss, spent, _limits(limit), level or None, None)
+        typer.echo(str(found))
+        if off:
+            typer.echo("\nThe price of another run:")
+            typer.echo(
+                found.off(**_pairs(off, float)).to_string(index=False, float_format=lambda x: f"{x:.4g}")
+            )
+        if csv is not None:
+            found.table.to_csv(csv, index=False)
+
+
+def _source(name: str, law: str, inputs: dict[str, str], columns: dict[str, Any]) -> sj.FitResult | Entry:
+    """What the command line plans from: printed constants, a saved fit, or a table that is fitted first."""
+    if name in sj.published:
+        return sj.published[name]
+    path = Path(name)
+    if path.suffix == ".json":
+        return _saved_fit(path, _law(law) if ":" in law else None)
+    return sj.fit(_law(law), _read(path), inputs=inputs, **columns)
+
+
+LIMIT = re.compile(r"\s*(?P<what>.+?)\s*(?P<sign><=|>=|=)\s*(?P<value>[^<>=]+)$")
+
+
+def _limits(entries: list[str] | None) -> dict[Any, Any]:
+    """Limits as `sj.plan` takes them, from N=7e9, D<=1e13, D/N>=20, N=1e9,3e9."""
+    out: dict[Any, Any] = {}
+    for entry in entries or []:
+        found = LIMIT.match(entry)
+        if found is None:
+            raise ValueError(f"'{entry}' is no limit: write N=7e9, 'D<=1e13', 'D/N>=20' or N=1e9,3e9.")
+        what, sign, value = found["what"], found["sign"], found["value"]
+        if sign == "=":
+            numbers = [_number_or_words(part) for part in value.split(",")]
+            out[what] = numbers if len(numbers) > 1 else numbers[0]
+            continue
+        low, high = out.get(what, (None, None))
+        number = float(_pairs([f"{what}={value}"], float)[what])
+        out[what] = (low, number) if sign == "<=" else (number, high)
+    return out
+
+
+def _number_or_words(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()
 
 
 @app.command()

@@ -208,3 +208,28 @@ def test_a_saved_fit_of_a_users_law_needs_the_law(table) -> None:
 
 def test_version_of_the_package_is_known() -> None:
     assert sj.__version__
+
+
+def test_plans_from_printed_constants_a_table_and_a_saved_fit(tmp_path) -> None:
+    out = run("plan", "besiroglu2024", "--flops", "1e21", "--flops", "1e24", "--limit", "D<=1e12")
+    assert "FLOP, D <= 1e+12" in out and re.search(r"1e\+21 2.77\de\+09", out)
+    priced = run("plan", "besiroglu2024", "--loss", "2.0", "--off", "N=2e10", "--csv", tmp_path / "plan.csv")
+    assert "The price of another run" in priced
+    assert pd.read_csv(tmp_path / "plan.csv")["flops"][0] == pytest.approx(2.4748e23, rel=1e-3)
+    N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e8, 1e10, 6), np.geomspace(1e9, 1e11, 6)))
+    frame = pd.DataFrame({"size": N, "D": D, "loss": sj.published["besiroglu2024"](N, D)})
+    frame.to_csv(tmp_path / "sweep.csv", index=False)
+    fitted = run("plan", tmp_path / "sweep.csv", "--input", "N=size", "--flops", "1e21", "--level", "0")
+    assert re.search(r"1e\+21 2.77\de\+09", fitted)
+    hours = run("plan", "besiroglu2024", "--budget", "1000", "--peak", "989e12", "--served", "1e11")
+    assert "gpu_hours" in hours
+
+
+def test_what_is_wrong_with_a_plan_is_one_sentence(tmp_path) -> None:
+    for words, arguments in {
+        "one of flops=": ["besiroglu2024"],
+        "is no limit": ["besiroglu2024", "--flops", "1e21", "--limit", "N"],
+        "names 'M', which is no input": ["besiroglu2024", "--flops", "1e21", "--limit", "M=3"],
+        "There is no file": [tmp_path / "none.csv", "--flops", "1e21"],
+    }.items():
+        assert words in run("plan", *arguments, code=2)

@@ -34,6 +34,8 @@ COVERED_BY = {
     "planning/contrast_words": "planning/test_contrast",
     "planning/contrasted": "planning/test_contrast",
     "planning/recipes": "planning/test_contrast",
+    "planning/closed": "planning/test_optimum",
+    "planning/problem": "planning/test_plan",
     "plot/axes": "plot/test_fits",
     "posterior/build": "posterior/test_geometry",
     "posterior/model": "posterior/test_geometry",

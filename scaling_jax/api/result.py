@@ -90,6 +90,19 @@ class FitResult(Fitted):
             return self.draws.predict(other, interval, level, simultaneous=simultaneous)
         return self.point(other)
 
+    def optimal(self, flops: ArrayLike, level: float | None = None) -> pd.DataFrame:
+        """The best run of each budget C = 6 N D, as Approaches 1 and 2 have it; see `sj.compute_optimal`, and
+        `sj.plan` for other costs and limits."""
+        from scaling_jax.planning.budget import compute_optimal
+
+        return compute_optimal(self, flops, level=level)
+
+    def exponents(self, level: float | None = None) -> pd.DataFrame:
+        """How the best size and tokens grow with compute; see `sj.allocation_exponents`."""
+        from scaling_jax.planning.budget import allocation_exponents
+
+        return allocation_exponents(self, level=level)
+
     @checked
     def bootstrap(
         self,

@@ -1,31 +1,25 @@
-"""What to train with a budget: the size, tokens and loss of its best run, from any law of N and D.
+"""The commonest plans under names of their own: C = 6 N D, and with the tokens that will be served.
 
-A plan takes whatever stands for a law with parameters: a fit, its bootstrap or posterior, a law with a dict
-of parameters, a published entry, or the result of Approach 1 or 2. Where there are draws, it has intervals.
+`sj.plan` answers these and every other cost, limit and goal; here are its short forms, as tables.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.planning.frontier import along, closed_form, frontier
-from scaling_jax.planning.source import LawSource, Optima, Source, source_of
-from scaling_jax.tables.scale import TOKENS_FLOP, budgets_of
-from scaling_jax.uncertainty.ensemble import check_level, interval, with_ends
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.planning.cost import Cost, serving, training
+from scaling_jax.planning.plan import Plan, plan
+from scaling_jax.planning.source import LawSource, Optima, source_of
+from scaling_jax.tables.scale import budgets_of
 
 __all__ = ["allocation_exponents", "compute_optimal", "inference_optimal"]
 
-LARGEST_SIZE = 1e15  # parameters; a thousand times the largest of today
-
-Quantities: TypeAlias = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""From parameter vectors (vectors, labels) to what a plan says of them, (vectors, budgets) by name."""
+QUANTITIES = ("N", "D", "loss", "tokens_per_param")
 
 
 def compute_optimal(
@@ -35,7 +29,7 @@ def compute_optimal(
     level: float | None = None,
     given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    r"""The size, tokens and loss of the best run of each training budget.
+    r"""The size, tokens and loss of the best run of each training budget: `sj.plan` for C = 6 N D.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND; \qquad
       \text{Chinchilla: } N^* = G\left(\frac{C}{6}\right)^{\frac{\beta}{\alpha+\beta}}, \quad
@@ -43,8 +37,7 @@ def compute_optimal(
 
     Args:
         source: a fit; its bootstrap or posterior; `(law, params)`; a published entry; an `sj.isoflop` result.
-            The law may be any function of N and D: Chinchilla's kin are solved in closed form, others by a
-            search over D.
+            The law may be any function of N and D, and of inputs that are given.
         flops: training budgets, FLOP.
         level: probability between the two ends of the intervals. None: .9 where draws are given, and no
             intervals for a bare fit (a number makes its bootstrap, 1,000 refits, cached).
@@ -69,18 +62,12 @@ def compute_optimal(
     ['5.76e+23', '3.22e+10', '2.98e+12', '1.93', '92.6']
     """
     budgets = budgets_of(flops)
-    if isinstance(source, Optima):
+    if isinstance(source, Optima) and not isinstance(source, Fitted):
         return source.optimal(budgets) if level is None else source.optimal(budgets, level=level)
-    plan = _planned(source, level, given)
-
-    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        best = closed_form(plan.source.law, numbers, budgets)
-        N, D, loss = best or frontier(plan.source.law, numbers, budgets, np.asarray(0.0), plan.given)
-        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N}
-
-    table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
-    table["extrapolation"] = plan.beyond(budgets)
-    return plan.with_intervals(table, quantities)
+    found = _planned(source, budgets, level, given)
+    table = _table(found, QUANTITIES)
+    table["extrapolation"] = found.extrapolation.get("compute", np.nan)
+    return table
 
 
 def allocation_exponents(
@@ -111,22 +98,9 @@ def allocation_exponents(
     {'N': 0.5126, 'D': 0.4874, 'loss': 0.1783}
     """
     budget = budgets_of(flops)[:1]
-    if isinstance(source, Optima):
+    if isinstance(source, Optima) and not isinstance(source, Fitted):
         return source.exponents() if level is None else source.exponents(level=level)
-    plan = _planned(source, level, given)
-
-    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        of_size, of_loss = along(plan.source.law, numbers, np.log(budget), plan.given)
-        loss = frontier(plan.source.law, numbers, budget, np.asarray(0.0), plan.given).loss
-        floor = plan.source.law.unflatten(numbers.T)["E"][:, None] if "E" in plan.source.law.params else 0.0
-        return {"N": of_size[:, 0], "D": 1 - of_size[:, 0], "loss": (-of_loss / (loss - floor))[:, 0]}
-
-    table = pd.DataFrame({"estimate": {name: values[0] for name, values in quantities(plan.numbers).items()}})
-    if plan.source.draws is not None:
-        ends = {name: interval(values, plan.level) for name, values in quantities(plan.source.draws).items()}
-        table["lower"] = pd.Series({name: float(lower) for name, (lower, _) in ends.items()})
-        table["upper"] = pd.Series({name: float(upper) for name, (_, upper) in ends.items()})
-    return table
+    return _planned(source, budget, level, given).exponents().droplevel("goal").rename_axis(None)
 
 
 def _is_amount(value: object) -> bool:
@@ -141,7 +115,7 @@ def inference_optimal(
     level: float | None = None,
     given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    r"""The best run whose budget pays for its training and for the tokens it will serve.
+    r"""The best run whose budget pays for training and for the tokens it will serve: `sj.plan` for that cost.
 
     $$\min_{N, D} L(N, D) \;\text{ where } C = 6ND + 2N D_{inf}; \qquad
       \text{Chinchilla: } \frac{\alpha A N^{-\alpha}}{\beta B D^{-\beta}} = 1 + \frac{D_{inf}}{3D}$$
@@ -173,77 +147,24 @@ def inference_optimal(
     budgets = budgets_of(flops)
     if not _is_amount(served):
         raise ValueError(f"served={served!r}: give the tokens of inference as one number, zero or more.")
-    plan = _planned(source, level, given)
-
-    def quantities(numbers: np.ndarray) -> dict[str, np.ndarray]:
-        N, D, loss = frontier(plan.source.law, numbers, budgets, np.asarray(float(served)), plan.given)
-        share = 3 * D / (3 * D + float(served))
-        return {"N": N, "D": D, "loss": loss, "tokens_per_param": D / N, "training_share": share}
-
-    table = pd.DataFrame({"flops": budgets, **{k: v[0] for k, v in quantities(plan.numbers).items()}})
-    return plan.with_intervals(table, quantities)
-
-
-@dataclass(frozen=True, eq=False)
-class _Planned:
-    """What a plan is made from.
-
-    Args:
-        source: law, parameters, draws.
-        level: of the intervals.
-        given: values of the law's other inputs.
-    """
-
-    source: Source
-    level: float
-    given: dict[str, float]
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """(1, labels)."""
-        return self.source.numbers[None]
-
-    def beyond(self, flops: np.ndarray) -> np.ndarray:
-        """Decades by which budgets lie outside the compute of the fitted runs."""
-        rows = self.source.rows
-        if not {"N", "D"} <= set(rows):
-            return np.full(len(flops), np.nan)
-        spent = TOKENS_FLOP * rows["N"] * rows["D"]
-        spent = spent[spent > 0]
-        low, high = spent.min(initial=np.inf), spent.max(initial=0.0)
-        with np.errstate(divide="ignore"):
-            beyond = np.maximum(0.0, np.maximum(np.log10(flops / high), np.log10(low / flops)))
-        return beyond if len(spent) else np.full(len(flops), np.nan)
-
-    def with_intervals(self, table: pd.DataFrame, quantities: Quantities) -> pd.DataFrame:
-        """The table with `_lower` and `_upper` of every quantity, and notes as warnings and in attrs."""
-        notes = [*self.source.notes, *_other_compute(self.source.count)]
-        if self.source.draws is not None:
-            drawn = quantities(self.source.draws)
-            table = with_ends(table, drawn, self.level)
-            if lost := 100 * np.isnan(drawn["N"]).any(axis=1).mean():
-                notes.append(
-                    f"{lost:.1f} % of the draws have no optimum inside and are left out of the intervals."
-                )
-        if (table["N"] > LARGEST_SIZE).any():
-            notes.append(
-                f"N = {table['N'].max():.2g} is larger than anything that will be trained: check the units "
-                "of N, D and the budget, and that N and D are not swapped."
-            )
-        if table["N"].isna().any():
-            notes.append(
-                f"Law '{self.source.law.name}' has no optimum inside: with these parameters more of one of N "
-                "and D is always better."
-            )
-        table.attrs["notes"] = notes
-        if self.source.draws is not None:
-            table.attrs["level"] = self.level
-        for note in notes:
-            warnings.warn(note, UserWarning, stacklevel=3)
-        return table
+    cost = training() + serving(float(served))
+    found = _planned(source, budgets, level, given, cost)
+    shares = {"": found.point.inputs["D"][0]}
+    table = _table(found, QUANTITIES)
+    if "D_lower" in table:
+        shares |= {"_lower": table["D_lower"].to_numpy(), "_upper": table["D_upper"].to_numpy()}
+    for end, D in shares.items():  # rises with D, so its ends are those of D
+        table[f"training_share{end}"] = 3 * D / (3 * D + float(served))
+    return table
 
 
-def _planned(source: LawSource, level: float | None, given: Mapping[str, float] | None) -> _Planned:
+def _planned(
+    source: LawSource,
+    flops: ArrayLike,
+    level: float | None,
+    given: Mapping[str, float] | None,
+    cost: Cost | None = None,
+) -> Plan:
     known = _given(given)
     found = source_of(source, draws=level is not None)
     _check_names(found.law.name, found.law.inputs, known)
@@ -259,17 +180,24 @@ def _planned(source: LawSource, level: float | None, given: Mapping[str, float] 
         raise ValueError(
             "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior."
         )
-    level = 0.9 if level is None else level
-    check_level(level)
-    return _Planned(replace(found, median=False), level, known)
+    limits: dict[str | Cost, float] = dict(known.items())
+    return plan(found, flops=flops, cost=cost, limits=limits, level=0.9 if level is None else level)
+
+
+def _table(found: Plan, names: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a plan with their ends, and its notes."""
+    kept = [c for c in found.table if c.removesuffix("_lower").removesuffix("_upper") in names]
+    table = found.table[["flops", *kept]].copy()
+    table.attrs = {"notes": found.warnings} | ({"level": found.level} if found.drawn is not None else {})
+    return table
 
 
 def _check_names(law: str, inputs: Sequence[str], known: Mapping[str, float]) -> None:
     for name, value in known.items():
         if name in ("N", "D"):
             raise ValueError(
-                f"given holds {name}={value:g}, and N and D are what this plan chooses: leave it out, and "
-                "ask predict for the loss of a run of your own."
+                f"given holds {name}={value:g}, and N and D are what this plan chooses: leave it out, or ask "
+                f"sj.plan(source, flops=, limits={{{name!r}: {value:g}}})."
             )
         if name not in inputs:
             raise ValueError(f"given holds {name!r}, and law '{law}' has the inputs {', '.join(inputs)}.")
@@ -288,14 +216,3 @@ def _given(given: object) -> dict[str, float]:
     if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
         raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
     return known
-
-
-def _other_compute(count: Mapping[str, str]) -> list[str]:
-    """What must be said where runs were counted in other FLOP than a plan at C = 6 N D spends."""
-    compute = count.get("C", "6ND")
-    if compute.replace(" ", "").replace("*", "").upper() == "6ND":
-        return []
-    return [
-        f"The runs' compute was counted '{compute}', and this plan spends C = 6 N D: convert budgets before "
-        "comparing."
-    ]

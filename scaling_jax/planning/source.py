@@ -7,7 +7,7 @@ whatever says by `as_source` how it is to be read (Approaches 1 and 2 do) all be
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -25,6 +25,9 @@ from scaling_jax.uncertainty.draws import Draws, FitEnsemble
 
 __all__ = ["AnySource", "AsSource", "LawSource", "Optima", "Source", "Sources", "source_of", "sources_of"]
 
+NO_DATA = (
+    "This result was read from JSON, which holds no data, so there are no intervals: use .with_data(runs)."
+)
 Quantity: TypeAlias = Callable[[Named, Named], Array]
 """From the parameters and inputs of one run, in jax.numpy, to a number that follows from them."""
 
@@ -150,8 +153,11 @@ def source_of(what: object, draws: bool = True) -> Source:
     if isinstance(what, AsSource):
         return what.as_source(draws)
     if isinstance(what, Fitted):
-        drawn = draws_of(what) if draws and not what.reason and what.runs is not None else None
-        return _of_fit(what, drawn)
+        if not draws or what.reason:
+            return _of_fit(what, None)
+        if what.runs is None:
+            return replace(_of_fit(what, None), notes=(NO_DATA,))
+        return _of_fit(what, draws_of(what))
     if isinstance(what, WithDraws):
         return _of_fit(what.fit, what)
     if isinstance(what, Chain):

@@ -14,9 +14,9 @@ from scaling_jax.plot.fits import MOST_CURVES, POINTS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scaling_jax.approaches.allocation import AllocationDraws
-    from scaling_jax.approaches.envelope import Envelope
-    from scaling_jax.approaches.isoflop import Isoflop
+    from scaling_jax.allocation.envelope import Envelope
+    from scaling_jax.allocation.isoflop import Isoflop
+    from scaling_jax.allocation.lines import AllocationDraws
 
 __all__ = ["allocation", "envelope", "isoflop", "plan"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.approaches.allocation import Allocation, AllocationDraws
-from scaling_jax.approaches.interpolate import akima, line
+from scaling_jax.allocation.interpolate import akima, line
+from scaling_jax.allocation.lines import Allocation, AllocationDraws
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import columns_of, read_curves
 from scaling_jax.tables.read import TableLike

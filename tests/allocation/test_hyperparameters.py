@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.approaches.hyperparameters import SweepOptima
+from scaling_jax.allocation.hyperparameters import SweepOptima
 from scaling_jax.tables.runs import DataError
 
 AT_1E9 = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from scaling_jax.approaches.allocation import Allocation, AllocationDraws
+from scaling_jax.allocation.lines import Allocation, AllocationDraws
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import Curves, read_curves
 from scaling_jax.tables.read import TableLike

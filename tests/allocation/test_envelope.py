@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial import ConvexHull
 
 import scaling_jax as sj
-from tests.approaches.budgets import LAW, SHARE
+from tests.allocation.budgets import LAW, SHARE
 
 METHODS = pytest.mark.parametrize("method", ["minimum", "hull"])
 
@@ -89,7 +89,7 @@ def test_units_and_order_do_not_matter(curves, method):
 def test_draws_that_hold_every_run_are_the_envelope_itself(curves, method, monkeypatch):
     found = sj.envelope(curves, run="run", method=method)
     monkeypatch.setattr(
-        "scaling_jax.approaches.envelope.counts", lambda indices, size: np.ones((len(indices), size))
+        "scaling_jax.allocation.envelope.counts", lambda indices, size: np.ones((len(indices), size))
     )
     draws = found.bootstrap(3)
     # draws follow tangents of 1,500 slopes, not each hull's own edges

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax import laws
+from scaling_jax.allocation.interpolate import line
 from scaling_jax.api.fit import fit
-from scaling_jax.approaches.interpolate import line
 from scaling_jax.core.arrays import Array, Named
 from scaling_jax.core.domains import Real
 from scaling_jax.core.law import law

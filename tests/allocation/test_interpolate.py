@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
-from scaling_jax.approaches.interpolate import akima
+from scaling_jax.allocation.interpolate import akima
 
 
 def test_the_spline_is_akimas():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from tests.approaches.budgets import FLOPS, LAW, SHARE, centred
+from tests.allocation.budgets import FLOPS, LAW, SHARE, centred
 
 
 def noisy(factor, sd, seed):

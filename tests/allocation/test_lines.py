@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scaling_jax as sj
-from tests.approaches.budgets import LAW, centred
+from tests.allocation.budgets import LAW, centred
 
 
 def test_optimal_has_the_columns_of_a_plan(read):

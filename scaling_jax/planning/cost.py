@@ -1,0 +1,411 @@
+r"""What a run costs: terms that add up, each a function of the law's inputs, with a unit.
+
+Costs are for `sj.plan(cost=)` and, since a limit is a cost that must not be exceeded, for its `limits=`. They
+add when their units agree, and scale by numbers.
+
+>>> import scaling_jax as sj
+>>> whole = sj.cost.training() + sj.cost.serving(tokens=2e12)
+>>> whole
+<cost 6 N D + 2 N 2e+12, FLOP>
+>>> f"{whole(N=7e9, D=1.4e11):.3e}"
+'3.388e+22'
+>>> sj.cost.training() + sj.cost.data(price=1e-9)
+Traceback (most recent call last):
+    ...
+ValueError: A cost in FLOP and one in $ do not add up: ...
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scaling_jax.core.arrays import Array, Named
+from scaling_jax.tables.scale import TOKENS_FLOP
+
+__all__ = [
+    "Cost",
+    "Formula",
+    "attention",
+    "data",
+    "days",
+    "finetuning",
+    "formula",
+    "gpu_hours",
+    "memory",
+    "moe",
+    "money",
+    "of",
+    "precision",
+    "serving",
+    "training",
+]
+
+SERVED_FLOP = 2.0  # per parameter and token, forward alone
+ATTENTION_FLOP = 12.0  # per layer, unit of width, token of context and training token
+FULL_BITS = 16.0
+SECONDS_PER_HOUR, HOURS_PER_DAY = 3600.0, 24.0
+FLOP = "FLOP"
+BLOCK = 12.0  # parameters of a block over its width squared
+
+Amount: TypeAlias = float | str | Callable[..., ArrayLike]
+"""A number, a formula of inputs such as "D" or "N / 8", or a function of inputs in jax.numpy."""
+OPERATORS: dict[type[ast.operator], Callable[[Array, Array], Array]] = {
+    ast.Add: jnp.add,
+    ast.Sub: jnp.subtract,
+    ast.Mult: jnp.multiply,
+    ast.Div: jnp.divide,
+    ast.Pow: jnp.power,
+}
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "log": jnp.log,
+    "exp": jnp.exp,
+    "sqrt": jnp.sqrt,
+    "log2": jnp.log2,
+}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A function of named inputs.
+
+    Args:
+        needs: the inputs.
+        value: takes them by name and returns the value.
+        words: how it is printed.
+    """
+
+    needs: tuple[str, ...]
+    value: Callable[[Named], Array]
+    words: str
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number, which programs take as data, or a formula."""
+
+    number: float | None
+    formula: Formula | None
+
+    @property
+    def words(self) -> str:
+        return f"{self.number:g}" if self.formula is None else self.formula.words
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A sum of products of numbers and formulas of inputs; made by the functions of `sj.cost`.
+
+    Args:
+        terms: the factors of each term.
+        unit: of the sum.
+    """
+
+    terms: tuple[tuple[Factor, ...], ...]
+    unit: str = FLOP
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The inputs it is a function of."""
+        formulas = [f.formula for term in self.terms for f in term if f.formula is not None]
+        return tuple(dict.fromkeys(name for one in formulas for name in one.needs))
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers in it, which may change without a program being compiled again."""
+        return np.array([f.number for term in self.terms for f in term if f.number is not None])
+
+    @property
+    def form(self) -> Cost:
+        """The same cost with its numbers left open: what a program is compiled for."""
+        blank = tuple(tuple(Factor(0.0, None) if f.formula is None else f for f in t) for t in self.terms)
+        return Cost(blank, "")
+
+    def value(self, inputs: Named, numbers: Array) -> Array:
+        """The cost of a run, traceable by JAX."""
+        total, at = jnp.zeros(()), 0
+        for term in self.terms:
+            product = jnp.ones(())
+            for factor in term:
+                if factor.formula is None:
+                    product, at = product * numbers[at], at + 1
+                else:
+                    product = product * factor.formula.value(inputs)
+            total = total + product
+        return total
+
+    def __call__(self, **inputs: ArrayLike) -> np.ndarray:
+        """The cost of runs, in float64; inputs broadcast."""
+        if missing := [name for name in self.needs if name not in inputs]:
+            raise TypeError(f"The cost {self.words} needs {', '.join(missing)}.")
+        with jax.enable_x64(True):
+            given = {name: jnp.asarray(np.asarray(v, dtype=np.float64)) for name, v in inputs.items()}
+            return np.asarray(self.value(given, jnp.asarray(self.numbers)))
+
+    @property
+    def words(self) -> str:
+        """The formula, printed."""
+        return " + ".join(" ".join(f.words for f in term if f.words != "1") for term in self.terms)
+
+    def __add__(self, other: object) -> Cost:
+        if other == 0:
+            return self  # of sum()
+        if not isinstance(other, Cost):
+            return NotImplemented
+        if other.unit != self.unit:
+            raise ValueError(
+                f"A cost in {self.unit} and one in {other.unit} do not add up: bring both to one unit, with "
+                "sj.cost.money or sj.cost.gpu_hours and of=."
+            )
+        return Cost(self.terms + other.terms, self.unit)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> Cost:
+        return self.times(factor)
+
+    __rmul__ = __mul__
+
+    def times(self, *amounts: Amount, unit: str | None = None) -> Cost:
+        """The cost times numbers or formulas, in another unit where one is given."""
+        factors = tuple(_factor(amount, "a factor of a cost") for amount in amounts)
+        return Cost(tuple(factors + term for term in self.terms), self.unit if unit is None else unit)
+
+    def __repr__(self) -> str:
+        return f"<cost {self.words}, {self.unit or 'no unit'}>"
+
+
+def training(flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> Cost:
+    """FLOP of training N parameters on D tokens, `flop` N D.
+
+    Args:
+        flop: per parameter and token: 6, or 8 where activations are computed twice.
+        N, D: parameters and tokens, where the law's inputs have other names or counts.
+    """
+    return _product(FLOP, flop=flop, N=N, D=D)
+
+
+def serving(tokens: Amount, flop: float = SERVED_FLOP, *, N: Amount = "N") -> Cost:
+    """FLOP of serving `tokens` tokens, `flop` N tokens (Sardana et al. 2024, arXiv:2401.00448)."""
+    return _product(FLOP, flop=flop, N=N, tokens=tokens)
+
+
+def finetuning(tokens: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N") -> Cost:
+    """FLOP of fine-tuning on `tokens` tokens after training, `flop` N tokens."""
+    return _product(FLOP, flop=flop, N=N, tokens=tokens)
+
+
+def moe(active: Amount, flop: float = TOKENS_FLOP, *, D: Amount = "D") -> Cost:
+    """FLOP of training a model of experts, `flop` active D.
+
+    Args:
+        active: parameters that one token passes through: a share of N, the name of an input, a formula such
+            as "N / 8", or a function of inputs.
+        flop: per active parameter and token.
+        D: tokens.
+    """
+    if isinstance(active, int | float):
+        return _product(FLOP, flop=flop, active=active, N="N", D=D)
+    return _product(FLOP, flop=flop, active=active, D=D)
+
+
+def precision(bits: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> Cost:
+    """FLOP of training at `bits` bits, counted at 16: `flop` N D bits / 16 (Kumar et al. 2024,
+    arXiv:2411.04330)."""
+    return _product(FLOP, flop=flop / FULL_BITS, N=N, D=D, bits=bits)
+
+
+def attention(
+    context: Amount,
+    *,
+    depth: Amount | None = None,
+    width: Amount | None = None,
+    aspect: float = 128.0,
+    D: Amount = "D",
+) -> Cost:
+    """FLOP of attention scores in training, 12 depth width context D, which 6 N D leaves out.
+
+    Args:
+        context: tokens attended over.
+        depth, width: layers and their width, as numbers or inputs of the law. Without them they follow from N
+            = 12 depth width^2 and `aspect`.
+        aspect: width over depth.
+        D: training tokens.
+    """
+    if depth is None or width is None:
+        side = f"(N / ({BLOCK} * {aspect!r} ** 2)) ** (1 / 3)"
+        depth, width = side if depth is None else depth, f"{aspect!r} * {side}" if width is None else width
+    return _product(FLOP, flop=ATTENTION_FLOP, depth=depth, width=width, context=context, D=D)
+
+
+def gpu_hours(peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost:
+    """Hours of one device, FLOP / (peak mfu 3600).
+
+    Args:
+        peak: FLOP per second of a device.
+        mfu: share of the peak that is used: a number, or a formula or function of inputs, since small models
+            use less.
+        of: the FLOP; of training without it.
+    """
+    return _in_flop(of).times(1 / (peak * SECONDS_PER_HOUR), _inverse(mfu), unit="GPU-hours")
+
+
+def days(devices: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost:
+    """Days on `devices` devices at once; the rest as in `gpu_hours`."""
+    return gpu_hours(peak, mfu, of=of).times(1 / (devices * HOURS_PER_DAY), unit="days")
+
+
+def money(price: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None, unit: str = "$") -> Cost:
+    """What device-hours cost at `price` an hour; the rest as in `gpu_hours`."""
+    return gpu_hours(peak, mfu, of=of).times(price, unit=unit)
+
+
+def data(price: float, *, D: Amount = "D", unit: str = "$") -> Cost:
+    """What the training tokens cost at `price` a token: collecting, licences, labels."""
+    return _product(unit, price=price, D=D)
+
+
+def memory(bytes: float = 2.0, *, N: Amount = "N", cache: Amount = 0.0) -> Cost:
+    """Bytes that serving needs, `bytes` per parameter and a cache; for `limits=`.
+
+    Args:
+        bytes: per parameter: 2 at 16 bits.
+        N: parameters that are held.
+        cache: bytes besides the parameters: batch context 2 layers heads width bytes.
+    """
+    held = _product("bytes", bytes=bytes, N=N)
+    return held if cache == 0 else held + _product("bytes", cache=cache)
+
+
+def of(what: str | Callable[..., ArrayLike], unit: str = "") -> Cost:
+    """A cost of your own: a function of inputs, by their names, in jax.numpy, or a formula.
+
+    >>> import scaling_jax as sj
+    >>> sj.cost.of(lambda N, D: 6 * N * D + 2e20)(N=1e9, D=2e10).item()
+    3.2e+20
+    >>> sj.cost.of("6 * (N + 1e8) * D")
+    <cost 6 * (N + 1e8) * D, no unit>
+    """
+    return _product(unit, what=what)
+
+
+def _product(unit: str, **amounts: Amount) -> Cost:
+    return Cost((tuple(_factor(amount, name) for name, amount in amounts.items()),), unit)
+
+
+def _in_flop(cost: Cost | None) -> Cost:
+    found = training() if cost is None else cost
+    if found.unit != FLOP:
+        raise ValueError(f"of={cost!r}: hours are made of FLOP, and this cost is in {found.unit}.")
+    return found
+
+
+def _inverse(share: Amount) -> Amount:
+    if isinstance(share, int | float):
+        if not 0 < share <= 1:
+            raise ValueError(f"mfu={share!r}: give the share of the peak that is used, between 0 and 1.")
+        return 1 / share
+    return _one_over(formula(share))
+
+
+@lru_cache(maxsize=256)
+def _one_over(share: Formula) -> Callable[..., Array]:
+    def inverse(**inputs: Array) -> Array:
+        return 1 / share.value(inputs)
+
+    inverse.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # functions may carry one
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in share.needs]
+    )
+    return inverse
+
+
+def _factor(amount: object, what: str) -> Factor:
+    if isinstance(amount, bool) or not (
+        isinstance(amount, int | float | np.number | str) or callable(amount)
+    ):
+        raise ValueError(f"{what}={amount!r}: give a number, a formula of inputs, or a function of them.")
+    if isinstance(amount, str) or callable(amount):
+        return Factor(None, formula(amount))
+    number = float(amount)
+    if not 0 <= number < np.inf:
+        raise ValueError(f"{what}={amount!r}: give a finite number, zero or more.")
+    return Factor(number, None)
+
+
+@lru_cache(maxsize=512)
+def formula(what: str | Callable[..., ArrayLike]) -> Formula:
+    """What a text or a function says of named inputs.
+
+    Raises:
+        ValueError: for a text that is no formula, or a function without named arguments.
+
+    >>> formula("D / N").needs
+    ('D', 'N')
+    """
+    if callable(what):
+        return _of_function(what)
+    try:
+        tree = ast.parse(what.strip(), mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"{what!r} is no formula; write for example 'D / N'.") from None
+    names: dict[str, None] = {}
+    _check(tree, names, what)
+    return Formula(tuple(names), lambda inputs: _computed(tree, inputs), what.strip())
+
+
+def _of_function(what: Callable[..., ArrayLike]) -> Formula:
+    arguments = inspect.signature(what).parameters.values()
+    if not arguments or any(a.kind in (a.VAR_POSITIONAL, a.VAR_KEYWORD) for a in arguments):
+        raise ValueError(
+            f"{what!r}: give a function whose arguments are named as inputs, such as lambda N, D: ..."
+        )
+    names = tuple(a.name for a in arguments)
+    words = f"{getattr(what, '__name__', 'f')}({', '.join(names)})".replace("<lambda>", "f")
+    return Formula(names, lambda inputs: jnp.asarray(what(**{name: inputs[name] for name in names})), words)
+
+
+def _check(node: ast.expr, names: dict[str, None], text: str) -> None:
+    """Gathers the names in a formula, and refuses what is none."""
+    match node:
+        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
+            return
+        case ast.Name():
+            names[node.id] = None
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+            _check(node.operand, names, text)
+        case ast.BinOp() if type(node.op) in OPERATORS:
+            _check(node.left, names, text)
+            _check(node.right, names, text)
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
+            _check(argument, names, text)
+        case _:
+            raise ValueError(
+                f"{text!r} is no formula: it may hold inputs, numbers, + - * / ** and {', '.join(FUNCTIONS)}."
+            )
+
+
+def _computed(node: ast.expr, inputs: Mapping[str, Array]) -> Array:
+    match node:
+        case ast.Constant():
+            return jnp.asarray(float(node.value))  # type: ignore[arg-type]  # checked to be a number
+        case ast.Name():
+            return inputs[node.id]
+        case ast.UnaryOp():
+            value = _computed(node.operand, inputs)
+            return -value if isinstance(node.op, ast.USub) else value
+        case ast.BinOp():
+            if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+                return _computed(node.left, inputs) ** node.right.value  # type: ignore[operator]
+            return OPERATORS[type(node.op)](_computed(node.left, inputs), _computed(node.right, inputs))
+        case ast.Call(func=ast.Name(id=name)):
+            return FUNCTIONS[name](_computed(node.args[0], inputs))
+    raise AssertionError(ast.dump(node))
