@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot
     from scaling_jax.allocation.envelope import envelope
     from scaling_jax.allocation.family import approaches
+    from scaling_jax.allocation.hyperparameters import hyperparameters, sweep_optima
     from scaling_jax.allocation.isoflop import isoflop
     from scaling_jax.api.study import study
-    from scaling_jax.allocation.hyperparameters import hyperparameters, sweep_optima
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
     from scaling_jax.evaluate.selection import select

@@ -76,9 +76,7 @@ class Approaches:
     def __str__(self) -> str:
         budget = BEYOND * self.largest
         exponents = self.exponents().to_string(float_format=lambda x: f"{x:.3f}")
-        plans = (
-            self.optimal(budget).drop(columns="D").to_string(index=False, float_format=lambda x: f"{x:.4g}")
-        )
+        plans = self.optimal(budget).to_string(index=False, float_format=lambda x: f"{x:.4g}")
         apart = self.disagreements() or [
             f"No two intervals are apart, of exponents or of plans for {budget:.3g} FLOP."
         ]

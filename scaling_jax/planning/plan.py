@@ -29,7 +29,6 @@ RATIOS = {"tokens_per_param": ("D", "N"), "epochs": ("D", "U")}
 LARGEST_SIZE = 1e15  # parameters; a thousand times the largest of today
 POOR = 1e-7  # a residual of the first-order conditions beyond rounding
 SAME = 1e-9
-CLOSE = 0.02  # of an objective: another optimum of a fit that near is planned from too
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,8 +238,32 @@ class Plan:
         """
         if not 0 < times < np.inf:
             raise ValueError(f"smaller({times!r}): give a positive number.")
-        name = of or ("N" if "N" in self.problem.free else self.problem.free[0])
+        name = of or self._main
         return self._elsewhere(lambda best: {name: best.inputs[name] / times})
+
+    def flat(self, slack: float = 1e-3, of: str | None = None) -> pd.DataFrame:
+        """How wide the optimum is: the values of an input whose best run is within `slack` of the best loss.
+
+        Args:
+            slack: share of the loss that may be given away.
+            of: the input; N, or the first that the plan chooses.
+
+        Returns:
+            One row per goal: the cost, the input, and the least and most it can be at that cost.
+        """
+        if not 0 < slack < 1:
+            raise ValueError(
+                f"flat({slack!r}): give the share of the loss that may be given away, such as 0.001."
+            )
+        name = of or self._main
+        if name not in self.problem.free:
+            raise ValueError(f"flat(of={name!r}): the plan chooses {', '.join(self.problem.free)}.")
+        numbers, best = self.source.numbers[None], self.point
+        near = best.loss + self.problem.sign * slack * np.abs(best.loss)
+        within = self.problem.within(best.spent)
+        low, high = (within.costing(words).best(numbers, near, reach=True) for words in (name, f"1 / {name}"))
+        ends = {f"{name}_least": low.inputs[name][0], f"{name}_most": high.inputs[name][0]}
+        return pd.DataFrame({self.spent_name: best.spent[0], name: best.inputs[name][0], **ends})
 
     def _elsewhere(self, held: Callable[[Best], Mapping[str, Numbers]]) -> pd.DataFrame:
         point = self._priced(self.point, self.source.numbers[None], held(self.point))
@@ -301,7 +324,7 @@ class Plan:
         return self._curves(spent, False, over, n, span)
 
     def _curves(self, goals: Numbers, reach: bool, over: str | None, n: int, span: float) -> pd.DataFrame:
-        name = over or ("N" if "N" in self.problem.free else self.problem.free[0])
+        name = over or self._main
         numbers = self.source.numbers[None]
         best = self.problem.best(numbers, goals, reach)
         along = np.geomspace(1 / span, span, n)
@@ -320,7 +343,26 @@ class Plan:
     @cached_property
     def warnings(self) -> list[str]:
         """The notes that speak against acting on it."""
-        return [*self.source.notes, *self._counting(), *self._lost(), *self._implausible()]
+        return [*self.source.notes, *self._rivals, *self._counting(), *self._lost(), *self._implausible()]
+
+    @cached_property
+    def _rivals(self) -> list[str]:
+        """What other optima of the fit, about as good as its own, would have planned."""
+        if self.source.rivals is None:
+            return []
+        others = self.problem.best(self.source.rivals, self.goals, self.reach)
+        name = self._main
+        here, there = self.point.inputs[name][0, -1], others.inputs[name][:, -1]
+        listed = " and ".join(f"{value:.3g}" for value in there)
+        return [
+            f"The fit has another optimum that is about as good, and it plans {name} = {listed} where this "
+            f"one plans {here:.3g} ({self._goal_words(self.goals[-1])}): the plan is not identified."
+        ]
+
+    @property
+    def _main(self) -> str:
+        """The input that a reader asks about first: N, or the first that is chosen."""
+        return "N" if "N" in self.problem.free else self.problem.free[0]
 
     @property
     def _remarks(self) -> list[str]:

@@ -93,7 +93,7 @@ class Problem:
     defined: tuple[tuple[str, Formula], ...]
     ranges: dict[str, tuple[float, float]]
     choices: dict[str, np.ndarray]
-    limits: tuple[tuple[str, Formula, float, float], ...]
+    limits: tuple[tuple[str, Formula, float, float | Numbers], ...]
     sign: float
 
     def holding(self, *names: str) -> Problem:
@@ -107,6 +107,15 @@ class Problem:
             ranges={name: ends for name, ends in self.ranges.items() if name not in names},
             choices={name: values for name, values in self.choices.items() if name not in names},
         )
+
+    def costing(self, words: str) -> Problem:
+        """The same question at another cost."""
+        return replace(self, cost=of(words))
+
+    def within(self, most: Numbers) -> Problem:
+        """The same question with its cost as a limit, one for each goal."""
+        limit = (self.cost.words, _of_cost(self.cost), -np.inf, most)
+        return replace(self, limits=(*self.limits, limit))
 
     @cached_property
     def pivot(self) -> int:
@@ -196,7 +205,10 @@ class Problem:
             lowest = low > 0 if form.logs[i] else np.isfinite(low)
             prices |= {f"{name} >= {low:.6g}": one(found.price_low[:, i])} if lowest else {}
             prices |= {f"{name} <= {high:.6g}": one(found.price_high[:, i])} if np.isfinite(high) else {}
-        for i, (words, _, low, high) in enumerate(self.limits):
+        for i, (words, _, low, most) in enumerate(self.limits):
+            if np.ndim(most):
+                continue  # one for each goal: nobody reads its price
+            high = float(most)
             if low == high:
                 prices[f"{words} = {low:.6g}"] = one(found.price_most[:, i])
                 continue
@@ -395,7 +407,7 @@ def _sign(target: str, better: str | None) -> float:
 
 def _is_log(law: Law, name: str) -> bool:
     domain = law.input_domains[name]
-    return domain.log or (domain.lower == 0 and np.isinf(domain.upper))
+    return domain.log or domain.lower > 0 or (domain.lower == 0 and bool(np.isinf(domain.upper)))
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Array, Columns, Named, Numbers
 from scaling_jax.core.law import Law, check_law
+from scaling_jax.engine.coordinates import to_natural
+from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.joined import chained
 from scaling_jax.published.entry import Entry
@@ -28,6 +30,7 @@ __all__ = ["AnySource", "AsSource", "LawSource", "Optima", "Source", "Sources", 
 NO_DATA = (
     "This result was read from JSON, which holds no data, so there are no intervals: use .with_data(runs)."
 )
+CLOSE = 0.02  # of an objective: a rival optimum that near is told
 Quantity: TypeAlias = Callable[[Named, Named], Array]
 """From the parameters and inputs of one run, in jax.numpy, to a number that follows from them."""
 
@@ -48,6 +51,7 @@ class Source:
         count: how sizes and compute were counted, as the user or the paper said.
         also: further quantities of a run, by name: the loss in the middle of a chain, the size behind a
             frontier in compute.
+        rivals: (rivals, labels) other optima of the fit that the data hardly tell from this one.
         notes: what a reader must know before acting on it.
     """
 
@@ -60,6 +64,7 @@ class Source:
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     count: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, Quantity] = field(default_factory=dict)
+    rivals: Numbers | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -215,6 +220,7 @@ def _of_fit(fit: Fitted, drawn: WithDraws | None) -> Source:
         rows=rows,
         ends={name: (float(column.min()), float(column.max())) for name, column in rows.items()},
         count=fit.count,
+        rivals=_rivals(fit),
         notes=(*_standing(fit), *_counted(fit.count)),
     )
 
@@ -260,6 +266,20 @@ def _standing(fit: Fitted) -> list[str]:
             f"The fit of '{fit.law.name}' is underdetermined, so what follows from it is one of many answers."
         ]
     return []
+
+
+def _rivals(fit: Fitted) -> Numbers | None:
+    """Other optima that the fit's starts found and whose objective is about as good."""
+    gap = fit.certificate.runner_up if fit.runs is not None else np.nan
+    if not gap < CLOSE:
+        return None
+    evidence, runs = fit.evidence, fit.data()
+    others = to_natural(fit.law.label_domains, evidence.basins[1:] @ evidence.tie.T + evidence.offset)
+    told = predict(fit.law, others, runs.inputs)
+    missed = [fit.objective.residual(one, runs.target, runs.target_se) for one in told]
+    values = np.array([float(np.sum(runs.weight * fit.objective.rho(r))) for r in missed])
+    near = values < fit.objective_value * (1 + CLOSE)
+    return others[near] if near.any() else None
 
 
 def _counted(count: Mapping[str, str]) -> list[str]:

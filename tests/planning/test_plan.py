@@ -195,6 +195,27 @@ def test_curves_for_pictures():
     assert cost.groupby("curve")["loss"].min().tolist() == pytest.approx(plan.table["loss"].tolist())
 
 
+def test_how_wide_the_optimum_is():
+    """At both ends the loss is what was allowed; near the best it rises by (ab / 2) (ln k)^2 of L - E."""
+    plan = sj.plan((CHINCHILLA, R), flops=[1e21, 1e24])
+    wide = plan.flat(slack=1e-4)
+    for end in ("N_least", "N_most"):
+        there = CHINCHILLA(wide[end], wide["flops"] / (6 * wide[end]), **R)
+        np.testing.assert_allclose(there, plan.table["loss"] * (1 + 1e-4), rtol=1e-9)
+    share = 1e-4 * plan.table["loss"] / (plan.table["loss"] - R["E"])
+    near = np.exp(np.sqrt(2 * share / (R["alpha"] * R["beta"])))
+    np.testing.assert_allclose(np.sqrt(wide["N_most"] / wide["N_least"]), near, rtol=2e-3)  # to second order
+    with pytest.raises(ValueError, match="share of the loss"):
+        plan.flat(slack=0)
+
+
+def test_a_rival_optimum_of_the_fit_is_planned_too():
+    numbers = CHINCHILLA.flatten(R)
+    rivals = CHINCHILLA.flatten(H)[None]
+    with pytest.warns(UserWarning, match=r"plans N = 4.04e\+10 where this one plans 7.\d+e\+10"):
+        sj.plan(Source(CHINCHILLA, numbers, rivals=rivals), flops=5.76e23)
+
+
 def sourced(draws: int = 200, **moved: float) -> Source:
     numbers = CHINCHILLA.flatten(R)
     noise = np.exp(0.01 * np.random.default_rng(0).standard_normal((draws, 5)))
