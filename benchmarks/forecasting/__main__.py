@@ -17,13 +17,14 @@ from benchmarks.forecasting.pictures import histograms
 from benchmarks.forecasting.practice import practice
 from benchmarks.forecasting.rivals import point_forecasts
 from benchmarks.forecasting.tasks import competition, extrapolations, macro
-from benchmarks.report import RESULTS, save
+from benchmarks.report import save
 from scaling_jax.forecasting.calibration import nothing_learned
 from scaling_jax.forecasting.lessons import Lessons, Past, fit_tasks
 from scaling_jax.forecasting.widths import interval_score
 from scaling_jax.uncertainty.tails import student_quantile, student_share
 
 SHIPPED = Path(__file__).parents[2] / "scaling_jax/_data/forecast.json"
+PICTURE = Path(__file__).parents[2] / "docs/forecasting_pit.svg"
 VERSION = "2026.11"
 RECORD = "held 92 % of 440 real extrapolations, each forecast without its suite"
 HORIZONS = [-9.0, 0.35, 0.7, 1.1, 1.6, 2.1, 9.0]
@@ -130,7 +131,7 @@ def compete(folder: Path) -> None:
     rivals = point_forecasts(past)
     text += "\n" + against(table, past, rivals)
     print(text)
-    histograms(table, RESULTS / "forecasting_competition.svg")
+    histograms(table, PICTURE)
     save(
         "forecasting_competition",
         text,
@@ -146,9 +147,8 @@ def choices(folder: Path) -> None:
 
 def learn(folder: Path) -> None:
     """Writes what ships."""
-    found = Lessons(competition(folder), nothing_learned()).learned(version=VERSION)
-    taught = {law: found.populations[law] for law in ("chinchilla", "chinchilla_gamma", "power_law_floor")}
-    SHIPPED.write_text(replace(found, record=RECORD, populations=taught).to_json() + "\n")
+    found = Lessons(extrapolations(folder), nothing_learned()).learned(version=VERSION)
+    SHIPPED.write_text(replace(found, record=RECORD).to_json() + "\n")
 
 
 if __name__ == "__main__":

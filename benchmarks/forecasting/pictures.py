@@ -27,7 +27,7 @@ def histograms(table: pd.DataFrame, path: Path) -> None:
     for axes, (title, (rows, weight)) in zip(figure.subplots(1, 4, sharey=True), panels.items(), strict=True):
         axes.hist(rows["pit"], bins=BINS, range=(0, 1), weights=weight * BINS / weight.sum(), color="#4c72b0")
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set(title=f"{title} ({len(rows)})", xlabel="place of the truth", xticks=[0, 0.5, 1])
+        axes.set(title=f"{title}\n{len(rows)} tasks", xlabel="place of the truth", xticks=[0, 0.5, 1])
     figure.axes[0].set_ylabel("density")
     figure.savefig(path)
 

@@ -20,6 +20,7 @@ CAUSES = ("residuals", "parameters", "members", "backtest", "decades", "least")
 NEAR = 0.05  # decades of compute that even a run inside the data is ahead
 GROWTH = 0.5  # power of the horizon by which errors of back-tests are carried to another one
 SHARPNESS = 0.25  # of relative errors, over which a member's weight falls by e
+SENSELESS = 1.0  # error, in logarithms, of a member that says nothing, and the most that counts
 PRIOR_WORTH = 4.0  # back-tests that what is known from other families is worth
 
 
@@ -61,7 +62,8 @@ def judge(batch: Batch, which: Sequence[int]) -> Judged:
         return Judged(np.zeros((len(batch.members), 0)), np.zeros(0), np.zeros(0))
     horizon = np.concatenate([np.maximum(cut.horizon, NEAR) for cut in cuts])
     share = np.concatenate([np.full(len(cut.truth), 1 / len(cut.truth)) for cut in cuts])
-    return Judged(np.concatenate(error, axis=1), horizon, share)
+    found = np.nan_to_num(np.concatenate(error, axis=1), nan=SENSELESS, posinf=SENSELESS, neginf=-SENSELESS)
+    return Judged(np.clip(found, -SENSELESS, SENSELESS), horizon, share)
 
 
 def outlook(batch: Batch, at: int, tests: Judged, usual: np.ndarray, untested: float) -> Outlook:
@@ -77,8 +79,10 @@ def outlook(batch: Batch, at: int, tests: Judged, usual: np.ndarray, untested: f
     cut = batch.cuts[at]
     ahead = np.maximum(cut.horizon, NEAR)
     close = tests.share * np.exp(-np.abs(np.log(tests.horizon / ahead[:, None])))
-    weights = _weights(np.abs(tests.error), close, usual)
-    said = batch.predicted[at]
+    silent = ~np.isfinite(batch.predicted[at])
+    said = np.where(silent, 0.0, batch.predicted[at])
+    unsure = np.minimum(np.nan_to_num(batch.unsure[at], nan=SENSELESS), SENSELESS)
+    weights = _weights(np.abs(tests.error), close, usual, silent)
     centre = (weights * said).sum(axis=0)
     growth = (ahead[:, None] / tests.horizon) ** GROWTH
     missed = close * ((weights.T @ tests.error) * growth) ** 2
@@ -87,7 +91,7 @@ def outlook(batch: Batch, at: int, tests: Judged, usual: np.ndarray, untested: f
     backtest = np.where(amount > 0, known, untested * ahead**GROWTH)
     causes = [
         weights.T @ batch.scale[:, at],
-        (weights * batch.unsure[at]).sum(axis=0),
+        (weights * unsure).sum(axis=0),
         np.sqrt((weights * (said - centre) ** 2).sum(axis=0)),
         backtest,
         cut.rows.beyond(cut.points),
@@ -96,12 +100,12 @@ def outlook(batch: Batch, at: int, tests: Judged, usual: np.ndarray, untested: f
     return Outlook(centre, weights, np.stack(causes, axis=1))
 
 
-def _weights(error: np.ndarray, close: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def _weights(error: np.ndarray, close: np.ndarray, usual: np.ndarray, silent: np.ndarray) -> np.ndarray:
     """(members, points) weights out of absolute errors (members, tests), how close each test is to each point
-    (points, tests), and what is usual (members,)."""
+    (points, tests), what is usual (members,), and where a member says nothing."""
     amount = close.sum(axis=1)
     mean = error @ close.T / np.maximum(amount, 1e-12)
     relative = mean / np.maximum(mean.mean(axis=0), 1e-4)
     score = (PRIOR_WORTH * usual[:, None] + amount * relative) / (PRIOR_WORTH + amount)
-    weight = np.exp(-(score - score.min(axis=0)) / SHARPNESS)
+    weight = np.where(silent, 0.0, np.exp(-(score - score.min(axis=0)) / SHARPNESS))
     return weight / weight.sum(axis=0)

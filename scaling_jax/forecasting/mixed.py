@@ -113,13 +113,6 @@ class Shrunk:
         pooled = np.minimum((spread**2).sum(axis=2) / sd**2, 1.0)
         return replace(self, z=self.z + step, spread=spread, pooled=pooled, prior=(mean, sd))
 
-    def drawn(self, piece: int, points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-        """(n, points) log predictions of one piece as its coordinates vary."""
-        z = self.z[piece] + rng.normal(size=(n, self.z.shape[1])) @ self.spread[piece].T
-        every = np.full(n * len(points), piece)
-        found = self._at(np.repeat(z, len(points), axis=0), every, np.tile(points, (n, 1)))
-        return found.reshape(n, len(points))
-
     def _at(self, z: np.ndarray, which: np.ndarray, points: np.ndarray) -> np.ndarray:
         if self.prior is None:
             return _log_prediction(self.law, self.pieces[0].names, z, points)

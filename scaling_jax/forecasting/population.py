@@ -49,8 +49,5 @@ VAGUE: dict[str, dict[str, tuple[float, float]]] = {
         "E": (-0.3, 0.5), "A": (-2.0, 1.5), "B": (-2.0, 1.5), "alpha": (0.35, 0.15), "beta": (0.35, 0.15),
         "gamma": (0.0, 0.4),
     },
-    "multiplicative": {"A": (0.0, 1.0), "alpha": (0.05, 0.1), "beta": (0.05, 0.1)},
-    "power_law": {"A": (0.0, 1.0), "alpha": (0.2, 0.3)},
     "power_law_floor": {"E": (-0.7, 1.0), "A": (-1.0, 1.5), "alpha": (0.4, 0.25)},
-    "shifted_power_law": {"b": (0.0, 1.0), "g": (1.0, 2.0), "c": (0.3, 0.3)},
 }  # fmt: skip

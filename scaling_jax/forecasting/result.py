@@ -115,10 +115,7 @@ class Forecast:
         return found["prediction"].to_numpy() if interval is None else found
 
     def draws(self, n: int = 1000, seed: int = 0) -> np.ndarray:
-        """Curves that are all plausible, each through every run that was asked for.
-
-        A draw is one member, picked by weight, with its parameters as the rows leave them open, moved by one
-        error of the law that grows as the band does.
+        """Plausible values of all runs that were asked for: each errs by the same share of its band.
 
         Args:
             n: how many.
