@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from scaling_jax.planning.contrast import contrast
     from scaling_jax.planning.crossing import critical_size
     from scaling_jax.planning.design import v_optimal
+    from scaling_jax.planning.next_runs import next_runs, precision_for
     from scaling_jax.planning.plan import plan
     from scaling_jax.uncertainty.chain import chain
 
@@ -92,8 +93,10 @@ __all__ = [
     "isoflop",
     "law",
     "laws",
+    "next_runs",
     "plan",
     "plot",
+    "precision_for",
     "published",
     "read_runs",
     "read_wandb",
@@ -126,6 +129,8 @@ _LAZY = {  # what few scripts use is imported on first use
     "inference_optimal": "scaling_jax.planning.budget",
     "contrast": "scaling_jax.planning.contrast",
     "critical_size": "scaling_jax.planning.crossing",
+    "next_runs": "scaling_jax.planning.next_runs",
+    "precision_for": "scaling_jax.planning.next_runs",
     "v_optimal": "scaling_jax.planning.design",
     "plan": "scaling_jax.planning.plan",
     "chain": "scaling_jax.uncertainty.chain",

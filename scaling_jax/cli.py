@@ -290,6 +290,56 @@ def _number_or_words(text: str) -> float | str:
 
 
 @app.command()
+def contrast(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="A table with --by, or two and more fits written by 'scaling-jax fit --json'."),
+    ],
+    flops: Annotated[list[float], typer.Option(help="Training budget; repeat.")],
+    by: Annotated[str | None, typer.Option(help="Column of a table's recipes.")] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="N and D, or C, and their columns, such as C=flops; repeat.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column of the loss.")] = None,
+    law: Annotated[
+        str | None, typer.Option(help="With --by: fit this law to every recipe, such as chinchilla.")
+    ] = None,
+) -> None:
+    """Say which of several recipes wins at a budget, and how sure that is."""
+    with _mistakes_in_one_sentence():
+        if by is None:
+            fits = {path.stem: _saved_fit(path, None) for path in sources}
+            typer.echo(str(sj.contrast(fits, flops=flops)))
+            return
+        frame, columns = _read(sources[0]), _pairs(input, str) or None
+        if law is None:
+            typer.echo(str(sj.contrast(frame, by=by, inputs=columns, target=target, flops=flops)))
+            return
+        groups = sj.fit_groups(_law(law), frame, by=by, inputs=columns, target=target)
+        typer.echo(str(sj.contrast(groups, flops=flops)))
+
+
+@app.command("next")
+def next_(
+    budget: Annotated[float, typer.Option(help="What the runs may cost together, FLOP.")],
+    flops: Annotated[float, typer.Option(help="The budget of the run whose loss is to be known.")],
+    published: Annotated[
+        str | None, typer.Option(help="Published constants to design from, such as besiroglu2024_huber.")
+    ] = None,
+    saved: Annotated[Path | None, typer.Option(help="A fit written by 'scaling-jax fit --json'.")] = None,
+    discrepancy: Annotated[
+        float, typer.Option(help="The law's own error, share of the loss per root decade of compute.")
+    ] = 0.005,
+) -> None:
+    """Say which runs to train next for the loss at a budget."""
+    with _mistakes_in_one_sentence():
+        if (published is None) == (saved is None):
+            raise ValueError("Give either --published NAME or --saved FILE.")
+        source = sj.published[published] if published is not None else _saved_fit(Path(saved or ""), None)
+        typer.echo(str(sj.next_runs(source, budget, flops=flops, discrepancy=discrepancy)))
+
+
+@app.command()
 def laws() -> None:
     """List the laws with formula and source."""
     shown = Table("law", "formula", "source", box=None, pad_edge=False)

@@ -233,3 +233,17 @@ def test_what_is_wrong_with_a_plan_is_one_sentence(tmp_path) -> None:
         "There is no file": [tmp_path / "none.csv", "--flops", "1e21"],
     }.items():
         assert words in run("plan", *arguments, code=2)
+
+
+def test_contrast_of_a_table_and_next_runs(tmp_path):
+    table = tmp_path / "recipes.csv"
+    two = (("a", 3.0), ("b", 3.1))
+    rows = [f"{name},{C},{by * (C / 1e18) ** -0.05}" for name, by in two for C in (1e18, 1e19, 1e20)]
+    table.write_text("recipe,flops,loss\n" + "\n".join(rows))
+    words = ["contrast", str(table), "--by", "recipe", "--input", "C=flops", "--flops", "1e21"]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0 and "a wins with probability" in found.output
+    words = ["next", "--published", "besiroglu2024_huber", "--budget", "1e21", "--flops", "1e23"]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0 and "the interval of the loss at 1e+23 FLOP goes from" in found.output
+    assert CliRunner().invoke(app, [*words, "--saved", "no.json"]).exit_code == 2

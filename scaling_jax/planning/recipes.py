@@ -26,7 +26,17 @@ from scaling_jax.tables.runs import Runs
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.bootstrap import joint_draws
 
-__all__ = ["COMPUTE", "Losses", "Places", "Recipes", "compute_of", "last_rows", "recipes_of", "residuals_of"]
+__all__ = [
+    "COMPUTE",
+    "Losses",
+    "Places",
+    "Recipes",
+    "compute_of",
+    "last_rows",
+    "recipes_of",
+    "residuals_of",
+    "run_scatter",
+]
 
 LN10 = np.log(10)
 FEWEST_DRAWS, MOST_DRAWS = 250, 500
@@ -264,7 +274,7 @@ def recipes_of(
     ends = np.array([_ends(source) for source in good.values()]).reshape(-1, 2)
     fits = [fit for key in good if (fit := _fit_of(made[key])) is not None and fit.runs is not None]
     step = float(walk) if not isinstance(walk, str) else walk_of(residuals_of(fits)) if fits else np.nan
-    scatter = float(np.median([_run_scatter(fit) for fit in fits])) if fits else np.nan
+    scatter = float(np.median([run_scatter(fit) for fit in fits])) if fits else np.nan
     return Recipes(good, places, step, ends[:, 1], ends[:, 0], paired, walk != 0, scatter, seed), failed
 
 
@@ -311,7 +321,7 @@ def _ends(source: Source) -> tuple[float, float]:
     return (float(np.log10(flops.min())), float(np.log10(flops.max()))) if len(flops) else (np.nan, np.nan)
 
 
-def _run_scatter(fit: Fitted) -> float:
+def run_scatter(fit: Fitted) -> float:
     """Robust scale of what a law leaves of the end of every run, enlarged by what fitting has absorbed."""
     values = _residuals(fit).values
     return float(

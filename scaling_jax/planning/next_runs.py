@@ -1,0 +1,373 @@
+r"""Which runs to train next, for the answer that is wanted.
+
+Before the runs the log losses of every place are Gaussian: the law's, linear in its parameters about the
+estimate, and an error of the law that walks along the decades of compute and is pinned at the answer,
+
+$$\operatorname{cov}(y_i, y_j) = g_i^\top P g_j + \kappa^2 \min(x^* - x_i,\; x^* - x_j) + \sigma^2 [i = j],$$
+
+g the gradient of the log loss. A run changes the variance of the answer by a known amount, whatever it will
+show. Without the walk the best design trusts the law: it buys hundreds of cheap runs; with it the runs that
+are near in scale are worth their price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from scaling_jax.core.law import Law
+from scaling_jax.engine.coordinates import searched_as_logs
+from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.planning.frontier import closed_form, frontier
+from scaling_jax.planning.optimal_design import least_variance
+from scaling_jax.planning.recipes import compute_of, last_rows, run_scatter
+from scaling_jax.planning.source import Source, WithDraws, source_of
+from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.scale import budgets_of
+from scaling_jax.uncertainty.ensemble import check_level, tail_of
+from scaling_jax.uncertainty.tails import normal_quantile
+
+__all__ = ["NextRuns", "next_runs", "precision_for"]
+
+DISCREPANCY = 0.005
+RUN_SD = 0.004
+LOGS, RELATIVE = 1.0, 0.3  # belief about parameters before any run
+SIZES, DECADES_DOWN = 13, 4.0
+RATIOS = (5.0, 20.0, 80.0)
+POWERS = (1.0, 0.7, 0.4, 0.0)
+MOST_RUNS = 400
+GAIN = 1e-4  # of the standard deviation, below which further runs do not help
+MANY = 1e6  # repeats of every candidate, for the least that these sizes can reach
+
+
+@dataclass(frozen=True, eq=False)
+class NextRuns:
+    """Runs worth training; made by `sj.next_runs`.
+
+    Args:
+        table: a row per place chosen, dearest first: the law's inputs, runs (how many there), cost (of all of
+            them), share of the budget.
+        before, after: standard deviation of the answer (a log loss, or the log of a positive parameter),
+            without and with the runs.
+        floor: what any number of runs at the candidates would leave.
+        spent: cost of the chosen.
+        budget: what was to be spent.
+        answer: what is wanted, in words.
+        level: of `halfwidth`.
+    """
+
+    table: pd.DataFrame
+    before: float
+    after: float
+    floor: float
+    spent: float
+    budget: float
+    answer: str
+    level: float
+
+    @property
+    def halfwidth(self) -> float:
+        """Half the interval of the answer with the runs."""
+        return float(normal_quantile(1 - tail_of(self.level)) * self.after)
+
+    def __str__(self) -> str:
+        runs = int(self.table["runs"].sum())
+        percent = 100 * normal_quantile(1 - tail_of(self.level))
+        lines = [
+            f"{runs} runs for {self.spent:.3g} of {self.budget:.3g}: the interval of {self.answer} goes from "
+            f"+-{percent * self.before:.2g} % to +-{percent * self.after:.2g} % ({100 * self.level:.3g} %).",
+            f"Any number of runs at these sizes leaves +-{percent * self.floor:.2g} %.",
+        ]
+        return "\n".join([*lines, self.table.to_string(index=False, float_format=lambda v: f"{v:.3g}")])
+
+    def __repr__(self) -> str:
+        return f"<NextRuns: {int(self.table['runs'].sum())} runs, sd {self.before:.3g} to {self.after:.3g}>"
+
+    def _repr_html_(self) -> str:
+        return self.table.to_html(index=False)
+
+
+def next_runs(
+    source: Any,
+    budget: float,
+    *,
+    at: Mapping[str, float] | None = None,
+    flops: float | None = None,
+    parameter: str | None = None,
+    candidates: TableLike | None = None,
+    cost: str | ArrayLike | None = None,
+    discrepancy: float = DISCREPANCY,
+    run_sd: float | None = None,
+    level: float = 0.9,
+) -> NextRuns:
+    """The runs, within a budget, after which the answer is known best.
+
+    Args:
+        source: a fit (its runs count as made), draws of one, a published entry or `(law, params)` where no
+            run exists yet.
+        budget: what the runs may cost together, in the unit of the cost.
+        at, flops, parameter: the answer: the loss at given inputs ({"N": 7e10, "D": 1.4e12}), that of the
+            best run of a budget, or a parameter by name. The best design for a contrast of two recipes is
+            that of its level, trained with both.
+        candidates: table of places that may be trained, the law's inputs as columns; by default a grid of
+            sizes and tokens per parameter whose runs cost at most the budget.
+        cost: column of the candidates or one number each; 6 N D, or compute itself, by default.
+        discrepancy: the law's own error, as a share of the loss per root decade of compute; 0 trusts it.
+        run_sd: scatter of one run's log loss; what the fit leaves by default, .004 without one.
+        level: of the interval.
+
+    Returns:
+        A `NextRuns`: `.table` (places and how many runs), `.before`, `.after`, `.floor`, `.halfwidth`;
+        printed, sentences.
+
+    Raises:
+        ValueError: for an answer that is none or several, candidates or costs that make no sense, or a budget
+            that pays for no candidate.
+
+    Source: c-optimal design, Pukelsheim 1993; the discrepancy, Kennedy and O'Hagan 2001.
+
+    >>> import scaling_jax as sj
+    >>> plan = sj.next_runs(sj.published["besiroglu2024_huber"], 1e22, flops=1e24)
+    >>> bool(plan.after < plan.before and plan.spent <= 1e22)
+    True
+    """
+    check_level(level)
+    budget = float(budgets_of(budget, "budget")[0])
+    one = source_of(source, draws=False)
+    goal, words = _goal(one, at, flops, parameter)
+    places, prices = _candidates(one, candidates, cost, budget)
+    model = _Model.of(one, source, places, goal, parameter, discrepancy, run_sd)
+    affordable = prices <= budget * (1 + 1e-9)
+    if not affordable.any():
+        raise ValueError(
+            f"The cheapest candidate costs {prices.min():.3g}, more than the budget of {budget:.3g}."
+        )
+    plans = [model.greedy(prices, budget, power) for power in POWERS]
+    plans += model.by_program(prices, budget)
+    counts = min(plans, key=model.variance)
+    chosen = np.flatnonzero(counts)
+    table = pd.DataFrame({name: column[chosen] for name, column in places.items()})
+    table["runs"] = counts[chosen].astype(int)
+    table["cost"] = counts[chosen] * prices[chosen]
+    table["share"] = table["cost"] / budget
+    return NextRuns(
+        table=table.sort_values("cost", ascending=False, ignore_index=True),
+        before=float(np.sqrt(model.variance(np.zeros(len(prices))))),
+        after=float(np.sqrt(model.variance(counts))),
+        floor=float(np.sqrt(model.variance(np.full(len(prices), MANY)))),
+        spent=float(counts @ prices),
+        budget=budget,
+        answer=words,
+        level=level,
+    )
+
+
+def precision_for(source: Any, budgets: ArrayLike, **options: Any) -> pd.DataFrame:
+    """What precision budgets buy: `sj.next_runs` for each.
+
+    Args:
+        source: as in `next_runs`.
+        budgets: what may be spent.
+        **options: as in `next_runs`.
+
+    Returns:
+        A row per budget: budget, runs, sd (of the answer), halfwidth (of its interval), and floor, which no
+        number of runs at the candidates gets below: where sd comes near it, only larger runs help.
+
+    >>> import scaling_jax as sj
+    >>> bought = sj.precision_for(sj.published["besiroglu2024_huber"], [1e20, 1e22], flops=1e24)
+    >>> bool(bought["sd"].is_monotonic_decreasing)
+    True
+    """
+    rows = []
+    for budget in budgets_of(budgets, "budgets").tolist():
+        found = next_runs(source, budget, **options)
+        rows.append(
+            {
+                "budget": budget,
+                "runs": int(found.table["runs"].sum()),
+                "sd": found.after,
+                "halfwidth": found.halfwidth,
+                "floor": found.floor,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """The Gaussian belief about candidates and answer, given the runs that exist.
+
+    Args:
+        joint: (candidates + 1, candidates + 1) covariance, the answer last.
+        noise: variance of one run.
+        features: (candidates + 1, directions) gradients, the answer last.
+    """
+
+    joint: np.ndarray
+    noise: float
+    features: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        one: Source,
+        source: Any,
+        places: dict[str, np.ndarray],
+        goal: dict[str, np.ndarray] | None,
+        parameter: str | None,
+        discrepancy: float,
+        run_sd: float | None,
+    ) -> _Model:
+        fit = source if isinstance(source, Fitted) else source.fit if isinstance(source, WithDraws) else None
+        made = {name: np.empty(0) for name in one.law.inputs}
+        if fit is not None and fit.runs is not None:
+            ends = last_rows(fit.data())
+            made = {name: column[ends] for name, column in fit.data().inputs.items()}
+        n = len(next(iter(made.values())))
+        sd = run_sd if run_sd is not None else run_scatter(fit) if fit is not None and n else RUN_SD
+        rows = {name: np.concatenate([made[name], places[name]]) for name in one.law.inputs}
+        fixed = set(fit.fixed) if fit is not None else set()
+        free = np.array([label not in fixed for label in one.law.labels])
+        log = searched_as_logs(one.law.label_domains)
+        G = _gradients(one.law, one.numbers, rows, log)
+        if goal is None:
+            assert parameter is not None
+            at = one.law.labels.index(parameter)
+            g = np.eye(len(one.numbers))[at]
+            x_goal = np.log10(compute_of(rows)).max()
+        else:
+            g = _gradients(one.law, one.numbers, goal, log)[0]
+            x_goal = float(np.log10(compute_of(goal))[0])
+        spread = np.where(log, LOGS, RELATIVE * np.abs(one.numbers) + 1e-3) * free
+        below = np.maximum(x_goal - np.log10(compute_of(rows)), 0.0)
+        F = np.vstack([G, g]) * spread
+        walk = np.zeros((len(F), len(F)))
+        walk[:-1, :-1] = np.minimum.outer(below, below)
+        joint = F @ F.T + discrepancy**2 * walk
+        if n:
+            seen, cross = joint[:n, :n] + sd**2 * np.eye(n), joint[n:, :n]
+            joint = joint[n:, n:] - cross @ np.linalg.solve(seen, cross.T)
+        else:
+            joint = joint[n:, n:]
+        return cls((joint + joint.T) / 2, max(float(sd), 1e-9) ** 2, F[n:, free])
+
+    def variance(self, counts: np.ndarray) -> float:
+        """Of the answer, after so many runs at each candidate."""
+        used = np.flatnonzero(counts)
+        own = self.joint[-1, -1]
+        if not len(used):
+            return float(own)
+        seen = self.joint[np.ix_(used, used)] + np.diag(self.noise / counts[used])
+        cross = self.joint[-1, used]
+        return float(max(own - cross @ np.linalg.solve(seen, cross), 0.0))
+
+    def by_program(self, prices: np.ndarray, budget: float) -> list[np.ndarray]:
+        """The design that trusts the law and knows of no other runs, in whole runs; none where it fails."""
+        sd = np.full(len(prices), self.noise**0.5)
+        try:
+            found = least_variance(self.features[:-1], self.features[-1], sd, prices)
+        except ValueError:
+            return []
+        counts = np.zeros(len(prices))
+        counts[found.support] = np.floor(found.shares * budget / prices[found.support] + 1e-9)
+        return [counts]
+
+    def greedy(self, prices: np.ndarray, budget: float, power: float) -> np.ndarray:
+        """(candidates,) how many runs at each: always that which takes most from the variance per cost to
+        this power, until nothing affordable helps."""
+        counts, left, joint = np.zeros(len(prices)), budget, self.joint.copy()
+        for _ in range(MOST_RUNS):
+            gain = np.square(joint[-1, :-1]) / (np.diag(joint)[:-1] + self.noise)
+            gain = np.where(prices <= left * (1 + 1e-9), gain, 0.0)
+            if gain.max() <= 2 * GAIN**2 * joint[-1, -1]:
+                break
+            i = int(np.argmax(gain / prices**power))
+            counts[i], left = counts[i] + 1, left - prices[i]
+            joint = joint - np.outer(joint[:, i], joint[i]) / (joint[i, i] + self.noise)
+        return counts
+
+
+def _gradients(
+    law: Law, numbers: np.ndarray, inputs: Mapping[str, np.ndarray], log: np.ndarray
+) -> np.ndarray:
+    """(rows, labels) of the log loss, by the logarithm of positive parameters."""
+
+    def value(p: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
+        return jnp.log(law.apply(law.unflatten(p), row))
+
+    with jax.enable_x64(True):
+        rows = {name: jnp.asarray(inputs[name], dtype=jnp.float64) for name in law.inputs}
+        slopes = jax.vmap(jax.grad(value), (None, 0))(jnp.asarray(numbers, dtype=jnp.float64), rows)
+        return np.nan_to_num(np.asarray(slopes) * np.where(log, numbers, 1.0))
+
+
+def _goal(
+    one: Source, at: Mapping[str, float] | None, flops: float | None, parameter: str | None
+) -> tuple[dict[str, np.ndarray] | None, str]:
+    """The inputs of the answer, or None for a parameter; and what it is, in words."""
+    if sum(what is not None for what in (at, flops, parameter)) != 1:
+        raise ValueError("Say what the runs are for: one of at={'N': ..., 'D': ...}, flops= or parameter=.")
+    law = one.law
+    if parameter is not None:
+        if parameter not in law.labels:
+            raise ValueError(f"parameter={parameter!r}: law '{law.name}' has {', '.join(law.labels)}.")
+        return None, parameter
+    if at is not None:
+        if set(at) != set(law.inputs):
+            raise ValueError(
+                f"Law '{law.name}' has the inputs {', '.join(law.inputs)}; at= gives {', '.join(at)}."
+            )
+        told = ", ".join(f"{name} = {float(value):.3g}" for name, value in at.items())
+        return {name: np.array([float(value)]) for name, value in at.items()}, f"the loss at {told}"
+    budget = budgets_of(flops if flops is not None else np.nan)[:1]
+    if set(law.inputs) == {"N", "D"}:
+        best = closed_form(law, one.numbers[None], budget) or frontier(
+            law, one.numbers[None], budget, np.asarray(0.0), {}
+        )
+        return {"N": best.N[0], "D": best.D[0]}, f"the loss at {budget[0]:.3g} FLOP"
+    if len(law.inputs) == 1:
+        return {law.inputs[0]: budget}, f"the loss at {budget[0]:.3g} FLOP"
+    raise ValueError(f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: give them by at=.")
+
+
+def _candidates(
+    one: Source, candidates: TableLike | None, cost: str | ArrayLike | None, budget: float
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Places (candidates,) by input, and what a run at each costs."""
+    law = one.law
+    if candidates is None:
+        places = _grid(law, budget)
+        prices = compute_of(places) if cost is None else np.asarray(cost, dtype=np.float64)
+    else:
+        frame = pd.DataFrame(candidates)
+        if lost := [name for name in law.inputs if name not in frame.columns]:
+            raise ValueError(
+                f"Candidates need the columns {', '.join(law.inputs)}; missing: {', '.join(lost)}."
+            )
+        places = {name: frame[name].to_numpy(dtype=np.float64) for name in law.inputs}
+        given = compute_of(places) if cost is None else frame[cost] if isinstance(cost, str) else cost
+        prices = np.asarray(given, dtype=np.float64)
+    n = len(next(iter(places.values())))
+    if prices.shape != (n,) or not (np.isfinite(prices) & (prices > 0)).all():
+        raise ValueError(f"cost: give a positive, finite number for each of {n} candidates.")
+    return places, prices
+
+
+def _grid(law: Law, budget: float) -> dict[str, np.ndarray]:
+    """Runs that cost from a ten-thousandth of the budget to all of it."""
+    flops = budget * np.logspace(-DECADES_DOWN, 0, SIZES)
+    if set(law.inputs) == {"N", "D"}:
+        C, ratio = (grid.ravel() for grid in np.meshgrid(flops, RATIOS))
+        N = np.sqrt(C / (6 * ratio))
+        return {"N": N, "D": ratio * N}
+    if len(law.inputs) == 1:
+        return {law.inputs[0]: flops}
+    raise ValueError(f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: give candidates=.")
