@@ -27,9 +27,13 @@ Found = tuple[str, Any, bool]  # a table in words, its record, and whether nothi
 
 def doors(options: argparse.Namespace) -> Found:
     """Hostile arguments for every public function and method."""
+    return calls_told(pd.DataFrame(attacked(options.calls, options.seed, options.kept)))
+
+
+def calls_told(rows: pd.DataFrame) -> Found:
+    """The table of all calls, and every one that was not answered well."""
     from tests.hostile.calls import BAD, GOOD
 
-    rows = pd.DataFrame(attacked(options.calls, options.seed))
     kinds = [*GOOD, *BAD]
     area = rows["door"].map(_area)
     table = pd.crosstab(area, rows["kind"]).reindex(columns=kinds, fill_value=0)
@@ -85,21 +89,22 @@ def optima(options: argparse.Namespace) -> Found:
     """Random problems against SciPy from many starts."""
     import jax
 
-    from tests.hostile.optima import ABOVE, problem, tried
+    from tests.hostile.optima import ABOVE, problems, tried
 
     rows = []
-    for index in range(options.problems):
-        rows.append(tried(problem(index)))
+    for index, given in enumerate(problems(options.problems)):
+        rows.append(tried(given))
         if index % 15 == 14:  # the programs of some laws are enough at once
             jax.clear_caches()
             print(f"{index + 1} of {options.problems} problems", file=sys.stderr, flush=True)
-    return _told(pd.DataFrame(rows), ABOVE)
+    return optima_told(pd.DataFrame(rows), ABOVE)
 
 
-def _told(table: pd.DataFrame, above: float) -> Found:
+def optima_told(table: pd.DataFrame, above: float) -> Found:
+    """What was certified and what was found below it."""
     certified = table["status"] == "converged"
     kinds = table.groupby("objective").agg(
-        problems=("index", "size"),
+        problems=("law", "size"),
         certified=("status", lambda s: int((s == "converged").sum())),
         above=("wrong", "sum"),
     )
@@ -112,8 +117,8 @@ def _told(table: pd.DataFrame, above: float) -> Found:
         "have a lower one.",
         kinds.to_string(),
         *(
-            f"problem {r.index_}: {r.law}, {r.objective}: {r.value:.10g} certified, {r.lowest:.10g} found"
-            for r in wrong.rename(columns={"index": "index_"}).itertuples()
+            f'problem("{r.law}", {r.turn}), {r.objective}: {r.value:.10g} certified, {r.lowest:.10g} found'
+            for r in wrong.itertuples()
         ),
     ]
     return "\n\n".join(words), table.to_dict("records"), not len(wrong)
@@ -157,6 +162,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=15, help="hostile calls per door")
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--moments", type=int, default=20)
+    parser.add_argument("--kept", type=Path, help="file of calls that were made already, and of new ones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()

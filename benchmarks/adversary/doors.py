@@ -27,49 +27,56 @@ LAW_CALLS = 8  # laws are called by one method
 Row = dict[str, Any]
 
 
-def attacked(calls: int, seed: int = 0) -> list[Row]:
-    """One row per call: door, what was hostile, outcome, words, seconds, where."""
+def attacked(calls: int, seed: int = 0, kept: Path | None = None) -> list[Row]:
+    """One row per call: door, what was hostile, outcome, words, seconds, where.
+
+    Args:
+        calls: per door.
+        seed: of what is drawn.
+        kept: a file to which rows are added as they come; doors that it holds already are not attacked again.
+    """
     from tests.hostile.walk import doors
 
-    names, rows = list(doors()), []
-    for begin in range(0, len(names), BLOCK):
-        ahead = names[begin : begin + BLOCK]
-        while ahead:
-            found, ahead = _block(ahead, calls, seed)
-            rows += found
-        done = min(begin + BLOCK, len(names))
-        print(f"{done} of {len(names)} doors, {len(rows)} calls", file=sys.stderr, flush=True)
-    return rows
+    kept = kept or Path(tempfile.mkdtemp()) / "calls.jsonl"
+    order = sorted(doors().values(), key=lambda door: (door.owner is not None, not door.is_law))
+    while ahead := [door.name for door in order if door.name not in _done(kept)]:
+        _block(ahead[:BLOCK], calls, seed, kept)
+        print(f"{len(ahead)} doors ahead, {len(_rows(kept))} calls", file=sys.stderr, flush=True)
+    return _rows(kept)
 
 
-def _block(names: list[str], calls: int, seed: int) -> tuple[list[Row], list[str]]:
-    """The calls of a child, and the doors it did not come to because it had to be stopped."""
+def _lines(kept: Path) -> list[Row]:
+    return [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+
+
+def _rows(kept: Path) -> list[Row]:
+    return [line for line in _lines(kept) if "kind" in line]
+
+
+def _done(kept: Path) -> set[str]:
+    return {line["door"] for line in _lines(kept) if "done" in line}
+
+
+def _block(names: list[str], calls: int, seed: int, kept: Path) -> None:
+    """The calls of a child, kept as they come; a door at which it had to be stopped counts as done."""
     command = [sys.executable, "-m", "benchmarks.adversary.doors", str(calls), str(seed), *names]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     lines: Queue[str] = Queue()
     reader = threading.Thread(target=lambda: [lines.put(line) for line in child.stdout or ()], daemon=True)
     reader.start()
-    rows, begun = [], None
-    for line in _until_silent(child, lines):
-        said = json.loads(line)
-        begun = said if "kind" not in said else None
-        rows += [said] if "kind" in said else []
-        if "kind" in said and len(rows) % 100 == 0:
-            print(f"{len(rows)} calls, at {said['door']}", file=sys.stderr, flush=True)
-    if child.poll() is None:
-        child.kill()
-    code = child.wait()
-    if begun is None and code == 0:
-        return rows, []
-    door = begun["door"] if begun else names[0]
-    words = f"the process ended with {code}" if code >= 0 else f"stopped after {PATIENCE:g} s without a word"
-    lost = {
-        "door": door,
-        "attack": (begun or {}).get("attack", "its example"),
-        "kind": "hang",
-        "words": words,
-    }
-    return [*rows, lost | {"seconds": 0.0, "where": ""}], names[names.index(door) + 1 :]
+    last: Row = {"door": names[0], "attack": "its example"}
+    with kept.open("a") as file:
+        for line in _until_silent(child, lines):
+            last = json.loads(line)
+            if "kind" in last or "done" in last:
+                print(line.strip(), file=file, flush=True)
+        if child.poll() is None:
+            child.kill()
+        if (code := child.wait()) != 0:
+            how = "stopped after long silence" if code < 0 else f"the process ended with {code}"
+            lost = {"door": last["door"], "attack": last.get("attack", ""), "kind": "hang", "words": how}
+            print(json.dumps(lost | {"seconds": PATIENCE, "where": ""}), file=file)
+            print(json.dumps({"door": last["door"], "done": True}), file=file)
 
 
 def _until_silent(child: subprocess.Popen[str], lines: Queue[str]) -> Iterator[str]:
@@ -110,6 +117,7 @@ def _child(calls: int, number: int, names: list[str]) -> None:
     for name in names:
         print(json.dumps({"door": name, "attack": "its example"}), flush=True)
         attack_all(doors()[name])
+        print(json.dumps({"door": name, "done": True}), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pandas as pd
 
 from scaling_jax.api.fit import fit
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.checked import checked
 from scaling_jax.core.objective import SquaredError
 from scaling_jax.laws.kaplan_relations import kaplan_learning_rate
 from scaling_jax.laws.power import power_product
@@ -29,6 +30,7 @@ __all__ = ["SweepOptima", "hyperparameters", "sweep_optima"]
 METHODS = ("near", "quadratic")
 
 
+@checked
 def hyperparameters(N: float, D: float, *, loss: float | None = None) -> pd.DataFrame:
     """What published laws say of the learning rate and batch of a run, side by side.
 
@@ -125,6 +127,7 @@ class SweepOptima:
         return {name: _regressions(fitted, drawn[:, code]) for name, fitted in self.fits.items()}
 
 
+@checked
 def sweep_optima(
     runs: TableLike,
     *,

@@ -114,7 +114,9 @@ def _kinds(door: Any) -> dict[str, Kind]:
             kind = _read(ast.parse(parameter.annotation, mode="eval").body, names)
             if kind and parameter.kind is parameter.VAR_POSITIONAL:
                 kind = _each(kind, tuple)
-            if kind and parameter.kind is not parameter.VAR_KEYWORD:
+            if kind and parameter.kind is parameter.VAR_KEYWORD:
+                kind = _each_named(kind)
+            if kind:
                 found[parameter.name] = kind
     return found
 
@@ -268,6 +270,15 @@ def _each(kind: Kind | None, held: type) -> Kind:
         return held(values if kind is None else map(kind.take, values))
 
     return Kind(f"several, each {kind.words}" if kind else "a list", take)
+
+
+def _each_named(kind: Kind) -> Kind:
+    """Keyword arguments of any name, each of one kind."""
+
+    def take(values: Any) -> Any:
+        return {name: kind.take(value) for name, value in values.items()}
+
+    return Kind(f"{kind.words} for each name", take)
 
 
 def _exactly(kinds: list[Kind]) -> Kind:

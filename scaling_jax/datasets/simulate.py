@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.checked import checked, real_numbers, shown
 
 __all__ = ["simulate"]
 
@@ -189,6 +189,11 @@ def _evaluate(
     if known is not None and set(params) != set(known):
         missing, unknown = sorted(set(known) - set(params)), sorted(set(params) - set(known))
         raise ValueError(f"The params do not fit the law: missing {missing}, unknown {unknown}.")
+    for name, value in params.items():
+        try:
+            real_numbers(value)
+        except Exception:
+            raise TypeError(f"params[{shown(name)}]={shown(value)}: give numbers.") from None
     if absent := [columns.get(n, n) for n in names if columns.get(n, n) not in table.columns]:
         raise ValueError(
             f"The law needs an input, but the design has no column {shown(absent[0])}: add it, or map "

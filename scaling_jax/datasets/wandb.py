@@ -117,8 +117,14 @@ def _read(source: Source, what: str) -> pd.DataFrame:
 
 def _text(source: Source) -> str:
     if isinstance(source, str | os.PathLike):
-        with open(source, encoding="utf-8-sig", newline="") as file:
-            return file.read()
+        try:
+            with open(source, encoding="utf-8-sig", newline="") as file:
+                return file.read()
+        except UnicodeDecodeError:
+            raise
+        except (OSError, ValueError) as error:
+            kind = type(error) if isinstance(error, OSError) else ValueError
+            raise kind(f"{shown(source)} cannot be read ({error}): give the path of a CSV export.") from error
     if not hasattr(source, "read"):
         raise TypeError(f"{shown(source)} is no export: give a path, or an open file.")
     content: str | bytes = source.read()

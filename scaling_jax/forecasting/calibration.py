@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.forecasting.ensemble import CAUSES, Outlook, judge, outlook
 from scaling_jax.forecasting.members import Batch, Member
@@ -25,6 +26,7 @@ __all__ = ["Calibration", "nothing_learned", "shipped"]
 FILE = "forecast.json"
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """What was learned of forecasts from past families.

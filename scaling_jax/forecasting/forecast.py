@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from scaling_jax.core.checked import checked
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.forecasting.calibration import Calibration, shipped
 from scaling_jax.forecasting.defaults import CURVE, default_laws
@@ -98,6 +98,8 @@ def forecast(
 
 def _columns_of(asked: pd.DataFrame, laws: Sequence[Law] | None, inputs: Inputs | None) -> Inputs:
     """Input -> where it is read from: those of the laws, else those that are asked for."""
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise TypeError(f"inputs={shown(inputs)}: give a mapping of input to column, as in sj.fit.")
     given = dict(inputs or {})
     if laws is not None:
         names = list(dict.fromkeys(name for law in laws for name in law.inputs))

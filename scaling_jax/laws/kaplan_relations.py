@@ -304,6 +304,7 @@ def empirical_allocation(C_min: ArrayLike) -> dict[str, Numbers]:
     return {"N": 1.3e9 * C**0.73, "B": 2.0e6 * C**0.24, "S": 5.4e3 * C**0.03, "D": 2e10 * C**0.27}
 
 
+@relation
 def kaplan_learning_rate(N: ArrayLike) -> Numbers:
     r"""Peak learning rate as Kaplan et al. used it.
 

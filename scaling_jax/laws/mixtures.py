@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Interval
 from scaling_jax.core.law import Law, Parameter
 
@@ -59,6 +60,7 @@ def _made(
     )
 
 
+@checked
 def mixing_exponential(*domains: str) -> Law:
     r"""Loss on one domain as an exponential of the shares of all: the data mixing law.
 
@@ -105,6 +107,7 @@ def mixing_exponential(*domains: str) -> Law:
     )  # fmt: skip
 
 
+@checked
 def mixing_power(*domains: str) -> Law:
     r"""Loss on one domain as a weighted sum of one power of all shares.
 
@@ -144,6 +147,7 @@ def mixing_power(*domains: str) -> Law:
     )  # fmt: skip
 
 
+@checked
 def mixture_additive(*domains: str) -> Law:
     r"""Loss on one domain of a model of size N after D tokens of a mixture: Chinchilla and a term of shares.
 
@@ -182,6 +186,7 @@ def mixture_additive(*domains: str) -> Law:
     )  # fmt: skip
 
 
+@checked
 def mixture_joint(*domains: str) -> Law:
     r"""Loss on one domain of a model of size N after D tokens, where the mixture changes what both are worth.
 

@@ -11,6 +11,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import POSITIVE, REAL
 from scaling_jax.core.law import Law, Parameter
 
@@ -19,6 +20,7 @@ __all__ = ["response_surface"]
 CITE = "Box and Wilson 1951, On the experimental attainment of optimum conditions"
 
 
+@checked
 def response_surface(**centre: float) -> Law:
     r"""A full quadratic in the logarithms of any number of inputs, about a reference point.
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.domains import NonNegative, Positive, Real
 from scaling_jax.core.law import law
-from scaling_jax.laws._numbers import Numbers
+from scaling_jax.laws._numbers import Numbers, relation
 
 __all__ = ["tokens_per_character", "vocabulary", "vocabulary_log"]
 
@@ -17,6 +17,7 @@ MOST_WORDS = 2e5
 UNITS = {"N": "non-vocabulary parameters", "D": "tokens", "target": "unigram-normalised loss"}
 
 
+@relation
 def tokens_per_character(V: ArrayLike) -> Numbers:
     r"""Tokens that a character of text becomes with a vocabulary of V words.
 

@@ -100,8 +100,10 @@ def v_optimal(
     frame = _table_of(candidates, "candidates")
     if not _is_number(budget):
         raise ValueError(f"budget={shown(budget)}: give what the chosen runs may cost together, one number.")
-    if isinstance(include, str) or not hasattr(include, "__iter__"):
-        raise TypeError(f"include={shown(include)}: give a list of groups.")
+    try:
+        include = [include] if isinstance(include, str) else list(include)
+    except TypeError:
+        raise TypeError(f"include={shown(include)}: give a list of groups.") from None
     X, made = _features(source, frame)
     goal = X if targets is None else _features(source, targets)[0]
     names, member = _grouped(frame, groups)

@@ -55,7 +55,7 @@ def columns_of(runs: TableLike, names: dict[str, str], optional: dict[str, str |
     wanted = {**names, **{role: name for role, name in optional.items() if name is not None}}
     if missing := [name for name in wanted.values() if name not in runs]:
         asked = ", ".join(f"{role}=" for role in wanted)
-        raise DataError(f"runs has no column {', '.join(map(repr, missing))}; name the columns: {asked}.")
+        raise DataError(f"runs has no column {', '.join(map(shown, missing))}; name the columns: {asked}.")
     table = pd.DataFrame({role: runs[name] for role, name in wanted.items()})
     for role, name in names.items():
         try:

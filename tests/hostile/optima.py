@@ -9,7 +9,8 @@ Mead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ import scaling_jax as sj
 from scaling_jax.core.objective import Objective
 from tests.cases.catalogue import CASES, TARGET
 
-__all__ = ["Problem", "problem", "tried"]
+__all__ = ["Problem", "problem", "problems", "tried"]
 
 ROWS = 24
 ABOVE = 1e-6  # relative, as two optima are told apart
@@ -42,10 +43,10 @@ Numbers = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A simulated table and what is minimised on it; `index` makes it again."""
+    """A simulated table and what is minimised on it; the law's name and the turn make it again."""
 
-    index: int
     name: str
+    turn: int
     table: pd.DataFrame
     truth: dict[str, float]
     objective: Objective
@@ -60,13 +61,19 @@ class Problem:
         return {name: self.truth[name] for name in CASES[self.name].fixed}
 
 
-def problem(index: int) -> Problem:
-    """One of infinitely many: laws and objectives in turn, the rest drawn."""
-    rng = np.random.default_rng([20, index])
-    name = sorted(CASES)[index % len(CASES)]
+def problems(count: int) -> Iterator[Problem]:
+    """All laws in turn, again and again."""
+    names = sorted(CASES)
+    return (problem(names[i % len(names)], i // len(names)) for i in range(count))
+
+
+def problem(name: str, turn: int) -> Problem:
+    """One of infinitely many of a law: objectives in turn, the rest drawn."""
+    number = zlib.crc32(name.encode())
+    rng = np.random.default_rng([number, turn])
     case = CASES[name]
     noise = float(rng.choice([0.01, 0.03, 0.1]))
-    objective = OBJECTIVES[(index + index // len(CASES)) % len(OBJECTIVES)]
+    objective = OBJECTIVES[(number + turn) % len(OBJECTIVES)]
     for spread in (0.3, 0.1, 0.0):
         truth = {p.name: _near(case.truth[p.name], p.domain, rng, spread) for p in case.law.parameters}
         inputs = {k: rng.choice(np.asarray(v, float), ROWS) for k, v in case.design.items()}
@@ -74,11 +81,10 @@ def problem(index: int) -> Problem:
         exact = np.asarray(case.law(**inputs, **truth))
         if np.isfinite(exact).all() and (exact > 0).all():
             break
-    outliers = rng.random(ROWS) < (0.1 if index % 2 else 0.0)
+    outliers = rng.random(ROWS) < (0.1 if (number + turn) % 2 else 0.0)
     residual = noise * rng.normal(size=ROWS) + outliers * rng.normal(0, 0.5, ROWS)
-    return Problem(
-        index, name, pd.DataFrame(inputs | {TARGET: exact * np.exp(residual)}), truth, objective, noise
-    )
+    table = pd.DataFrame(inputs | {TARGET: exact * np.exp(residual)})
+    return Problem(name, turn, table, truth, objective, noise)
 
 
 def tried(given: Problem) -> dict[str, Any]:
@@ -89,8 +95,8 @@ def tried(given: Problem) -> dict[str, Any]:
     ours = search.value(search.inside(fit.numbers))
     above = ours / lowest - 1 if lowest > 0 else 0.0
     return {
-        "index": given.index,
         "law": given.name,
+        "turn": given.turn,
         "objective": repr(given.objective),
         "status": fit.status,
         "agree": f"{fit.n_agree}/{fit.certificate.n_finished}",
@@ -173,7 +179,7 @@ class _Search:
         return side * size
 
     def lowest(self) -> tuple[float, Numbers]:
-        rng = np.random.default_rng(self.given.index)
+        rng = np.random.default_rng(self.given.turn)
         ours = self.inside(self.fit.numbers)
         truth = self.inside(np.array([self.given.truth[name] for name in self.given.law.params], float))
         starts = [ours, truth, *self._around(truth, rng), *self._in_ranges(truth, rng)]
