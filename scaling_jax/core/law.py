@@ -23,6 +23,7 @@ import numpy as np
 from scaling_jax.core.arrays import AnyArray, Array, Columns, LossFn, Numbers
 from scaling_jax.core.checked import real_numbers, shown
 from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
+from scaling_jax.core.settings import own_settings
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -288,7 +289,7 @@ class Law:
         named = self._bound(args, kwargs)
         if any(isinstance(v, jax.core.Tracer) for v in named.values()):
             return self.apply(named, named)
-        with jax.enable_x64(True):
+        with own_settings():
             values = {k: jnp.asarray(self._numeric(k, v)) for k, v in named.items()}
             shape = self._shape(values)
             result = self._over(shape, values)
@@ -415,7 +416,7 @@ def check_law(law: Law) -> None:
         TypeError: if JAX cannot trace the function, or if it does not return one real number.
     """
     shapes = dict.fromkeys(law.inputs, ()) | {p.name: p.shape for p in law.parameters}
-    with jax.enable_x64(True):
+    with own_settings():
         one = {name: jax.ShapeDtypeStruct(shape, np.float64) for name, shape in shapes.items()}
         try:
             out = jax.eval_shape(lambda named: law.apply(named, named), one)

@@ -14,6 +14,7 @@ import numpy as np
 from scaling_jax.core.arrays import Columns, Numbers
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.predict import predict
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _written(law: Law) -> str:
     """The steps and constants of one run's value, without the addresses that differ between processes."""
     one = jax.ShapeDtypeStruct((), np.float64)
     params = {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}
-    with jax.enable_x64(True):  # a function of its own for every call: JAX would give an older trace again
+    with own_settings():  # a function of its own for every call: JAX would give an older trace again
         traced = jax.make_jaxpr(lambda *values: law.apply(*values))(params, dict.fromkeys(law.inputs, one))
     return digest(re.sub(r" at 0x\w+", "", str(traced)), *map(_bytes, _constants(traced)))
 
@@ -166,6 +167,9 @@ def _slopes(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]
 
 
 def _rank(slopes: Numbers) -> int:
+    """The rank of slopes (points, free); all of it where they are not finite, of which LAPACK would print."""
+    if not np.isfinite(slopes).all():
+        return slopes.shape[1]
     return int(np.linalg.matrix_rank(slopes, tol=1e-5)) if slopes.size else 0
 
 

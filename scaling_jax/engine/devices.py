@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program, quick_jit
 
 __all__ = [
@@ -122,6 +123,6 @@ def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Re
 
     share = -(-n // jax.process_count())
     mine = np.minimum(share * jax.process_index() + np.arange(share), n - 1)
-    with jax.enable_x64(True):
+    with own_settings():
         gathered = multihost_utils.process_allgather(jax.tree.map(np.asarray, work(mine)), tiled=True)
     return jax.tree.map(lambda leaf: np.array(leaf)[:n], gathered)

@@ -19,6 +19,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.devices import Place, across_hosts, lane_program, n_parts, platform, span_hosts
@@ -194,7 +195,7 @@ def _dispatch(
     part = lanes.take(padded(which, size))
     part.state.status[len(which) :] = RUNNING + 1
     dtype = part.state.z.dtype
-    with jax.enable_x64(True):
+    with own_settings():
         data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=dtype), problem.lane_data(part.fit))
         advanced = program(part.state, data, np.int32(budget))
         if advanced.z.dtype != dtype:
@@ -215,7 +216,7 @@ def map_chunks(
     def one(first: int) -> Result:
         which = np.arange(first, min(first + size, len(z)))
         filled = padded(which, size)
-        with jax.enable_x64(True):
+        with own_settings():
             found = program(np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled]))
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
 

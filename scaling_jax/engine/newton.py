@@ -99,6 +99,7 @@ def polish(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial may lie anywhere, and is judged
 def _polish_here(problem: Problem, z: Numbers, fit: Numbers, device: Place, most_steps: int) -> Polished:
     _small_program(problem, device).settle(problem.n_rows)
     lower, upper = problem.data.lower, problem.data.upper

@@ -9,6 +9,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Named, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program, quick_jit
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
@@ -84,7 +85,7 @@ def _program(law: Law, crossed: bool) -> Evaluate:
 def _in_calls(program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, per_call: int) -> Numbers:
     """A program over all vectors and what is their own, so many in a call; the last call is filled up."""
     parts = []
-    with jax.enable_x64(True):
+    with own_settings():
         for first in range(0, len(numbers), per_call):
             part = slice(first, first + per_call)
             mine = {name: padded(values[part], per_call) for name, values in own.items()}

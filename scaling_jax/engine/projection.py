@@ -16,6 +16,7 @@ import numpy as np
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program, quick_jit
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.pow import rewrite_powers
@@ -58,7 +59,7 @@ def _equations(
     for first in range(0, n_nodes, per_call):
         some = nodes[:, first : first + per_call]
         filled = np.pad(some, ((0, 0), (0, per_call - some.shape[1]), (0, 0)), mode="edge")
-        with jax.enable_x64(True):
+        with own_settings():
             found = program(jnp.asarray(filled), jnp.asarray(movable), data)
         parts.append([np.asarray(part)[:, : some.shape[1]] for part in found])
     return Equations(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))

@@ -30,6 +30,7 @@ COMPETES = 2.0  # times the least misfit: nodes are coarse
 PLACES = 8  # along the range of a number, at which a known end is begun again
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # nodes may lie anywhere, and are judged
 def default_starts(
     problem: Problem, fixed: Numbers, tied: Numbers, n: int, nodes: int, seed: int = 0
 ) -> Numbers:
@@ -52,6 +53,7 @@ def default_starts(
     return _choose(law, *projected(problem, candidates, free, linear), n)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def second_starts(
     problem: Problem, fixed: Numbers, tied: Numbers, ends: Numbers, n: int, nodes: int
 ) -> Numbers:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
+from scaling_jax.core.settings import own_settings
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import TableLike
 
@@ -210,7 +211,7 @@ def _gradients(law: Law, numbers: np.ndarray, inputs: dict[str, np.ndarray], on_
         value = law.apply(law.unflatten(p), row)
         return jnp.log(value) if on_log else value
 
-    with jax.enable_x64(True):
+    with own_settings():
         rows = {name: jnp.asarray(values, dtype=jnp.float64) for name, values in inputs.items()}
         return np.asarray(jax.vmap(jax.grad(one), (None, 0))(jnp.asarray(numbers, dtype=jnp.float64), rows))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from scaling_jax import laws
 from scaling_jax.core.law import Law
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine import compiled
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
@@ -154,7 +155,7 @@ def _in_chunks(
     count = len(per_lane[0])
     size = min(bucket(count), LANES)
     found = []
-    with jax.enable_x64(True):
+    with own_settings():
         fixed = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in given.items()}
         for first in range(0, count, size):
             part = [values[first : first + size] for values in per_lane]

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from scaling_jax.core.optional import needs
+from scaling_jax.core.settings import own_settings
 from scaling_jax.posterior.model import OFFSET, TARGET, Sites, Table, model
 from scaling_jax.tables.runs import Runs
 
@@ -124,7 +125,7 @@ def _per_row(sampled: Sampled) -> tuple[np.ndarray, np.ndarray]:
         return observed.log_prob(table.target).ravel(), observed.sample(key).ravel()
 
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in chains.sites.items()}
-    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+    with own_settings(), jax.default_device(jax.devices("cpu")[0]):
         program = jax.jit(
             lambda table, sites, keys: jax.lax.map(lambda a: one(table, *a), (sites, keys), batch_size=64)
         )

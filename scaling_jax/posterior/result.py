@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
+from scaling_jax.core.settings import own_settings
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
@@ -136,7 +136,7 @@ class Posterior(FitEnsemble):
         for p in self.sampled.design.free:
             if p.name not in self.sampled.design.pooled:
                 value = self.params[p.labels].to_numpy()
-                with jax.enable_x64(True):
+                with own_settings():
                     log_prior += np.asarray(self.sampled.table.priors[p.name].log_prob(value)).sum(axis=1)
         out: dict[str, np.ndarray] = {}
         worth, spread = 1.0, self.numbers.std(axis=0)

@@ -14,6 +14,7 @@ import jax
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.optional import needs
 from scaling_jax.core.progress import progress_bar
+from scaling_jax.core.settings import own_settings
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.posterior.build import build
 from scaling_jax.posterior.result import Posterior, PosteriorGroups
@@ -72,7 +73,7 @@ def _posterior(
         )
     generator(seed)  # what is no seed is refused in one sentence
     settings = Settings(chains, draws, warmup, target_accept, seed)
-    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+    with own_settings(), jax.default_device(jax.devices("cpu")[0]):
         from scaling_jax.posterior.geometry import start_coordinates
 
         design, table, common, own, places = build(fits, pool, shared, priors, observation, run_effects)
