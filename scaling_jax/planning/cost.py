@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Array, Named
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 __all__ = [
@@ -184,6 +185,7 @@ class Cost:
         return f"<cost {self.words}, {self.unit or 'no unit'}>"
 
 
+@checked
 def training(flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> Cost:
     """FLOP of training N parameters on D tokens, `flop` N D.
 
@@ -194,16 +196,19 @@ def training(flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> 
     return _product(FLOP, flop=flop, N=N, D=D)
 
 
+@checked
 def serving(tokens: Amount, flop: float = SERVED_FLOP, *, N: Amount = "N") -> Cost:
     """FLOP of serving `tokens` tokens, `flop` N tokens (Sardana et al. 2024, arXiv:2401.00448)."""
     return _product(FLOP, flop=flop, N=N, tokens=tokens)
 
 
+@checked
 def finetuning(tokens: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N") -> Cost:
     """FLOP of fine-tuning on `tokens` tokens after training, `flop` N tokens."""
     return _product(FLOP, flop=flop, N=N, tokens=tokens)
 
 
+@checked
 def moe(active: Amount, flop: float = TOKENS_FLOP, *, D: Amount = "D") -> Cost:
     """FLOP of training a model of experts, `flop` active D.
 
@@ -218,12 +223,14 @@ def moe(active: Amount, flop: float = TOKENS_FLOP, *, D: Amount = "D") -> Cost:
     return _product(FLOP, flop=flop, active=active, D=D)
 
 
+@checked
 def precision(bits: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> Cost:
     """FLOP of training at `bits` bits, counted at 16: `flop` N D bits / 16 (Kumar et al. 2024,
     arXiv:2411.04330)."""
     return _product(FLOP, flop=flop / FULL_BITS, N=N, D=D, bits=bits)
 
 
+@checked
 def attention(
     context: Amount,
     *,
@@ -247,6 +254,7 @@ def attention(
     return _product(FLOP, flop=ATTENTION_FLOP, depth=depth, width=width, context=context, D=D)
 
 
+@checked
 def gpu_hours(peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost:
     """Hours of one device, FLOP / (peak mfu 3600).
 
@@ -256,24 +264,30 @@ def gpu_hours(peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost
             use less.
         of: the FLOP; of training without it.
     """
-    return _in_flop(of).times(1 / (peak * SECONDS_PER_HOUR), _inverse(mfu), unit="GPU-hours")
+    rate = _positive(peak, "peak") * SECONDS_PER_HOUR
+    return _in_flop(of).times(1 / rate, _inverse(mfu), unit="GPU-hours")
 
 
+@checked
 def days(devices: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost:
     """Days on `devices` devices at once; the rest as in `gpu_hours`."""
-    return gpu_hours(peak, mfu, of=of).times(1 / (devices * HOURS_PER_DAY), unit="days")
+    hours = _positive(devices, "devices") * HOURS_PER_DAY
+    return gpu_hours(peak, mfu, of=of).times(1 / hours, unit="days")
 
 
+@checked
 def money(price: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None, unit: str = "$") -> Cost:
     """What device-hours cost at `price` an hour; the rest as in `gpu_hours`."""
     return gpu_hours(peak, mfu, of=of).times(price, unit=unit)
 
 
+@checked
 def data(price: float, *, D: Amount = "D", unit: str = "$") -> Cost:
     """What the training tokens cost at `price` a token: collecting, licences, labels."""
     return _product(unit, price=price, D=D)
 
 
+@checked
 def memory(bytes: float = 2.0, *, N: Amount = "N", cache: Amount = 0.0) -> Cost:
     """Bytes that serving needs, `bytes` per parameter and a cache; for `limits=`.
 
@@ -286,6 +300,7 @@ def memory(bytes: float = 2.0, *, N: Amount = "N", cache: Amount = 0.0) -> Cost:
     return held if cache == 0 else held + _product("bytes", cache=cache)
 
 
+@checked
 def of(what: str | Callable[..., ArrayLike], unit: str = "") -> Cost:
     """A cost of your own: a function of inputs, by their names, in jax.numpy, or a formula.
 
@@ -305,14 +320,20 @@ def _product(unit: str, **amounts: Amount) -> Cost:
 def _in_flop(cost: Cost | None) -> Cost:
     found = training() if cost is None else cost
     if found.unit != FLOP:
-        raise ValueError(f"of={cost!r}: hours are made of FLOP, and this cost is in {found.unit}.")
+        raise ValueError(f"of={shown(cost)}: hours are made of FLOP, and this cost is in {found.unit}.")
     return found
+
+
+def _positive(value: float, name: str) -> float:
+    if not 0 < value < np.inf or not np.isfinite(1 / value):
+        raise ValueError(f"{name}={shown(value)}: give a positive, finite number.")
+    return value
 
 
 def _inverse(share: Amount) -> Amount:
     if isinstance(share, int | float):
         if not 0 < share <= 1:
-            raise ValueError(f"mfu={share!r}: give the share of the peak that is used, between 0 and 1.")
+            raise ValueError(f"mfu={shown(share)}: give the share of the peak that is used, between 0 and 1.")
         return 1 / share
     return _one_over(formula(share))
 
@@ -332,16 +353,17 @@ def _factor(amount: object, what: str) -> Factor:
     if isinstance(amount, bool) or not (
         isinstance(amount, int | float | np.number | str) or callable(amount)
     ):
-        raise ValueError(f"{what}={amount!r}: give a number, a formula of inputs, or a function of them.")
+        raise ValueError(
+            f"{what}={shown(amount)}: give a number, a formula of inputs, or a function of them."
+        )
     if isinstance(amount, str) or callable(amount):
         return Factor(None, formula(amount))
     number = float(amount)
     if not 0 <= number < np.inf:
-        raise ValueError(f"{what}={amount!r}: give a finite number, zero or more.")
+        raise ValueError(f"{what}={shown(amount)}: give a finite number, zero or more.")
     return Factor(number, None)
 
 
-@lru_cache(maxsize=512)
 def formula(what: str | Callable[..., ArrayLike]) -> Formula:
     """What a text or a function says of named inputs.
 
@@ -351,19 +373,33 @@ def formula(what: str | Callable[..., ArrayLike]) -> Formula:
     >>> formula("D / N").needs
     ('D', 'N')
     """
-    if callable(what):
+    if isinstance(what, str):
+        return _of_text(what)
+    try:
         return _of_function(what)
+    except TypeError:  # no function, or one that is nobody's key
+        raise ValueError(
+            f"{shown(what)}: give a formula of inputs such as 'D / N', or a function of them."
+        ) from None
+
+
+@lru_cache(maxsize=512)
+def _of_text(what: str) -> Formula:
     try:
         tree = ast.parse(what.strip(), mode="eval").body
-    except SyntaxError:
-        raise ValueError(f"{what!r} is no formula; write for example 'D / N'.") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{shown(what)} is no formula; write for example 'D / N'.") from None
     names: dict[str, None] = {}
     _check(tree, names, what)
     return Formula(tuple(names), lambda inputs: _computed(tree, inputs), what.strip())
 
 
+@lru_cache(maxsize=512)
 def _of_function(what: Callable[..., ArrayLike]) -> Formula:
-    arguments = inspect.signature(what).parameters.values()
+    try:
+        arguments = tuple(inspect.signature(what).parameters.values())
+    except ValueError:  # of what is written in C
+        arguments = ()
     if not arguments or any(a.kind in (a.VAR_POSITIONAL, a.VAR_KEYWORD) for a in arguments):
         raise ValueError(
             f"{what!r}: give a function whose arguments are named as inputs, such as lambda N, D: ..."
