@@ -38,6 +38,7 @@ __all__ = [
     "same_columns",
 ]
 
+LONG_CURVE, SMALL_STEP, MOSTLY = 8, 1.5, 0.8  # rows; ratio of neighbours; share
 MOST_ROWS_NAMED = 5
 DATES, SPANS = "dates", "spans of time"
 NO_NUMBERS: dict[tuple[type, ...], str] = {
@@ -505,7 +506,7 @@ def _table_warnings(runs: Runs) -> list[str]:
         )
     if runs.run is None and _looks_like_checkpoints(runs):
         found.append(
-            "Several rows share all inputs but one, which grows from row to row: this looks like "
+            "Many rows share all inputs but one, which moves in small steps: this looks like "
             "checkpoints of one run. "
             "Pass run= so that later steps know; checkpoints from the middle of a decaying schedule are not "
             "runs of that length."
@@ -514,13 +515,29 @@ def _table_warnings(runs: Runs) -> list[str]:
 
 
 def _looks_like_checkpoints(runs: Runs) -> bool:
-    """Long stretches of consecutive rows in which exactly one input moves, upwards, while the target
-    falls."""
-    if len(runs.inputs) < 2 or len(runs) < 12:
+    """Whether most rows lie on curves along which one input moves in many small steps and the target falls;
+    in whatever order they stand. A sweep over a few lengths or ratios takes larger steps."""
+    if len(runs.inputs) < 2:
         return False
-    steps = np.stack([np.diff(column) for column in runs.inputs.values()])
-    one_grows = ((steps > 0).sum(axis=0) == 1) & ((steps != 0).sum(axis=0) == 1) & (np.diff(runs.target) < 0)
-    return bool(one_grows.mean() > 0.8)
+    columns = [*runs.inputs.values(), runs.group.astype(float)]
+    return any(_share_on_curves(columns, i, runs.target) > MOSTLY for i in range(len(runs.inputs)))
+
+
+def _share_on_curves(columns: list[np.ndarray], moving: int, target: np.ndarray) -> float:
+    """Share of the rows on such curves, in which all columns but one stay."""
+    others = [column for i, column in enumerate(columns) if i != moving]
+    order = np.lexsort([columns[moving], *others])
+    same = np.all([np.diff(column[order]) == 0 for column in others], axis=0)
+    along = columns[moving][order]
+    small = same & (along[1:] > along[:-1]) & (along[1:] < SMALL_STEP * along[:-1])
+    curve = np.concatenate([[0], np.cumsum(~same)])
+    rows = np.bincount(curve)
+    small, falling = (
+        np.bincount(curve[1:], weights=steps, minlength=len(rows))
+        for steps in (small, small & (np.diff(target[order]) < 0))
+    )
+    long = (rows >= LONG_CURVE) & (small > 0.5 * (rows - 1)) & (falling > MOSTLY * small)
+    return float(rows[long].sum() / len(target))
 
 
 def _codes(labels: pd.Series | None) -> tuple[np.ndarray | None, list[Hashable]]:

@@ -36,6 +36,21 @@ def test_warnings_for_what_can_be_fitted_but_should_be_seen() -> None:
     assert sj.read_runs(sj.laws.chinchilla, curve, run=np.zeros(20)).warnings == []
 
 
+def test_checkpoints_are_seen_in_any_order_and_sweeps_are_not_taken_for_them() -> None:
+    """A grid of sizes and lengths, sorted or not, is no curve; three runs of ten checkpoints are, shuffled
+    too."""
+    n, d = (
+        a.ravel() for a in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(2e9, 2e10, 5), indexing="ij")
+    )
+    grid = pd.DataFrame({"N": n, "D": d, "loss": 2 + 1e3 / n**0.4 + 1e3 / d**0.3})
+    n, d = (a.ravel() for a in np.meshgrid([1e7, 1e8, 1e9], np.linspace(1e9, 1e10, 10), indexing="ij"))
+    curves = pd.DataFrame({"N": n, "D": d, "loss": 2 + 1e3 / n**0.4 + 1e3 / d**0.3})
+    for table in (grid, grid.sample(frac=1, random_state=0)):
+        assert sj.read_runs(sj.laws.chinchilla, table).warnings == []
+    for table in (curves, curves.sample(frac=1, random_state=0)):
+        assert "looks like checkpoints" in sj.read_runs(sj.laws.chinchilla, table).warnings[0]
+
+
 def test_numbers_are_taken_in_any_dress() -> None:
     """Numeric text, whole numbers beyond 64 bits, nullable and categorical columns, large products."""
     plain = sj.read_runs(sj.laws.chinchilla, SIX)
