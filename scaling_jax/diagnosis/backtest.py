@@ -13,6 +13,7 @@ from scaling_jax.fitting.refits import Variant, refit, vary
 from scaling_jax.tables.scale import top_rows
 from scaling_jax.uncertainty.bootstrap import replicates
 from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.few import too_few
 
 __all__ = ["Backtest", "backtest", "judged", "replicates_without", "without_the_largest"]
 
@@ -72,7 +73,7 @@ def backtest(fit: Fitted, level: float = 0.9) -> Backtest | None:
     if variant is None:
         return None
     rest = refit([variant])[0].fitted[0]
-    if not np.isfinite(rest.objective_value):
+    if not np.isfinite(rest.objective_value) or too_few(rest.used()):
         return None
     replicates = replicates_without(fit, rest)
     return judged(

@@ -18,6 +18,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Variant, refit, refits_ahead
 from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, replicates
 from scaling_jax.uncertainty.draws import Draws
+from scaling_jax.uncertainty.few import too_few
 from scaling_jax.uncertainty.sandwich import influence_words, lack_of_fit_words
 
 __all__ = ["Examination", "examine"]
@@ -72,6 +73,9 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examinati
         adequacy(fit)
     note("Influence", influence_words(fit))
     note("Replicates", lack_of_fit_words(fit))
+    if reason := too_few(fit):
+        note("Intervals", f"none: {reason}")
+        return Examination(findings=findings)
     if int((fit.data().weight > 0).sum()) < ROWS_PER_PARAMETER * fit.n_free:
         return Examination(draws_of(fit), findings=findings)
     refits_ahead(fit, REPLICATES)
@@ -88,7 +92,7 @@ def _examined(fit: Fitted, tell: Callable[[str, str], None] | None) -> Examinati
 def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[Draws, Backtest | None]:
     """The bootstraps of the fit and of the fit without its largest budgets, in one batch; and the
     backtest."""
-    if top is None or rest is None or not np.isfinite(rest.objective_value):
+    if top is None or rest is None or not np.isfinite(rest.objective_value) or too_few(rest.used()):
         return draws_of(fit), None
     variants = [replicates(fit), replicates_without(fit, rest)]
     own, without = refit(variants, careful=False)

@@ -14,6 +14,7 @@ import numpy as np
 from scaling_jax.diagnosis.verdict import verdict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import Told
+from scaling_jax.uncertainty.few import too_few
 from scaling_jax.uncertainty.sandwich import standard_errors
 
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ def told(fit: Fitted, findings: Sequence[tuple[str, str]] = ()) -> Told:
     answer = Told(headline=found.headline, reasons=found.reasons)
     if fit.reason or fit.runs is None:
         return answer
-    errors = standard_errors(fit) if np.isfinite(fit.numbers).all() else None
+    known = np.isfinite(fit.numbers).all() and not too_few(fit)
+    errors = standard_errors(fit) if known else None
     seen: Examination | None = fit.kept.get("examination")
-    known = seen.findings if seen else list(findings)
+    said = seen.findings if seen else list(findings)
     draws: Draws | None = fit.kept.get("draws")
     if draws is None:
-        return replace(answer, errors=errors, findings=known, examined=seen is not None)
+        return replace(answer, errors=errors, findings=said, examined=seen is not None)
     ends = draws.conf_int(LEVEL)
     words = f"{len(draws.numbers):,} replicates: {draws.method}; {ends.attrs['coverage']}"
     return replace(
-        answer, errors=errors, ends=ends, level=LEVEL, method=words, findings=known, examined=seen is not None
+        answer, errors=errors, ends=ends, level=LEVEL, method=words, findings=said, examined=seen is not None
     )

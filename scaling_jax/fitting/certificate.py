@@ -36,6 +36,7 @@ __all__ = [
 T = TypeVar("T", float, np.ndarray)
 EPS = np.finfo(np.float64).eps
 STATIONARY = 1e-8
+HANDFUL = 6  # training runs, from which on none is warned of for being few
 EXTINCT_SHARE = 1e-6
 BASIN_GAP = 1e-3
 FEW_AGREE = 0.1
@@ -266,9 +267,22 @@ def certificate_of(
         outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
     )
     said = _sentences(law, certificate, numbers, short, alike, judged=spec.solver == MEASURE)
-    certificate.warnings.extend([sentence for sentence, _ in said] + runs.warnings)
+    certificate.warnings.extend([*(sentence for sentence, _ in said), *_few_runs(runs), *runs.warnings])
     certificate.limits.extend(sentence for sentence, limits in said if limits)
     return certificate
+
+
+def _few_runs(runs: Runs) -> list[str]:
+    """A sentence where the rows are those of a handful of training runs."""
+    used = runs.weight > 0
+    known = 0 if runs.run is None else len(np.unique(runs.run[used]))
+    if not 0 < known < min(HANDFUL, int(used.sum())):
+        return []
+    return [
+        f"Only {known} training run{'s' if known > 1 else ''}: how far a run's luck reaches is hardly known. "
+        "Intervals are widened for few runs, and refused where the runs leave nothing to judge by; train "
+        "more (seeds count) before acting on this fit."
+    ]
 
 
 def target_scale(runs: Runs, objective: Objective) -> np.ndarray:

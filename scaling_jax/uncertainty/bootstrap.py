@@ -20,6 +20,7 @@ from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, refit_parts, vary, ways_at_a_time
 from scaling_jax.uncertainty.draws import Draws, DrawsGroups
 from scaling_jax.uncertainty.ensemble import generator
+from scaling_jax.uncertainty.few import check_runs
 from scaling_jax.uncertainty.resample import (
     cluster_of,
     counts,
@@ -57,7 +58,8 @@ def bootstrap(
     if indices is not None:
         fit.check_alone("bootstrap(indices=)")
         weights = counts(np.asarray(indices), len(fit.data())) * fit.data().weight
-        return _drawn([vary(fit, "rows as given by indices", weight=weights)])[0]
+        variant = vary(fit, "rows as given by indices", weight=weights)
+        return Draws.plain(fit, refit([variant], careful=False)[0], variant.words)
     if fit.shared:
         everyone = {one.key: one for one in fit.companions}
         return bootstrap_groups(everyone, n, seed, method, scale, paired=False)[fit.key]
@@ -69,6 +71,7 @@ def _in_parts(
     fit: Fitted, n: int, seed: int, method: str | None, scale: str | None
 ) -> tuple[str, Iterator[Variant]]:
     """How `n` tables are resampled, in words, and the replicates, as many at a time as memory holds."""
+    check_runs(fit)
     method = method_of(fit, n, method)
     drawn = resampled(fit, n, method, scale, generator(seed), ways_at_a_time(fit))
     return words_of(fit, method), (vary(fit, weight=weight, target=target) for weight, target in drawn)
@@ -82,6 +85,7 @@ def replicates(
     scale: str | None = None,
 ) -> Variant:
     """A fit under the weights, or targets, of `n` resampled tables, still to be solved."""
+    check_runs(fit)
     method = method_of(fit, n, method)
     weights, targets = next(resampled(fit, n, method, scale, generator(seed)))
     return vary(fit, words_of(fit, method), weight=weights, target=targets)

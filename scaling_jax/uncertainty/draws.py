@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits
 from scaling_jax.tables.read import TableLike
 from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, check_level, generator, interval, tail_of
+from scaling_jax.uncertainty.few import few_runs, held_words, widened
 from scaling_jax.uncertainty.tails import normal_quantile
 
 __all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residuals"]
@@ -168,7 +169,16 @@ class Draws(FitEnsemble):
 
     @classmethod
     def of(cls, fit: Fitted, refits: Refits, method: str) -> Draws:
-        """The replicates of a fit."""
+        """The replicates of a fit, spread further where its runs are few."""
+        few = few_runs(fit)
+        if few is not None:
+            freedom = f"{few.freedom:.2g} degrees of freedom"
+            method += f", spread as {few.runs} runs ask for (Student's t, {freedom})"
+        return replace(cls.plain(fit, refits, method), numbers=widened(fit, refits.numbers))
+
+    @classmethod
+    def plain(cls, fit: Fitted, refits: Refits, method: str) -> Draws:
+        """The replicates of a fit as they are."""
         return cls(fit.law.labels, fit.numbers, refits.numbers, method, fit, refits.values, refits.moved)
 
     def conf_int(self, level: float = 0.9) -> pd.DataFrame:
@@ -185,7 +195,7 @@ class Draws(FitEnsemble):
             ValueError: if level is not between 0 and 1.
         """
         table = super().conf_int(level)
-        table.attrs["coverage"] = MEASURED["parameters"]
+        table.attrs["coverage"] = held_words(self.fit) or MEASURED["parameters"]
         return table
 
     def _scattered(self, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -204,7 +214,7 @@ class Draws(FitEnsemble):
             table = table.assign(lower=lower, upper=upper)
             words = f"{words}, a run's own scatter added, widened with the distance beyond the data"
         table.attrs["method"] = f"{len(self.numbers):,} replicates: {words}"
-        table.attrs["coverage"] = MEASURED[interval]
+        table.attrs["coverage"] = "; ".join(filter(None, [held_words(self.fit), MEASURED[interval]]))
         return table
 
     def __repr__(self) -> str:

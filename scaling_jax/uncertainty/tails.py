@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["erf", "f_tail", "normal_quantile", "student_quantile", "student_share"]
+__all__ = ["chi_square_quantile", "erf", "f_tail", "normal_quantile", "student_quantile", "student_share"]
 
 TERMS = 200  # of the continued fraction; it needs about the root of the degrees of freedom
 
@@ -20,6 +20,13 @@ def normal_quantile(share: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri(share))
+
+
+def chi_square_quantile(share: np.ndarray, freedom: float) -> np.ndarray:
+    """The points below which these shares of a chi-square lie."""
+    from scipy.special import gammaincinv
+
+    return np.asarray(2 * gammaincinv(freedom / 2, share))
 
 
 def f_tail(ratio: ArrayLike, above: float, below: float) -> np.ndarray:
