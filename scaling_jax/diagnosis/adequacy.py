@@ -169,8 +169,8 @@ class Adequacy:
             return ""
         subject = "It" if self._pattern() else "The law"
         return (
-            f"{subject} misses more than repeated runs differ among themselves (F({self.lack.df_lack:.4g}, "
-            f"{self.lack.df_pure:.4g}) = {self.lack.F:.3g})."
+            f"{subject} misses more than repeated runs differ among themselves (F({self.lack.df_lack:.0f}, "
+            f"{self.lack.df_pure:.0f}) = {self.lack.F:.3g})."
         )
 
     def _advice(self) -> str:

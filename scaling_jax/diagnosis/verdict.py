@@ -28,6 +28,7 @@ HEADLINES = {
     INSIDE: "USE IT INSIDE THE RANGE OF THE DATA, NOT BEYOND",
     NOT: "DO NOT USE IT",
 }
+UNKNOWN = "Whether the law describes the rows is not known: attach them with .with_data(runs)."
 GROSS = 0.2  # of all there is to explain: a pattern that large is another law
 LITTLE = 0.5  # of the target's variance: a law that explains less leaves out what matters most
 ROWS_PER_PARAMETER = 3
@@ -63,8 +64,10 @@ def verdict(fit: Fitted) -> Verdict:
     if (stored := fit.kept.get("verdict")) is not None:
         return stored
     c = fit.certificate
-    if c.status != "converged" or fit.runs is None:
+    if c.status != "converged":
         return Verdict(NOT, c.warnings[:1])
+    if fit.runs is None:
+        return Verdict(INSIDE, [UNKNOWN, *c.limits], [UNKNOWN])
     law: Adequacy = fit.kept.get("adequacy") or look(fit)
     seen: Examination | None = fit.kept.get("examination")
     found = [law.sentence] if law.speaks else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,7 +96,13 @@ def test_a_verdict_is_written_and_read(bent: sj.FitResult) -> None:
     again = sj.FitResult.from_json(bent.to_json())
     assert again.verdict == bent.verdict and again.warnings == bent.warnings
     assert first(again) == first(bent)
-    assert bent.with_data(bent.data()).verdict == bent.verdict
+    assert again.with_data(bent.data()).verdict == bent.verdict
+    older = json.loads(bent.to_json())
+    del older["verdict"]
+    found = sj.FitResult.from_json(json.dumps(older)).verdict
+    assert found.word == "inside the range" and "attach them" in found.reasons[0]
+    with pytest.raises(ValueError, match="verdict's word"):
+        sj.FitResult.from_json(json.dumps(older | {"verdict": {"word": "?", "reasons": [], "new": []}}))
 
 
 def test_groups_have_a_column_of_verdicts() -> None:
