@@ -176,7 +176,7 @@ def spoken(kind: Kind, objective: Objective, tables: int) -> tuple[float, float,
 def simulated(tables: int) -> tuple[str, list[dict[str, object]]]:
     """The printed tables and their numbers; a quarter of the tables for squared errors and for wrong laws."""
     record: list[dict[str, object]] = []
-    lines = [f"{'share of tables found wanting':<60}{'Huber':>8}{'squared':>9}{'converged':>11}"]
+    lines = [f"{'share of tables found wanting':<66}{'Huber':>8}{'squared':>9}{'converged':>11}"]
     for title, kinds, many in (
         (f"The law is true ({tables} tables, squared errors {tables // 4})", true_laws(), tables),
         (f"The law is wrong ({tables // 4} tables)", wrong_laws(), tables // 4),
@@ -188,7 +188,7 @@ def simulated(tables: int) -> tuple[str, list[dict[str, object]]]:
             squared = spoken(kind, SQUARED, tables // 4)[0]
             row = {"kind": kind.words, "true": title.startswith("The law is true"), "tables": many}
             record.append(row | {"huber": huber, "squared": squared, "converged": converged, "ms": ms})
-            lines.append(f"{kind.words:<60}{huber:>8.3f}{squared:>9.3f}{converged:>11.3f}")
+            lines.append(f"{kind.words:<66}{huber:>8.3f}{squared:>9.3f}{converged:>11.3f}")
             print(lines[-1], flush=True)
     return "\n".join(lines), record
 
