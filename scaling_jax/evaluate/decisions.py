@@ -120,7 +120,7 @@ def _answers(
 
 
 def _scored(found: Contrast, truth: pd.Series) -> dict[str, float]:
-    table = found.table
+    table = found.odds
     table = table[table["a"].isin(truth.index) & table["b"].isin(truth.index)]
     apart = truth[table["b"]].to_numpy() - truth[table["a"]].to_numpy()
     stated = table["probability"].to_numpy()

@@ -93,6 +93,28 @@ class Contrast:
         return table
 
     @cached_property
+    def odds(self) -> pd.DataFrame:
+        """A row per place and pair, without what takes longer: a, b, the place, difference, probability."""
+        parts = []
+        for a, b in self.pairs:
+            loss_a, loss_b = np.exp(self._point[a]), np.exp(self._point[b])
+            probability = np.full(len(self.places), np.nan)
+            if self.losses.has_draws:
+                probability = wins(np.exp(self._at[b]) - np.exp(self._at[a]))
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "a": self.names[a],
+                        "b": self.names[b],
+                        **self.where,
+                        "difference": loss_b - loss_a,
+                        "probability": probability,
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
     def best(self) -> pd.DataFrame:
         """A row per place and recipe, the likeliest winner first: recipe, the place, loss, probability of
         being the best of all, and regret, the loss that choosing it is expected to cost against the best."""
@@ -162,7 +184,7 @@ class Contrast:
         Source: the rule is that of Mueller, Parmigiani and Rice 2006 (Bayesian false discovery rate).
         """
         check_level(error)
-        table = self.table.dropna(subset="probability")
+        table = self.odds.dropna(subset="probability")
         for_a = (table["probability"] >= 0.5).to_numpy()
         called = table[list(self.where)].assign(
             winner=np.where(for_a, table["a"], table["b"]),
