@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scaling_jax import laws
 from scaling_jax.core.objective import Huber, SquaredError
 from scaling_jax.published.entry import Entry
@@ -121,4 +123,49 @@ TAO = Entry(
     "Printed in units of 1e6 parameters and 1e9 characters.",
 )  # fmt: skip
 
-ENTRIES: list[Entry] = [TAO, *CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]
+
+def _chen_qat(what: str, k: float, gamma_N: float, gamma_D: float, gamma_G: float) -> Entry:
+    return Entry(
+        f"chen2025qat_{what}",
+        laws.precision_qat,
+        {"k": k, "gamma_N": gamma_N, "gamma_D": gamma_D, "gamma_G": gamma_G},
+        "Chen et al. 2025 (arXiv:2505.14302)",
+        {"N": (7.4e7, 6e8), "D": (1e10, 1e11), "G": (32.0, 256.0)},
+        runs=f"models trained at {what.upper()} (bits of weights and activations)",
+        remark="Added to a Chinchilla law E 1.9279, A 237.7, B 596.2, alpha = beta = .3022. "
+        "Range approximate.",
+    )
+
+
+QATS = [
+    _chen_qat("w4a4", 0.1582, 0.2186, 0.0745, 0.7779),
+    _chen_qat("w4a16", 0.2522, 0.3589, 0.1610, 0.3533),
+    _chen_qat("w16a4", 0.1004, 0.1816, 0.0331, 0.9812),
+]
+
+PRINTED = {  # exp(s N^q + S) and so on, as printed
+    "S": (0.1284880679442551, -0.062465473, 0.13),
+    "Q": (-1.544209554, 230.73437075885855, -0.1729),
+    "E": (3.133347198805445, -1.665630816, 0.0458999999999619),
+}
+
+
+def _at_1e9(constant: float, scale: float, power: float) -> tuple[float, float, float]:
+    """Value at 1e9 parameters, exponent there, and bend, of exp(scale N^power + constant)."""
+    there = scale * 1e9**power
+    return float(np.exp(constant + there)), there * power, power
+
+
+FARSEER = Entry(
+    "li2025_farseer",
+    laws.farseer,
+    dict(zip(laws.farseer.params, [n for terms in PRINTED.values() for n in _at_1e9(*terms)], strict=True)),
+    "Li et al. 2025 (arXiv:2506.10972)",
+    {"N": (2e8, 6.4e9), "D": (2e9, 5e11)},
+    runs="404 runs of .2e9 to 6.4e9 parameters in steps of root 2; seven larger ones predicted",
+    count={"N": "non-embedding"},
+    remark="Staged, not an optimum: a joint fit halves the objective on the same runs. Printed as powers of "
+    "N (S .1285, s -.06247, q .13; Q -1.544, B 230.7, b -.1729; E 3.133, A -1.666, a .0459).",
+)
+
+ENTRIES: list[Entry] = [TAO, *QATS, FARSEER, *CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]

@@ -412,6 +412,48 @@ CASES |= {
     ),
 }
 
+SAMPLES = _powers(0, 4, 20)
+CASES |= {
+    "farseer": Case(
+        sj.laws.farseer,
+        {
+            "F": 0.45,
+            "s": -0.12,
+            "q": 0.13,
+            "G": 80.0,
+            "g": 0.3,
+            "b": -0.17,
+            "beta": 0.3,
+            "h": 0.05,
+            "a": 0.05,
+        },
+        {"N": _powers(7.5, 10.5, 10), "D": _powers(9, 12, 10)},
+    ),
+    "rl_sigmoid": Case(
+        sj.laws.rl_sigmoid,
+        {"R0": 0.3, "A": 0.7, "C_mid": 3e3, "B": 1.0},
+        {"C": _powers(2, 6, 30)},
+        fixed=("R0",),
+    ),
+    "coverage": Case(sj.laws.coverage, {"A": 4.2, "b": 0.34}, {"k": SAMPLES}),
+    "coverage_beta": Case(sj.laws.coverage_beta, {"alpha": 0.2955, "beta": 12.37}, {"k": SAMPLES}),
+    "best_of_n": Case(sj.laws.best_of_n, {"alpha": 1.0, "beta": 0.125}, {"d": np.linspace(0.2, 6, 20)}),
+    "rl_overoptimisation": Case(
+        sj.laws.rl_overoptimisation, {"alpha": 1.0, "beta": 0.3}, {"d": np.linspace(0.2, 20, 20)}
+    ),
+    "distillation": Case(
+        sj.laws.distillation,
+        {"c0": 2.2572, "f1": 0.1054, "k": 2.2898, "A": 2299.7, "alpha": 0.3324}
+        | {"B": 37495.0, "beta": 0.4453, "gamma": 0.7138},
+        {"N": _powers(8, 10, 5), "D": _powers(9, 11.5, 5), "L_T": np.linspace(1.7, 2.8, 7)},
+    ),
+    "precision_qat": Case(
+        sj.laws.precision_qat,
+        {"k": 0.1582, "gamma_N": 0.2186, "gamma_D": 0.0745, "gamma_G": 0.7779},
+        {"N": _powers(7.8, 9, 4), "D": _powers(10, 11, 4), "G": np.array([32.0, 64.0, 128.0, 256.0])},
+    ),
+}
+
 
 def tables(case: Case, n: int, seed: int = 0) -> pd.DataFrame:
     """n simulated tables of one law, told apart by the column `table`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling_jax as sj
@@ -49,3 +50,23 @@ def test_leverage_and_best_granularity_are_those_of_the_text():
     assert best == pytest.approx(11.3, abs=0.05)
     assert entry(0.031, best, 1e22) > max(entry(0.031, best * np.array([0.9, 1.1]), 1e22))
     assert entry(1.0, 1.0, 1e20) == pytest.approx(1, abs=0.01)
+
+
+def test_quantised_training_has_the_printed_ratios():
+    """Loss to 4 bits in activations over that in weights, at 594e6 parameters."""
+    weights, activations = sj.published["chen2025qat_w4a16"], sj.published["chen2025qat_w16a4"]
+    for group, ratio, expected in ((32, 100, 1.646), (32, 1000, 1.226), (256, 1000, 1.647)):
+        run = (594e6, ratio * 594e6, group)
+        assert activations(*run) / weights(*run) == pytest.approx(expected, abs=1e-3)
+    assert sj.published["chen2025qat_w4a4"](594e6, 1e11, 1) == 0
+
+
+def test_farseer_s_constants_predict_what_they_are_known_for(shared):
+    runs = pd.read_csv(shared("scalebench/farseer.csv"))
+    entry = sj.published["li2025_farseer"]
+    miss = np.abs(entry(runs["N"].to_numpy(), runs["D"].to_numpy()) / runs["loss"] - 1)
+    train = runs["split"] == "train"
+    assert 100 * miss[train].mean() == pytest.approx(0.2263, abs=1e-4)
+    assert 100 * miss[~train].mean() == pytest.approx(0.4764, abs=1e-4)
+    largest = runs.loc[runs["N"].idxmax()]
+    assert entry(largest["N"], largest["D"]) == pytest.approx(0.440217, abs=1e-6)
