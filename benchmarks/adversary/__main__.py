@@ -44,7 +44,7 @@ def calls_told(rows: pd.DataFrame) -> Found:
     words = [
         "Hostile calls: " + "; ".join(f"{kind} = {said}" for kind, said in (GOOD | BAD).items()),
         table.rename_axis(index=None, columns=None).to_string(),
-        f"longest call: {rows['seconds'].max():.1f} s",
+        f"longest call by the clock: {rows['seconds'].max():.1f} s",
         *(f"{r.kind}: {r.door}({r.attack}): {r.words[:160]} at {r.where}" for r in bad.itertuples()),
     ]
     record = {"table": table.reset_index().to_dict("records"), "bad": bad.to_dict("records")}
