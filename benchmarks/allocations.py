@@ -223,8 +223,8 @@ def main() -> None:
     took = seconds()
     lines += [
         "",
-        f"{BUDGETS} budgets x {DRAWS} draws of Kaplan's law: {took['warm']:.2f} s warm "
-        f"({took['warm_cpu']:.2f} of CPU), {took['first']:.1f} s the first time; worst residual "
+        f"{BUDGETS} budgets x {DRAWS} draws of Kaplan's law, warm: {took['warm_cpu']:.2f} s of CPU, "
+        f"{took['warm']:.2f} s by the clock, {took['first']:.1f} s the first time; worst residual "
         f"{took['worst_residual']:.1g}",
     ]
     print("\n".join(lines), flush=True)

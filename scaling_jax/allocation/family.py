@@ -16,7 +16,9 @@ from scaling_jax.allocation.envelope import Envelope, envelope
 from scaling_jax.allocation.isoflop import Isoflop, isoflop
 from scaling_jax.api.fit import fit
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
+from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 
@@ -87,8 +89,9 @@ class Approaches:
         return f"<Approaches {', '.join(map(str, self.members))}; largest run {self.largest:.3g} FLOP>"
 
 
+@checked
 def approaches(
-    runs: pd.DataFrame,
+    runs: TableLike,
     *,
     budget: str | ArrayLike | None = None,
     N: str = "N",
@@ -126,6 +129,7 @@ def approaches(
     >>> found.exponents(level=None)["estimate"].round(2).tolist()
     [0.45, 0.55, 0.45, 0.55]
     """
+    runs = as_frame(as_columns(runs))
     tries: dict[int, Callable[[], Approach]] = {
         1: lambda: envelope(runs, run=_named(run, "run=, the column of runs"), N=N, D=D, loss=loss),
         2: lambda: isoflop(runs, budget=_budget(budget), N=N, D=D, loss=loss, run=run),

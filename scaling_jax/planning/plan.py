@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.planning.cost import Cost
 from scaling_jax.planning.problem import BINDS, Best, Limits, Problem, read_problem
@@ -29,6 +30,7 @@ RATIOS = {"tokens_per_param": ("D", "N"), "epochs": ("D", "U")}
 LARGEST_SIZE = 1e15  # parameters; a thousand times the largest of today
 POOR = 1e-7  # a residual of the first-order conditions beyond rounding
 SAME = 1e-9
+MOST_POINTS, WIDEST = 10_000, 1e6  # of a curve for pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,11 +223,17 @@ class Plan:
         Raises:
             ValueError: for something the plan does not choose.
         """
-        values = {name: np.asarray(value, dtype=np.float64) for name, value in held.items()}
-        if not held or any(value.ndim or not value > 0 for value in values.values()):
-            raise ValueError(f"off({held}): give one positive number for each input, for example N=7e9.")
+        try:
+            values = {name: np.asarray(value, dtype=np.float64) for name, value in held.items()}
+        except Exception:  # of any type, for what is no number
+            values = {}
+        if not values or any(value.ndim or not 0 < value < np.inf for value in values.values()):
+            raise ValueError(
+                f"off({shown(held)}): give one positive number for each input, for example N=7e9."
+            )
         return self._elsewhere(lambda best: values)
 
+    @checked
     def smaller(self, times: float = 4.0, of: str | None = None) -> pd.DataFrame:
         """The price of a model several times smaller than the best, for every draw's own best.
 
@@ -241,6 +249,7 @@ class Plan:
         name = of or self._main
         return self._elsewhere(lambda best: {name: best.inputs[name] / times})
 
+    @checked
     def flat(self, slack: float = 1e-3, of: str | None = None) -> pd.DataFrame:
         """How wide the optimum is: the values of an input whose best run is within `slack` of the best loss.
 
@@ -299,6 +308,7 @@ class Plan:
             **others,
         }
 
+    @checked
     def iso_loss(
         self, values: ArrayLike | None = None, *, over: str | None = None, n: int = 61, span: float = 100.0
     ) -> pd.DataFrame:
@@ -313,9 +323,10 @@ class Plan:
         Returns:
             Tidy: curve (the loss), inputs, cost; NaN where no run of that kind reaches the loss.
         """
-        losses = self.point.loss[0] if values is None else np.atleast_1d(np.asarray(values, dtype=np.float64))
+        losses = self.point.loss[0] if values is None else _losses(values)
         return self._curves(losses, True, over, n, span)
 
+    @checked
     def iso_cost(
         self, values: ArrayLike | None = None, *, over: str | None = None, n: int = 61, span: float = 100.0
     ) -> pd.DataFrame:
@@ -325,6 +336,13 @@ class Plan:
 
     def _curves(self, goals: Numbers, reach: bool, over: str | None, n: int, span: float) -> pd.DataFrame:
         name = over or self._main
+        if not (2 <= n <= MOST_POINTS and 1 < span <= WIDEST):
+            raise ValueError(
+                f"n={shown(n)}, span={shown(span)}: give 2 to {MOST_POINTS} points, and a factor from 1 to "
+                f"{WIDEST:g} as far as the curve goes."
+            )
+        if name not in self.problem.free:
+            raise ValueError(f"over={shown(name)}: the plan chooses {', '.join(self.problem.free)}.")
         numbers = self.source.numbers[None]
         best = self.problem.best(numbers, goals, reach)
         along = np.geomspace(1 / span, span, n)
@@ -611,14 +629,19 @@ def _goals(
     if name == "flops" and unit not in ("FLOP", ""):
         raise ValueError(f"flops= is in FLOP, and this cost is in {unit}: give budget= in {unit}.")
     if name == "loss":
-        try:
-            goals = np.atleast_1d(np.asarray(value, dtype=np.float64))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"loss={value!r}: give numbers, for example [2.0, 2.2].") from error
-        if goals.ndim != 1 or not len(goals) or not np.isfinite(goals).all():
-            raise ValueError(f"loss={value!r}: give finite numbers in one dimension.")
-        return goals, True
+        return _losses(value), True
     return budgets_of(value, name), False
+
+
+def _losses(values: ArrayLike) -> Numbers:
+    """Finite numbers as a flat float64 array."""
+    try:
+        goals = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except Exception as error:  # of any type, for what is no number
+        raise ValueError(f"loss={shown(values)}: give numbers, for example [2.0, 2.2].") from error
+    if goals.ndim != 1 or not len(goals) or not np.isfinite(goals).all():
+        raise ValueError(f"loss={shown(values)}: give finite numbers in one dimension.")
+    return goals
 
 
 def _beyond(values: Numbers, low: float, high: float) -> Numbers:
