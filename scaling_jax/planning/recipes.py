@@ -21,7 +21,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.alike import settled
 from scaling_jax.planning.drift import NORMAL_MAD, Residuals, walk_of
 from scaling_jax.planning.frontier import closed_form, frontier
-from scaling_jax.planning.source import Source, WithDraws, source_of
+from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
 from scaling_jax.tables.runs import Runs
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.bootstrap import joint_draws
@@ -275,7 +275,9 @@ def recipes_of(
     fits = [fit for key in good if (fit := _fit_of(made[key])) is not None and fit.runs is not None]
     step = float(walk) if not isinstance(walk, str) else walk_of(residuals_of(fits)) if fits else np.nan
     scatter = float(np.median([run_scatter(fit) for fit in fits])) if fits else np.nan
-    return Recipes(good, places, step, ends[:, 1], ends[:, 0], paired, walk != 0, scatter, seed), failed
+    # a forecast's draws belong to several laws, and hold those laws' errors already
+    believed = walk != 0 and not any(isinstance(one, AsSource) for one in made.values())
+    return Recipes(good, places, step, ends[:, 1], ends[:, 0], paired, believed, scatter, seed), failed
 
 
 def _with_joint_draws(what: Mapping[Hashable, object], seed: int) -> tuple[dict[Hashable, object], bool]:

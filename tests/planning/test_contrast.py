@@ -8,6 +8,7 @@ import pytest
 
 import scaling_jax as sj
 from scaling_jax.planning.contrasted import Contrast
+from scaling_jax.planning.source import Source
 from tests.planning.constants import REPLICATION
 
 LAW = sj.laws.chinchilla
@@ -237,3 +238,21 @@ def test_bad_recipes(fits):
         sj.contrast(
             *2 * [(sj.laws.zhang_multiplicative, {"E": 1, "A": 2, "alpha": 0.1, "beta": 0.2})], flops=1
         )
+
+
+class Foreseen:
+    """Stands for what knows itself how it is to be read, with draws of its own, as a forecast does."""
+
+    def __init__(self, by: float):
+        self.by = by
+
+    def as_source(self, draws: bool) -> Source:
+        numbers = LAW.numbers_of(R | {"B": self.by * R["B"]})
+        noise = 0.001 * np.random.default_rng(0).normal(size=(300, 5))
+        return Source(LAW, numbers, draws=numbers * np.exp(noise))
+
+
+def test_sources_with_draws_of_their_own_are_left_as_they_are():
+    found = sj.contrast(Foreseen(1.0), Foreseen(1.05), flops=1e22).table.iloc[0]
+    assert found["multiplier"] == pytest.approx(1.05 ** (1 / R["beta"]), rel=1e-6)
+    assert found["probability"] == 0.999  # the draws of both are the same
