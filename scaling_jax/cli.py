@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import json as texts
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 
 try:
     import typer
@@ -26,12 +27,14 @@ except ImportError:
 import scaling_jax as sj
 from scaling_jax.core.checked import shown
 from scaling_jax.core.objective import Objective
-from scaling_jax.core.optional import needs
 from scaling_jax.diagnosis.told import told
+from scaling_jax.fitting.named import OBJECTIVES, law_named, objective_named
 from scaling_jax.planning.plan import planned
 from scaling_jax.planning.source import source_of
 from scaling_jax.published.entry import Entry
+from scaling_jax.report.formula import readable
 from scaling_jax.report.summary import summary_text
+from scaling_jax.tables.files import read_file
 
 app = typer.Typer(
     add_completion=False,
@@ -40,17 +43,26 @@ app = typer.Typer(
     help="Fit neural scaling laws, with a certificate on every optimum.",
 )
 
-OBJECTIVES = {
-    "huber": sj.Huber,
-    "squared": sj.SquaredError,
-    "absolute": sj.AbsoluteError,
-    "asymmetric": sj.Asymmetric,
-}
 Value = TypeVar("Value")
 
 SWEEP = "tiny_sweep"
 SWEEP_INPUTS = {"N": "n_params", "D": "tokens", "C": "flops"}
 SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and final"}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"scaling-jax {sj.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fit neural scaling laws, with a certificate on every optimum."""
 
 
 @app.command()
@@ -116,12 +128,17 @@ def fit(
             raise ValueError("--json writes one fit: leave out --by, or use sj.fit_groups in Python.")
         if json is not None and not json.absolute().parent.is_dir():
             raise ValueError(f"There is no folder {json.parent} to write {json.name} into.")
-        frame = _read(table) if table is not None else sj.datasets.load(dataset or SWEEP)
+        frame = read_file(table) if table is not None else sj.datasets.load(dataset or SWEEP)
         inputs = _pairs(input, str)
         columns: dict[str, str | None] = {"target": target, "run": run, "where": where}
         if table is None and dataset in (None, SWEEP):
             inputs = {name: column for name, column in SWEEP_INPUTS.items() if name in chosen.inputs} | inputs
             columns = {name: value or SWEEP_COLUMNS[name] for name, value in columns.items()}
+        if strange := [name for name in inputs if name not in chosen.inputs]:
+            raise ValueError(
+                f"--input {strange[0]}={inputs[strange[0]]}: law '{chosen.name}' has the inputs "
+                f"{', '.join(chosen.inputs)}, and no '{strange[0]}'."
+            )
         if lost := [name for name in chosen.inputs if name not in inputs and name not in frame.columns]:
             wanted = " ".join(f"--input {name}=COLUMN" for name in lost)
             raise ValueError(
@@ -173,8 +190,15 @@ def predict(
     law: Annotated[
         str | None, typer.Option(help="path/to/file.py:name, where the fit used your own law.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The table that was fitted: an interval is given, from its bootstrap.")
+    ] = None,
+    interval: Annotated[
+        str, typer.Option(help="'prediction', of a new run, or 'confidence', of the mean curve.")
+    ] = "prediction",
+    level: Annotated[float, typer.Option(help="Probability between the two ends.")] = 0.9,
 ) -> None:
-    """Predict from a saved fit."""
+    """Predict from a saved fit, with an interval where its table is given."""
     with _mistakes_in_one_sentence():
         result = _saved_fit(saved, _law(law) if law else None)
         point = _pairs(at, float)
@@ -183,10 +207,35 @@ def predict(
                 f"Law '{result.law.name}' takes "
                 f"{' '.join(f'--at {name}=VALUE' for name in result.law.inputs)}."
             )
-        value = float(result.predict({name: np.array([number]) for name, number in point.items()})[0])
+        where = {name: np.array([number]) for name, number in point.items()}
+        value = float(result.predict(where)[0])
+        band = None
+        if data is not None:
+            band = _with_table(result, data).predict(where, interval, level)
     if result.verdict.word != "use":
         typer.echo(str(result.verdict), err=True)
     typer.echo(f"{value:.6g}")
+    if band is not None:
+        low, high, far = band.loc[0, ["lower", "upper", "extrapolation"]]
+        typer.echo(f"{100 * level:g} % {interval} interval: {low:.6g} to {high:.6g}")
+        typer.echo(f"extrapolation: {far:.2g} decades beyond the fitted runs")
+        typer.echo(f"{band.attrs['method']}; {band.attrs['coverage']}")
+
+
+def _with_table(result: sj.FitResult, path: Path) -> sj.FitResult:
+    """The saved fit with its table read again, by the columns and the condition that it names."""
+    frame, sources = read_file(path), result.sources
+    runs = sj.read_runs(
+        result.law,
+        frame,
+        inputs={name: sources[name] for name in result.law.inputs},
+        target=sources["target"],
+        run=sources.get("run"),
+        where=result.record.get("where"),
+        missing="drop" if result.record.get("dropped_missing") else "raise",
+        on_log=result.objective.on_log,
+    )
+    return result.with_data(runs)
 
 
 @app.command()
@@ -258,7 +307,7 @@ def _source(name: str, law: str, inputs: dict[str, str], columns: dict[str, Any]
     path = Path(name)
     if path.suffix == ".json":
         return _saved_fit(path, _law(law) if ":" in law else None)
-    return sj.fit(_law(law), _read(path), inputs=inputs, **columns)
+    return sj.fit(_law(law), read_file(path), inputs=inputs, **columns)
 
 
 LIMIT = re.compile(r"\s*(?P<what>.+?)\s*(?P<sign><=|>=|=)\s*(?P<value>[^<>=]+)$")
@@ -311,7 +360,7 @@ def contrast(
             fits = {path.stem: _saved_fit(path, None) for path in sources}
             typer.echo(str(sj.contrast(fits, flops=flops)))
             return
-        frame, columns = _read(sources[0]), _pairs(input, str) or None
+        frame, columns = read_file(sources[0]), _pairs(input, str) or None
         if law is None:
             typer.echo(str(sj.contrast(frame, by=by, inputs=columns, target=target, flops=flops)))
             return
@@ -346,10 +395,20 @@ def laws() -> None:
     for name in sj.laws.__all__:
         found = getattr(sj.laws, name)
         if isinstance(found, sj.Law):
-            shown.add_row(f"{name}({', '.join(found.inputs)})", _readable(found.formula), found.cite)
-        else:
-            shown.add_row(f"{name}(...)", "made to order", (found.__doc__ or "").strip().splitlines()[0])
+            shown.add_row(f"{name}({', '.join(found.inputs)})", readable(found.formula), found.cite)
+        elif _makes_a_law(found):
+            words = ", ".join(signature(found).parameters)
+            shown.add_row(f"{name}({words})", "made to order", _first_line(found))
     Console().print(shown)
+
+
+def _makes_a_law(found: object) -> bool:
+    """Whether this is a law made to order, and no relation or constant that follows from one."""
+    return callable(found) and getattr(found, "__annotations__", {}).get("return") in (sj.Law, "Law")
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
 
 
 @app.command()
@@ -371,10 +430,9 @@ def _mistakes_in_one_sentence() -> Iterator[None]:
 
 
 def _objective(kind: str, on: Any, delta: float | None) -> Objective:
-    if kind not in OBJECTIVES:
-        raise ValueError(f"Unknown objective '{kind}': use {', '.join(OBJECTIVES)}.")
+    plain = objective_named(kind)
     if delta is None:
-        return OBJECTIVES[kind](on=on)
+        return type(plain)(on=on)
     if kind != "huber":
         raise ValueError(f"--delta is the threshold of the Huber loss; '{kind}' has none.")
     return sj.Huber(delta, on=on)
@@ -387,19 +445,12 @@ def _law(name: str) -> sj.Law:
         if not isinstance(found, sj.Law):
             raise ValueError(f"{path} defines no law called '{attribute}': decorate a function with @sj.law.")
         return found
-    base, bracket, arguments = name.rstrip(")").partition("(")
-    found = getattr(sj.laws, base, None) if base in sj.laws.__all__ else None
-    if bracket and found is not None and not isinstance(found, sj.Law):
-        words = [word.strip() for word in arguments.split(",")]
-        return found(*(int(word) if word.isdigit() else word for word in words if word))
-    if found is not None and not isinstance(found, sj.Law):
+    try:
+        return law_named(name)
+    except ValueError as error:
         raise ValueError(
-            f"'{base}' is made to order: say with what, such as '{base}(...)'; see its page in the "
-            "documentation."
-        )
-    if found is None:
-        raise ValueError(f"There is no law '{name}': see 'scaling-jax laws', or give path/to/file.py:name.")
-    return found
+            f"{error} 'scaling-jax laws' lists all; your own is path/to/file.py:name."
+        ) from error
 
 
 def _module(path: Path) -> ModuleType:
@@ -414,47 +465,12 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
-def _read(path: Path) -> pd.DataFrame:
-    readers = {
-        ".csv": pd.read_csv,
-        ".gz": pd.read_csv,
-        ".tsv": _read_tabs,
-        ".parquet": _read_parquet,
-        ".jsonl": _read_json_lines,
-    }
-    if path.suffix not in readers:
-        raise ValueError(f"{path} is none of {', '.join(readers)}: convert it first.")
-    if not path.is_file():
-        raise ValueError(f"There is no file {path}.")
-    try:
-        frame = readers[path.suffix](path)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read as {path.suffix}: {error}") from error
-    for sign, called in ((";", "semicolons"), ("\t", "tabs")):
-        if len(frame.columns) == 1 and sign in str(frame.columns[0]):
-            raise ValueError(f"{path} has its columns separated by {called}: save it with commas.")
-    return frame
-
-
-def _read_tabs(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t")
-
-
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    return pd.read_json(path, lines=True)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    needs("pyarrow", "data", "Reading .parquet needs")
-    return pd.read_parquet(path)
-
-
 def _saved_fit(path: Path, law: sj.Law | None) -> sj.FitResult:
     if not path.is_file():
         raise ValueError(f"There is no file {path}.")
     try:
-        return sj.FitResult.from_json(path.read_text(), law=law)
-    except (UnicodeDecodeError, KeyError, AttributeError) as error:
+        return sj.FitResult.from_json(path, law=law)
+    except (texts.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is not a fit written by 'scaling-jax fit --json'.") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -471,31 +487,3 @@ def _pairs(entries: list[str] | None, kind: Callable[[str], Value]) -> dict[str,
         except ValueError as error:
             raise ValueError(f"'{entry}': {shown(value)} is not a number.") from error
     return out
-
-
-def _readable(latex: str) -> str:
-    r"""A formula for the terminal.
-
-    >>> _readable(r"E + A\,N^{-\alpha} + \frac{B}{D}")
-    'E + A N^(-α) + B/D'
-    """
-    text = re.sub(r"\\(?:left|right|big|Big|[,;!])|\\q?quad", " ", latex)
-    text = re.sub(r"\\([A-Za-z]+)", lambda word: _greek(word[1]), text)
-    while text != (text := re.sub(r"frac\{([^{}]*)\}\{([^{}]*)\}", _fraction, text)):
-        pass
-    text = re.sub(r"\{(\w|[\w.]+)\}", r"\1", text)
-    return " ".join(text.replace("{", "(").replace("}", ")").split())
-
-
-def _greek(word: str) -> str:
-    try:
-        return unicodedata.lookup(
-            f"GREEK {'CAPITAL' if word[0].isupper() else 'SMALL'} LETTER {word.upper()}"
-        )
-    except KeyError:
-        return word
-
-
-def _fraction(match: re.Match[str]) -> str:
-    over, under = (part if re.fullmatch(r"\w+", part) else f"({part})" for part in match.groups())
-    return f"{over}/{under}"

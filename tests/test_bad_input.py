@@ -29,12 +29,12 @@ def with_(**columns):
 TABLES = {
     "not a table": (
         [1, 2, 3],
-        "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not list.",
+        "A table is a pandas or polars DataFrame, a mapping of column names to arrays, a list of one mapping "
+        "per row, or the path of a file, not list.",
     ),
     "a path": (
         "runs.csv",
-        "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not str: "
-        "read the file first, for example with pd.read_csv.",
+        "There is no file runs.csv.",
     ),
     "no rows": (TABLE.head(0), "The table has no rows."),
     "unequal columns": (
@@ -268,8 +268,8 @@ ARGUMENTS = {
         "solver=3: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).",
     ),
     "an objective by name": (
-        {"objective": "huber"},
-        "objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not 'huber'.",
+        {"objective": "hubert"},
+        "Unknown objective 'hubert': use huber, squared, absolute, asymmetric.",
     ),
     "a device that is not here": ({"device": "quantum"}, "device='quantum': JAX sees cpu here."),
     "a count in one word": (
@@ -327,7 +327,8 @@ TRACE = "Write it for one run with jax.numpy, and jnp.where in place of if."
 BROKEN_LAWS = {
     "not a law": (
         lambda N: N,
-        "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not function.",
+        "The first argument is a law (sj.laws.…, its name, or a function decorated with @sj.law), not "
+        "function.",
     ),
     "NumPy inside": (
         sj.law(lambda N, *, a: np.log(N) * a, name="mine"),

@@ -151,7 +151,9 @@ def test_laws_and_data_sets_are_listed() -> None:
         ),
         (["runs.csv", "--dataset", "tiny_sweep"], "Give either the table runs.csv or --dataset tiny_sweep."),
         (["--dataset", "nope"], "unknown data set 'nope'"),
-        (["semicolons.csv"], "has its columns separated by semicolons: save it with commas."),
+        (["semicolons.csv"], "Say which columns law 'chinchilla' takes"),
+        (["runs.csv", "--law", "power_law", "--input", "n=size"], "has the inputs x, and no 'n'"),
+        (["runs.csv", "--law", "power_lw"], "near it are power_law"),
         (["empty.csv"], "empty.csv cannot be read as .csv"),
         (["ragged.csv"], "ragged.csv cannot be read as .csv"),
     ],
@@ -247,3 +249,31 @@ def test_contrast_of_a_table_and_next_runs(tmp_path):
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0 and "the interval of the loss at 1e+23 FLOP goes from" in found.output
     assert CliRunner().invoke(app, [*words, "--saved", "no.json"]).exit_code == 2
+
+
+def test_an_interval_from_a_saved_fit_and_its_table(table) -> None:
+    x = np.geomspace(1, 1e3, 24)
+    loss = 3 * x**-0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=24))
+    pd.DataFrame({"size": x, "loss": loss}).to_csv(table / "more.csv", index=False)
+    how = ["--law", "power_law", "--input", "x=size", "--where", "size < 900", "--quick"]
+    run("fit", table / "more.csv", *how, "--json", table / "fit.json")
+    out = run("predict", table / "fit.json", "--at", "x=1e4", "--data", table / "more.csv")
+    band = sj.FitResult.from_json(table / "fit.json")
+    fit = sj.fit("power_law", table / "more.csv", inputs={"x": "size"}, where="size < 900")
+    expected = fit.predict({"x": 1e4}, "prediction").loc[0]
+    assert f"90 % prediction interval: {expected['lower']:.6g} to {expected['upper']:.6g}" in out
+    assert band.fingerprint == fit.fingerprint and "decades beyond the fitted runs" in out
+    other = run("predict", table / "fit.json", "--at", "x=1", "--data", table / "runs.csv", code=2)
+    assert "These are other data than were fitted" in other
+
+
+def test_the_version_and_a_file_that_is_no_fit(table) -> None:
+    assert sj.__version__ in run("--version")
+    out = run("predict", table / "runs.csv", "--at", "N=1", code=2)
+    assert "is not a fit that to_json wrote" in out
+
+
+def test_relations_are_not_listed_as_laws_and_formulas_hold_no_latex() -> None:
+    out = run("laws")
+    assert "power_product(inputs)" in out and "kaplan_optimum" not in out
+    assert "frac" not in out and "mathrm" not in out

@@ -35,7 +35,7 @@ class UnderdeterminedError(ValueError):
 
 
 def fit(
-    law: Law,
+    law: Law | str,
     runs: TableLike,
     *,
     inputs: Mapping[str, Column] | None = None,
@@ -43,7 +43,7 @@ def fit(
     run: Column | None = None,
     where: Column | None = None,
     missing: str = "raise",
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     weights: Weights | None = None,
     target_se: Column | None = None,
     count: Mapping[str, str] | None = None,
@@ -61,8 +61,9 @@ def fit(
     $$\min_\theta \sum_i w_i\,\rho\big((\log L_\theta(x_i) - \log y_i)/s_i\big)$$
 
     Args:
-        law: a law of `sj.laws`, or your own (`@sj.law`).
-        runs: pandas or polars frame, or mapping of equally long arrays; one row per run or checkpoint.
+        law: a law of `sj.laws` or its name, or your own (`@sj.law`).
+        runs: pandas or polars frame, mapping of equally long arrays, list of one mapping per row, or the path
+            of a .csv, .tsv, .parquet or .jsonl file; one row per run or checkpoint.
         inputs: law input -> column name, array or function of the table; same-named columns need no entry.
         target: column (or array, or function) the law predicts; default: the law's own, usually "loss".
         run: column naming the training run a row belongs to; rows that share it are checkpoints of one run.
@@ -71,7 +72,7 @@ def fit(
             a function of the table. A Series is taken by its labels.
         missing: "raise", or "drop" rows with missing values (counted).
         objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or
-            `"raw"`.
+            `"raw"`; or a name: "huber", "squared", "absolute", "asymmetric".
         weights: column or array multiplying each row's term; "runs" gives every run the same total; "size"
             weighs rows by their budget (6ND, compute, or the first input), and a mapping such as {"N": 2} by
             powers of inputs, so that the fit is closest where it will be extrapolated from.
@@ -110,7 +111,7 @@ def fit(
     strict = truth(strict, "strict")
     spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
     reading = Reading(inputs, target, run, where, missing, weights, target_se)
-    table = reading.read(law, runs, on_log=spec.objective.on_log)
+    table = reading.read(spec.law, runs, on_log=spec.objective.on_log)
     result = FitResult.of(solve_members(Task.of(spec, table))[0])
     if strict and result.status == "underdetermined":
         raise UnderdeterminedError(result.warnings[0])
@@ -118,7 +119,7 @@ def fit(
 
 
 def fit_groups(
-    law: Law,
+    law: Law | str,
     runs: TableLike,
     *,
     by: Keys,
@@ -169,12 +170,12 @@ def fit_groups(
 
 
 def read_groups(
-    law: Law, runs: TableLike, by: Keys, options: Mapping[str, Any]
+    law: Law | str, runs: TableLike, by: Keys, options: Mapping[str, Any]
 ) -> tuple[Spec, Runs, np.ndarray, list[Fitted]]:
     """The specification, the table in groups, the fixed numbers of each group, and the groups that cannot be
     read, out of what a user asks of many groups."""
     reading, spec = asked(law, options)
-    table, reasons = read_table(reading, law, runs, by, spec.objective.on_log)
+    table, reasons = read_table(reading, spec.law, runs, by, spec.objective.on_log)
     columns = {name: value for name, value in spec.fixed.items() if isinstance(value, str)}
     per_group = {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
     spec = replace(spec, fixed=spec.fixed | per_group)
@@ -182,7 +183,7 @@ def read_groups(
     return spec, table, fixed_numbers(spec, table.group_labels), unread
 
 
-def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: Any) -> FitResult:
+def certify(law: Law | str, runs: TableLike, params: Mapping[str, float], **options: Any) -> FitResult:
     """Judges parameters that somebody else fitted: the certificate at that point, beside the best optimum
     found here.
 
@@ -210,7 +211,7 @@ def certify(law: Law, runs: TableLike, params: Mapping[str, float], **options: A
     """
     words = {name: value for name, value in options.items() if name != "strict"}
     _, spec = asked(law, words, "certify", "")
-    numbers = law.numbers_of(params)
+    numbers = spec.law.numbers_of(params)
     _check_judged(spec, numbers)
     best = fit(law, runs, **options)
     table = best.data()

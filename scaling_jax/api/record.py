@@ -10,6 +10,7 @@ import importlib
 import json
 from collections.abc import Callable, Hashable
 from dataclasses import MISSING, Field, asdict, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
 from scaling_jax.report.summary import VERDICTS
 
-__all__ = ["FORMAT", "read_json", "write_json"]
+__all__ = ["FORMAT", "read_json", "text_of", "write_json"]
 
 Json = dict[str, Any]
 FORMAT = 1
@@ -60,6 +61,22 @@ def write_json(fit: Fitted, verdict: Verdict) -> str:
         "verdict": asdict(verdict),
     }
     return json.dumps(record | {name: getattr(fit, name) for name in AS_THEY_ARE}, default=_plain)
+
+
+def text_of(source: str | Path) -> str:
+    """The JSON text, out of a file where this is the name of one.
+
+    Raises:
+        ValueError: where a file is named that is not there, or holds no text.
+    """
+    if not isinstance(source, Path) and not str(source).strip().endswith(".json"):
+        return source
+    try:
+        return Path(source).read_text()
+    except OSError as error:
+        raise ValueError(f"There is no file {str(source)[:200]} that can be read.") from error
+    except UnicodeDecodeError as error:
+        raise _refused("it is no text") from error
 
 
 def read_json(text: str, law: Law | None) -> Json:

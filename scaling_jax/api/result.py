@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.api.record import read_json, write_json
+from scaling_jax.api.record import read_json, text_of, write_json
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
@@ -60,7 +61,7 @@ class FitResult(Fitted):
 
     @checked
     def predict(
-        self, other: TableLike, interval: str | None = None, level: float = 0.9, simultaneous: bool = False
+        self, other: TableLike, interval: object = None, level: float = 0.9, simultaneous: bool = False
     ) -> np.ndarray | pd.DataFrame:
         """The law's predictions for other runs.
 
@@ -76,7 +77,8 @@ class FitResult(Fitted):
 
         Returns:
             (rows,) predictions in the unit of the target; with an interval a DataFrame with prediction,
-            lower, upper and extrapolation (decades beyond the fitted range).
+            lower, upper and extrapolation (decades beyond the fitted range), its index that of a frame that
+            was given.
 
         Raises:
             DataError: if an input is missing or outside its domain.
@@ -86,9 +88,15 @@ class FitResult(Fitted):
         >>> fit.predict({"x": 1000}).round(6).tolist()
         [0.5]
         """
-        if interval is not None:
-            return self.draws.predict(other, interval, level, simultaneous=simultaneous)
-        return self.point(other)
+        if interval is None:
+            return self.point(other)
+        if not isinstance(interval, str):
+            names = ", ".join(f"{name!r}: ..." for name in self.law.inputs)
+            raise ValueError(
+                f"interval={interval!r}: predict takes one table or mapping of inputs, predict({{{names}}}), "
+                "and then 'confidence' or 'prediction'."
+            )
+        return self.draws.predict(other, interval, level, simultaneous=simultaneous)
 
     def optimal(self, flops: ArrayLike, level: float | None = None) -> pd.DataFrame:
         """The best run of each budget C = 6 N D, as Approaches 1 and 2 have it; see `sj.compute_optimal`, and
@@ -635,16 +643,23 @@ class FitResult(Fitted):
 
         return told(self)
 
-    def to_json(self) -> str:
-        """Everything but the data as JSON text; the data are represented by their fingerprint."""
-        return write_json(self, self.verdict)
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Everything but the data as JSON text; the data are represented by their fingerprint.
+
+        Args:
+            path: a file to write it to as well.
+        """
+        text = write_json(self, self.verdict)
+        if path is not None:
+            Path(path).write_text(text)
+        return text
 
     @classmethod
-    def from_json(cls, text: str, law: Law | None = None) -> FitResult:
+    def from_json(cls, text: str | Path, law: Law | None = None) -> FitResult:
         """The result that `to_json` wrote.
 
         Args:
-            text: the JSON text.
+            text: the JSON text, or the path of the file that holds it.
             law: the law, needed where it is a user's own.
 
         Raises:
@@ -652,7 +667,7 @@ class FitResult(Fitted):
                 another kind or shape, outside its domain, or contradicts another), if the law cannot be found
                 by name, or if `law` does not compute what the fitted one did.
         """
-        read = read_json(text, law)
+        read = read_json(text_of(text), law)
         stored = read.pop("verdict")
         result = cls(**read)
         if stored is not None:

@@ -403,7 +403,7 @@ def must_be_law(law: object) -> None:
     """
     if not isinstance(law, Law):
         raise TypeError(
-            "The first argument is a law (sj.laws.…, or a function decorated with @sj.law), not "
+            "The first argument is a law (sj.laws.…, its name, or a function decorated with @sj.law), not "
             f"{type(law).__name__}."
         )
 

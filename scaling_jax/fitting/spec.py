@@ -21,6 +21,7 @@ from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.sampling import product_grid
 from scaling_jax.engine.solver import Solver
+from scaling_jax.fitting.named import law_named, objective_named
 from scaling_jax.tables.read import Reading
 
 __all__ = ["MEASURE", "SOLVERS", "Spec", "asked", "fixed_numbers", "held_numbers", "make_spec", "tied_index"]
@@ -63,8 +64,8 @@ class Spec:
 
 
 def make_spec(
-    law: Law,
-    objective: Objective | None = None,
+    law: Law | str,
+    objective: Objective | str | None = None,
     fixed: Mapping[str, Fixed] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
     starts: Starts = None,
@@ -75,7 +76,11 @@ def make_spec(
     mesh: Mesh | None = None,
 ) -> Spec:
     """A specification out of the words of `sj.fit`, each checked."""
+    if isinstance(law, str):
+        law = law_named(law)
     must_be_law(law)
+    if isinstance(objective, str):
+        objective = objective_named(objective)
     objective = Huber() if objective is None else objective
     if not isinstance(objective, Objective):
         raise TypeError(
@@ -153,7 +158,7 @@ def _check_names(law: Law, fixed: Mapping[str, Fixed], tied: list[tuple[str, ...
 
 
 def asked(
-    law: Law, options: Mapping[str, Any], who: str = "fit_groups", more: str = ", and by="
+    law: Law | str, options: Mapping[str, Any], who: str = "fit_groups", more: str = ", and by="
 ) -> tuple[Reading, Spec]:
     """How to read the table and what to fit, out of the keyword arguments of a fit.
 

@@ -12,6 +12,7 @@ import textwrap
 import numpy as np
 
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.report.formula import readable
 from scaling_jax.report.summary import Told, objective_words, rows_words
 
 __all__ = ["TO_FILL_IN", "checklist"]
@@ -42,11 +43,12 @@ def _form(fit: Fitted) -> list[tuple[str, str]]:
     params = ", ".join(
         f"{label} = {number:.10g}" for label, number in zip(fit.law.labels, fit.numbers, strict=True)
     )
+    cited = f" ({fit.law.cite})" if fit.law.cite else ""
     held = [f"{label} fixed at {value:g}" for label, value in fit.fixed.items()] + [
         f"{' = '.join(group)} tied" for group in fit.tied
     ]
     return [
-        ("Form", (fit.law.formula or fit.law.name) + (f" ({fit.law.cite})" if fit.law.cite else "")),
+        ("Form", (readable(fit.law.formula) or fit.law.name) + cited),
         ("Question the law answers, and why this form", TO_FILL_IN),
         ("Parameters, unrounded", params),
         ("Held or tied", "; ".join(held) or "none"),

@@ -72,6 +72,8 @@ def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
     facts.append(("Columns", ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())))
     if fit.count:
         facts.append(("Counted", ", ".join(f"{k}: {v}" for k, v in fit.count.items())))
+    if fit.record.get("read_as"):
+        facts.append(("Read as", ", ".join(fit.record["read_as"])))
     facts += [
         ("Rows", rows_words(fit.record)),
         ("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.law import Law, must_be_law
 from scaling_jax.tables.expression import rows_where
+from scaling_jax.tables.files import read_file
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 from scaling_jax.tables.scale import size_weights
 
@@ -58,8 +60,11 @@ class PolarsFrame(Protocol):
     def to_dict(self, *, as_series: bool = True) -> Any: ...
 
 
-TableLike: TypeAlias = pd.DataFrame | Mapping[str, Any] | PolarsFrame
-"""A table: a pandas or polars frame, or a mapping of column names to equally long arrays (or numbers)."""
+TableLike: TypeAlias = (
+    pd.DataFrame | Mapping[str, Any] | PolarsFrame | Sequence[Mapping[str, Any]] | str | Path
+)
+"""A table: a pandas or polars frame, a mapping of column names to equally long arrays (or numbers), a list of
+one mapping per row, or the path of a file."""
 Column: TypeAlias = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
 """Where values come from: a column\'s name, an array, or a function of the table."""
 Weights: TypeAlias = Column | Mapping[str, float]
@@ -114,7 +119,8 @@ class Reading:
 
 
 def as_frame(table: TableLike) -> pd.DataFrame:
-    """A pandas frame from pandas, polars, or a mapping of equally long arrays.
+    """A pandas frame from pandas, polars, a mapping of equally long arrays, a list of one mapping per row, or
+    the path of a file.
 
     Raises:
         DataError: for anything else, or columns of different lengths.
@@ -139,11 +145,14 @@ def as_frame(table: TableLike) -> pd.DataFrame:
         frame = pd.DataFrame(
             {name: values if np.ndim(values) else [values] * rows for name, values in table.items()}
         )
+    elif isinstance(table, str | Path):
+        frame = read_file(table)
+    elif isinstance(table, list | tuple) and table and all(isinstance(row, Mapping) for row in table):
+        frame = pd.DataFrame.from_records(list(table))
     else:
-        hint = ": read the file first, for example with pd.read_csv" if isinstance(table, str) else ""
         raise DataError(
-            "A table is a pandas or polars DataFrame or a mapping of column names to arrays, not "
-            f"{type(table).__name__}{hint}."
+            "A table is a pandas or polars DataFrame, a mapping of column names to arrays, a list of one "
+            f"mapping per row, or the path of a file, not {type(table).__name__}."
         )
     if frame.columns.has_duplicates:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
@@ -243,6 +252,8 @@ def read_runs(
             )
         weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
+    if said := frame.attrs.get("read_as"):
+        record["read_as"] = list(said)
     runs = Runs(
         inputs={name: numbers[name] for name in law.inputs},
         target=numbers["target"],

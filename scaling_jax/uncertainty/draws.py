@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,8 +71,9 @@ class FitEnsemble(Ensemble):
                 arXiv:2406.04327).
 
         Returns:
-            One row per run: prediction, lower, upper, extrapolation (decades beyond the fitted range of the
-            inputs).
+            One row per run, under the index of a frame that was given: prediction, lower, upper,
+            extrapolation (decades beyond the fitted range of the inputs; half of those of the product and the
+            ratio of two, where that is more, as at a corner where nothing was run).
 
         Raises:
             ValueError: for another kind of interval or level.
@@ -98,6 +100,8 @@ class FitEnsemble(Ensemble):
         narrow = mean.ends(prediction, self._moved)
         lower, upper = narrow if interval == "confidence" else new.ends(prediction, self._moved)
         table = pd.DataFrame({"prediction": prediction, "lower": lower, "upper": upper})
+        if isinstance(other, pd.DataFrame):
+            table.index = other.index
         table["extrapolation"] = extrapolation(self.fit, inputs)
         return self._told(table, narrow, interval, level)
 
@@ -287,16 +291,28 @@ class DrawsGroups(Keyed[Draws]):
 
 
 def extrapolation(fit: Fitted, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Decades by which each run lies beyond the fitted range, the largest over inputs; 0 inside."""
+    """Decades by which each run lies beyond the fitted range; 0 inside.
+
+    The largest over inputs, and half of that over products and ratios of two: a long run of the largest size
+    is new where only short ones were made.
+    """
+    known = {n: np.log10(column[column > 0]) for n, column in fit.data().inputs.items() if (column > 0).any()}
+    with np.errstate(divide="ignore"):
+        asked = {name: np.log10(inputs[name]) for name in known}
     beyond = [np.zeros(len(next(iter(inputs.values()))))]
-    for name, values in inputs.items():
-        known = fit.data().inputs[name]
-        known = known[known > 0]
-        if len(known):
-            with np.errstate(divide="ignore"):
-                beyond.append(np.log10(values / known.max()))
-                beyond.append(np.where(values > 0, np.log10(known.min() / values), 0.0))
+    beyond += [_outside(asked[name], column) for name, column in known.items()]
+    for one, other in combinations(known, 2):
+        if len(known[one]) == len(known[other]) == len(fit.data()):
+            for sign in (1, -1):
+                pair = asked[one] + sign * asked[other]
+                beyond.append(_outside(pair, known[one] + sign * known[other]) / 2)
     return np.max(beyond, axis=0)
+
+
+def _outside(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """By how much values lie outside a range; nothing where they are no number."""
+    far = np.maximum(asked - known.max(), known.min() - asked)
+    return np.where(np.isfinite(asked), np.maximum(far, 0.0), 0.0)
 
 
 def run_residuals(fit: Fitted) -> np.ndarray:

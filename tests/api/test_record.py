@@ -256,3 +256,13 @@ def test_the_objective_is_found_again_on_the_data(objective: sj.Objective, loss:
         fitted = sj.fit(sj.laws.power_law, LINE | {"loss": loss}, objective=how, weights=[1, 2, 1, 0.5])
         again = sj.FitResult.from_json(fitted.to_json()).with_data(fitted.data())
         assert again.objective_value == fitted.objective_value
+
+
+def test_a_file_is_written_and_read(tmp_path) -> None:
+    fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
+    text = fit.to_json(tmp_path / "fit.json")
+    assert (tmp_path / "fit.json").read_text() == text
+    for source in (tmp_path / "fit.json", str(tmp_path / "fit.json"), text):
+        assert sj.FitResult.from_json(source).params == fit.params
+    with pytest.raises(ValueError, match=r"There is no file nowhere\.json"):
+        sj.FitResult.from_json("nowhere.json")

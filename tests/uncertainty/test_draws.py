@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.uncertainty.draws import extrapolation
 
 
 def test_derived_quantities_come_with_intervals(replicates) -> None:
@@ -62,3 +64,21 @@ def test_simultaneous_bands_are_wider_and_of_one_shape(line: sj.FitResult) -> No
     assert ratio.min() > 1.05 and ratio.max() < 1.5
     new = line.predict(at, "prediction", simultaneous=True)
     assert (new["upper"] >= all_["upper"] - 1e-12).all() and (new["lower"] < line.predict(at)).all()
+
+
+def test_a_band_keeps_the_index_of_the_frame_it_was_asked_for(line: sj.FitResult) -> None:
+    frame = pd.DataFrame({"x": [2.0, 3.0]}, index=[5, 9])
+    assert line.predict(frame, interval="prediction").index.tolist() == [5, 9]
+    with pytest.raises(ValueError, match="predict takes one table or mapping of inputs"):
+        line.predict(7e9, 1e12)
+
+
+def test_a_corner_where_nothing_was_run_is_extrapolation() -> None:
+    """The largest size was run short, the smallest long: the largest, long, is new, as far as half the
+    compute beyond."""
+    N, D = np.array([1e7, 1e8, 1e9, 1e7, 1e8]), np.array([2e10, 1e10, 6e9, 4e9, 3e9])
+    loss = 2 + 1e3 / N**0.4 + 1e3 / D**0.3
+    fit = sj.fit("chinchilla", {"N": N, "D": D, "loss": loss})
+    found = extrapolation(fit, {"N": np.array([1e9, 1e8, 1e10]), "D": np.array([2e10, 5e9, 2e11])})
+    compute = np.log10(1e9 * 2e10 / (1e9 * 6e9)) / 2
+    np.testing.assert_allclose(found, [compute, 0.0, np.log10(1e10 * 2e11 / (1e9 * 6e9)) / 2], rtol=1e-9)
