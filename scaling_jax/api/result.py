@@ -643,6 +643,7 @@ class FitResult(Fitted):
 
         return told(self)
 
+    @checked
     def to_json(self, path: str | Path | None = None) -> str:
         """Everything but the data as JSON text; the data are represented by their fingerprint.
 

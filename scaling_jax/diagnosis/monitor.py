@@ -133,7 +133,7 @@ def monitor(
     size = 1.0 if fit.objective.on_log else float(np.mean(seen.target))
     evidence, onsets, faults = _evidence(V[:-1, :-1], residual, size)
     over = np.flatnonzero(evidence >= 1 / false_alarms)
-    labels = list(seen.rows)
+    labels = seen.rows.tolist()
     z = normal_quantile(1 - tail_of(level))
     ahead, spread = _one_ahead(V[:-1, :-1], residual)
     moved = fit.objective.moved

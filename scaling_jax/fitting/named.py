@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from scaling_jax import laws
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import AbsoluteError, Asymmetric, Huber, Objective, SquaredError
 
@@ -34,8 +35,8 @@ def law_named(name: str) -> Law:
     found = getattr(laws, base, None) if base in laws.__all__ else None
     if found is None:
         near = difflib.get_close_matches(base.lower(), laws.__all__, n=3, cutoff=0.5)
-        hint = f"near it are {', '.join(near)}" if near else f"sj.laws has {', '.join(laws.__all__)}"
-        raise ValueError(f"There is no law '{name}': {hint}.")
+        hint = f"near it are {', '.join(near)}" if near else "sj.laws, or `scaling-jax laws`, lists them"
+        raise ValueError(f"There is no law {shown(name)}: {hint}.")
     if isinstance(found, Law):
         return found
     if not bracket:
@@ -60,5 +61,5 @@ def objective_named(kind: str) -> Objective:
     SquaredError(on='log')
     """
     if kind not in OBJECTIVES:
-        raise ValueError(f"Unknown objective '{kind}': use {', '.join(OBJECTIVES)}.")
+        raise ValueError(f"Unknown objective {shown(kind)}: use {', '.join(OBJECTIVES)}.")
     return OBJECTIVES[kind]()

@@ -73,10 +73,10 @@ def forecast(
     Source: mixed estimation, Theil and Goldberger 1961; back-tests on real extrapolations after Alabdulmohsin
     et al. 2022 (arXiv:2209.06640) and Choshen et al. 2024 (arXiv:2410.11840).
 
-    >>> import scaling_jax as sj
+    >>> import numpy as np, scaling_jax as sj
     >>> x = np.geomspace(1e6, 1e9, 13)
     >>> ahead = sj.forecast({"C": x, "loss": 2 + 300 / x**0.35}, at={"C": 1e10})
-    >>> ahead.interval().round(2).to_numpy().tolist()
+    >>> ahead.interval().round(1).to_numpy().tolist()
     [[2.1, 2.0, 2.2, 1.0]]
     """
     if at is None:

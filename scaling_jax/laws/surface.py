@@ -11,7 +11,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
-from scaling_jax.core.checked import checked
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.domains import POSITIVE, REAL
 from scaling_jax.core.law import Law, Parameter
 
@@ -21,12 +21,13 @@ CITE = "Box and Wilson 1951, On the experimental attainment of optimum condition
 
 
 @checked
-def response_surface(**centre: float) -> Law:
+def response_surface(*said: str, **centre: float) -> Law:
     r"""A full quadratic in the logarithms of any number of inputs, about a reference point.
 
     $$y = c + \sum_i b_i z_i + \sum_{i \le j} q_{ij} z_i z_j, \qquad z_i = \ln(x_i / x_i^0)$$
 
     Args:
+        said: inputs in words, such as "lr=1e-3", as a command line or a stored fit names them.
         centre: name of each input and its value x0 at the reference point, somewhere inside the table.
 
     Returns:
@@ -47,22 +48,21 @@ def response_surface(**centre: float) -> Law:
     >>> law(2e-3, 1e9, c=2.0, b_lr=0.0, b_N=-0.1, q_lr_lr=0.05, q_lr_N=0.0, q_N_N=0.01).__round__(4)
     2.024
     """
-    if not centre or any(not value > 0 for value in centre.values()):
+    at = {name: value for name, _, value in (one.partition("=") for one in said)} | centre
+    try:
+        values = [float(value) for value in at.values()]
+    except ValueError:
+        values = []
+    if not values or not all(0 < value < float("inf") for value in values):
         raise TypeError(
-            f"response_surface({centre}): name each input with a positive reference value, as in "
+            f"response_surface({shown(at)}): name each input with a positive reference value, as in "
             "response_surface(lr=1e-3, N=1e9)."
         )
-    return _about(*(part for pair in centre.items() for part in pair))
-
-
-def _about(*names_and_values: str | float) -> Law:
-    """The surface about a reference point, written as name, value, name, value: what it is rebuilt from."""
-    names = tuple(str(name) for name in names_and_values[::2])
-    values = tuple(float(value) for value in names_and_values[1::2])
+    names = tuple(name.strip() for name in at)
     pairs = list(itertools.combinations_with_replacement(range(len(names)), 2))
 
     def surface(*inputs: jax.Array, c: jax.Array, **slopes: jax.Array) -> jax.Array:
-        z = [jnp.log(x / at) for x, at in zip(inputs, values, strict=True)]
+        z = [jnp.log(x / middle) for x, middle in zip(inputs, values, strict=True)]
         out = c
         for name, one in zip(names, z, strict=True):
             out = out + slopes[f"b_{name}"] * one
@@ -74,6 +74,7 @@ def _about(*names_and_values: str | float) -> Law:
         "A quadratic in logarithms about a reference point.\n\n"
         + r"$$y = c + \sum_i b_i z_i + \sum_{i \le j} q_{ij} z_i z_j, \quad z_i = \ln(x_i / x_i^0)$$"
     )
+    stored = tuple(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
     own = [f"b_{name}" for name in names] + [f"q_{names[i]}_{names[j]}" for i, j in pairs]
     return Law(
         surface,
@@ -84,5 +85,5 @@ def _about(*names_and_values: str | float) -> Law:
             *(Parameter(name, REAL, prior=("normal", 0.0, 0.5)) for name in own),
         ],
         cite=CITE,
-        recipe=(__name__, "_about", names_and_values),
+        recipe=(__name__, "response_surface", stored),
     )

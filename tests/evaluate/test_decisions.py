@@ -35,10 +35,13 @@ def test_datadecide_at_one_scale(shared):
     runs = pd.read_csv(shared("datadecide/losses.csv.gz"))
     runs = runs[runs["size"].isin(["300M", "530M", "1B"])]
     found = sj.evaluate.decisions(
-        runs, by="recipe", inputs={"C": lambda t: 600 * t["n_params"].astype(float) ** 2}, methods=["largest"]
+        runs,
+        by="recipe",
+        inputs={"C": lambda t: 6.0 * t["n_params"] * t["tokens_schedule"]},
+        methods=["largest"],
     )
     np.testing.assert_allclose(found["right"], [0.8633, 0.92], atol=1.01 / 300)
-    np.testing.assert_allclose(found["cost"], [0.0816, 0.2388], rtol=0.02)
+    np.testing.assert_allclose(found["cost"], [0.0816, 0.2388], atol=5e-5)
 
 
 def test_nothing_to_decide():

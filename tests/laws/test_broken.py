@@ -69,16 +69,16 @@ def test_a_break_is_foretold_from_its_first_trace():
     """Without noise, the rows before the break at 612 recover it: at 405 it has bent the curve by three parts
     in ten thousand.
 
-    So thin a trace is a valley longer than the usual number of steps. The fit says so, and what to do; that
-    finds it.
+    So thin a trace is a valley longer than the usual number of steps: the fit looks again, more patiently,
+    and finds what a patient solver does.
     """
     x = np.arange(1.0, 4096.0)
     y = ONE_BREAK(x, **ADDITION)
     seen, beyond = x <= 405, x > 405
-    short, patient = (
+    usual, patient = (
         sj.fit(ONE_BREAK, {"x": x[seen], "loss": y[seen]}, objective=LOGS, solver=solver)
         for solver in ("lm", sj.LM(max_steps=5000, tol=1e-14))
     )
-    assert short.status == "not_converged" and "Raise the solver's max_steps" in short.warnings[0]
-    assert patient.converged
-    assert evaluate.log_rmse(patient.predict({"x": x[beyond]}), y[beyond]) < 1e-2
+    for fit in (usual, patient):
+        assert fit.converged
+        assert evaluate.log_rmse(fit.predict({"x": x[beyond]}), y[beyond]) < 1e-2

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.core.memory import DEFAULT
+from scaling_jax.fitting import refits
 
 PUBLISHED = pd.DataFrame(
     {
@@ -110,7 +112,7 @@ def test_replicates_do_not_depend_on_how_many_memory_holds(line: sj.FitResult, m
     methods = ("row", "run", "bayesian", "residual", "hierarchical")
     whole = [line.bootstrap(40, method=method) for method in methods]
     left = line.jackknife()
-    monkeypatch.setenv("SCALING_JAX_MEMORY", str(7 * 24 * 48))
+    monkeypatch.setattr(refits, "BYTES_PER_CELL", DEFAULT / (7 * 24))
     for method, expected in zip(methods, whole, strict=True):
         found = line.bootstrap(40, method=method)
         np.testing.assert_allclose(found.numbers, expected.numbers, rtol=1e-9)
