@@ -514,11 +514,11 @@ class FitResult(Fitted):
         for directions d: bends and slopes along the prediction, each input, D/N, compute and the course of
         a run, breaks, and derivatives by a floor, an exponent of the sum of the terms and products of terms.
         J holds the law's own slopes, so that what was fitted costs the test nothing; psi bounds residuals at
-        1.3 robust standard deviations. The largest |t| is compared with those of tables whose runs' residuals
-        have their signs flipped, enlarged by each run's leverage; the pure-error test counts with it where
-        inputs repeat. On data from the law itself at most one table in twenty is found wanting
-        (`benchmarks/adequacy.py`). The law's `neighbours` are tried before one is named, and the smallest
-        quarter and half of the runs are dropped to see parameters drift.
+        1.3 robust standard deviations. The largest t, whatever its sign, is compared with those of tables
+        whose runs' residuals have their signs flipped, enlarged by each run's leverage; the pure-error test
+        counts with it where inputs repeat. On data from the law itself at most one table in twenty is found
+        wanting (`benchmarks/adequacy.py`). The law's `neighbours` are tried before one is named, and the
+        smallest quarter and half of the runs are dropped to see parameters drift.
 
         Returns:
             `Adequacy`: `.speaks`, `.p`, `.size`, `.sentence`, `.suggestion`, `.table`, `.tried`, `.drift`.

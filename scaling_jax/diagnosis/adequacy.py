@@ -83,7 +83,7 @@ class Adequacy:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Per direction: where residuals were looked at, t, p (the largest of all counted), and the typical
-        miss, in per cent, in each fifth of the rows; largest |t| first."""
+        miss, in per cent, in each fifth of the rows; largest t first, whatever its sign."""
         rows = [
             {
                 "direction": one.name,
