@@ -22,7 +22,6 @@ from scipy.optimize import brentq
 import scaling_jax as sj
 from benchmarks.report import save
 from scaling_jax.fitting.refits import refit, vary
-from scaling_jax.planning.frontier import frontier
 from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.resample import joint_weights
 
@@ -34,8 +33,7 @@ BINS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 
 
 def best_loss(params: dict[str, float], flops: float) -> float:
-    numbers = LAW.numbers_of(params)[None]
-    return float(frontier(LAW, numbers, np.array([flops]), np.asarray(0.0), {}).loss[0, 0])
+    return float(sj.plan((LAW, params), flops=flops, level=None).table["loss"].iloc[0])
 
 
 def other(by: float, which: int) -> dict[str, float]:

@@ -49,6 +49,19 @@ SWEEP = "tiny_sweep"
 SWEEP_INPUTS = {"N": "n_params", "D": "tokens", "C": "flops"}
 SWEEP_COLUMNS = {"target": "loss", "run": "run", "where": "arm == 'main' and final"}
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A table of runs, a fit written by 'scaling-jax fit --json', or the name of printed "
+        "constants such as besiroglu2024."
+    ),
+]
+LawToFit = Annotated[str, typer.Option(help="The law to fit to a table; see 'scaling-jax laws'.")]
+Inputs = Annotated[list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")]
+Target = Annotated[str | None, typer.Option(help="Column the law predicts.")]
+RunColumn = Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")]
+Where = Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -81,12 +94,10 @@ def fit(
             "path/to/file.py:name."
         ),
     ] = "chinchilla",
-    input: Annotated[
-        list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Column the law predicts.")] = None,
-    run: Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")] = None,
-    where: Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')] = None,
+    input: Inputs = None,
+    target: Target = None,
+    run: RunColumn = None,
+    where: Where = None,
     by: Annotated[str | None, typer.Option(help="Column of groups, each fitted on its own.")] = None,
     missing: Annotated[str, typer.Option(help="'raise', or 'drop' rows with missing values.")] = "raise",
     weights: Annotated[
@@ -240,13 +251,7 @@ def _with_table(result: sj.FitResult, path: Path) -> sj.FitResult:
 
 @app.command()
 def plan(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="A table of runs, a fit written by 'scaling-jax fit --json', or the name of printed "
-            "constants such as besiroglu2024."
-        ),
-    ],
+    source: Source,
     flops: Annotated[list[float] | None, typer.Option(help="Budget, FLOP; repeat.")] = None,
     loss: Annotated[list[float] | None, typer.Option(help="Loss to reach at least cost; repeat.")] = None,
     budget: Annotated[
@@ -270,15 +275,11 @@ def plan(
         list[str] | None, typer.Option(help="Also the price of another run, such as N=7e9; repeat.")
     ] = None,
     level: Annotated[float, typer.Option(help="Of the intervals; 0 for none.")] = 0.9,
-    law: Annotated[
-        str, typer.Option(help="The law to fit to a table; see 'scaling-jax laws'.")
-    ] = "chinchilla",
-    input: Annotated[
-        list[str] | None, typer.Option(help="Law input and column, such as N=n_params; repeat.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Column the law predicts.")] = None,
-    run: Annotated[str | None, typer.Option(help="Column naming the training run of a checkpoint.")] = None,
-    where: Annotated[str | None, typer.Option(help='Rows to use, such as "tokens > 1e10".')] = None,
+    law: LawToFit = "chinchilla",
+    input: Inputs = None,
+    target: Target = None,
+    run: RunColumn = None,
+    where: Where = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
 ) -> None:
     """Plan the best run of a budget, or the cheapest that reaches a loss."""
@@ -370,22 +371,23 @@ def contrast(
 
 @app.command("next")
 def next_(
+    source: Source,
     budget: Annotated[float, typer.Option(help="What the runs may cost together, FLOP.")],
     flops: Annotated[float, typer.Option(help="The budget of the run whose loss is to be known.")],
-    published: Annotated[
-        str | None, typer.Option(help="Published constants to design from, such as besiroglu2024_huber.")
-    ] = None,
-    saved: Annotated[Path | None, typer.Option(help="A fit written by 'scaling-jax fit --json'.")] = None,
     discrepancy: Annotated[
         float, typer.Option(help="The law's own error, share of the loss per root decade of compute.")
     ] = 0.005,
+    law: LawToFit = "chinchilla",
+    input: Inputs = None,
+    target: Target = None,
+    run: RunColumn = None,
+    where: Where = None,
 ) -> None:
     """Say which runs to train next for the loss at a budget."""
     with _mistakes_in_one_sentence():
-        if (published is None) == (saved is None):
-            raise ValueError("Give either --published NAME or --saved FILE.")
-        source = sj.published[published] if published is not None else _saved_fit(Path(saved or ""), None)
-        typer.echo(str(sj.next_runs(source, budget, flops=flops, discrepancy=discrepancy)))
+        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
+        read = _source(source, law, _pairs(input, str), columns)
+        typer.echo(str(sj.next_runs(read, budget, flops=flops, discrepancy=discrepancy)))
 
 
 @app.command()

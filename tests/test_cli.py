@@ -245,10 +245,10 @@ def test_contrast_of_a_table_and_next_runs(tmp_path):
     words = ["contrast", str(table), "--by", "recipe", "--input", "C=flops", "--flops", "1e21"]
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0 and "a wins with probability" in found.output
-    words = ["next", "--published", "besiroglu2024_huber", "--budget", "1e21", "--flops", "1e23"]
+    words = ["next", "besiroglu2024_huber", "--budget", "1e21", "--flops", "1e23"]
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0 and "the interval of the loss at 1e+23 FLOP goes from" in found.output
-    assert CliRunner().invoke(app, [*words, "--saved", "no.json"]).exit_code == 2
+    assert CliRunner().invoke(app, ["next", "no.json", *words[2:]]).exit_code == 2
 
 
 def test_an_interval_from_a_saved_fit_and_its_table(table) -> None:

@@ -36,6 +36,7 @@ COVERED_BY = {
     "planning/recipes": "planning/test_contrast",
     "planning/closed": "planning/test_optimum",
     "planning/problem": "planning/test_plan",
+    "planning/result": "planning/test_plan",
     "plot/axes": "plot/test_fits",
     "posterior/build": "posterior/test_geometry",
     "posterior/model": "posterior/test_geometry",

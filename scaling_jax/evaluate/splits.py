@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -249,7 +249,7 @@ def _each(labels: Labels) -> np.ndarray:
     """One label per row as an array; tuples stay whole."""
     if hasattr(labels, "dtype"):
         return np.asarray(labels)
-    return pd.Series(list(labels), dtype=object).infer_objects().to_numpy()  # type: ignore[arg-type]
+    return pd.Series(list(cast(Sequence[object], labels)), dtype=object).infer_objects().to_numpy()
 
 
 def _counts(n: int | Iterable[int] | None, most: int, what: str) -> list[int]:

@@ -35,7 +35,7 @@ def law_named(name: str) -> Law:
     found = getattr(laws, base, None) if base in laws.__all__ else None
     if found is None:
         near = difflib.get_close_matches(base.lower(), laws.__all__, n=3, cutoff=0.5)
-        hint = f"near it are {', '.join(near)}" if near else "sj.laws, or `scaling-jax laws`, lists them"
+        hint = f"near it are {', '.join(near)}" if near else "sj.laws has the names"
         raise ValueError(f"There is no law {shown(name)}: {hint}.")
     if isinstance(found, Law):
         return found

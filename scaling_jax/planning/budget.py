@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.cost import Cost, serving, training
-from scaling_jax.planning.plan import Plan, plan
+from scaling_jax.planning.plan import plan
+from scaling_jax.planning.result import Plan
 from scaling_jax.planning.source import LawSource, Optima, source_of
 from scaling_jax.tables.scale import budgets_of
 

@@ -22,7 +22,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -429,10 +429,14 @@ def _check(node: ast.expr, names: dict[str, None], text: str) -> None:
             )
 
 
+def _number(node: ast.Constant) -> float:
+    return float(cast(float, node.value))  # `_check` let nothing else through
+
+
 def _computed(node: ast.expr, inputs: Mapping[str, Array]) -> Array:
     match node:
         case ast.Constant():
-            return jnp.asarray(float(node.value))  # type: ignore[arg-type]  # checked to be a number
+            return jnp.asarray(_number(node))
         case ast.Name():
             return inputs[node.id]
         case ast.UnaryOp():
@@ -440,7 +444,7 @@ def _computed(node: ast.expr, inputs: Mapping[str, Array]) -> Array:
             return -value if isinstance(node.op, ast.USub) else value
         case ast.BinOp():
             if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
-                return _computed(node.left, inputs) ** node.right.value  # type: ignore[operator]
+                return _computed(node.left, inputs) ** _number(node.right)
             return OPERATORS[type(node.op)](_computed(node.left, inputs), _computed(node.right, inputs))
         case ast.Call(func=ast.Name(id=name)):
             return FUNCTIONS[name](_computed(node.args[0], inputs))

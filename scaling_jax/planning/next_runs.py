@@ -25,8 +25,8 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.planning.frontier import closed_form, frontier
 from scaling_jax.planning.optimal_design import least_variance
+from scaling_jax.planning.problem import read_problem
 from scaling_jax.planning.recipes import compute_of, last_rows, run_scatter
 from scaling_jax.planning.source import Source, WithDraws, source_of
 from scaling_jax.tables.read import TableLike
@@ -329,10 +329,8 @@ def _goal(
         return {name: np.array([float(value)]) for name, value in at.items()}, f"the loss at {told}"
     budget = budgets_of(flops if flops is not None else np.nan)[:1]
     if set(law.inputs) == {"N", "D"}:
-        best = closed_form(law, one.numbers[None], budget) or frontier(
-            law, one.numbers[None], budget, np.asarray(0.0), {}
-        )
-        return {"N": best.N[0], "D": best.D[0]}, f"the loss at {budget[0]:.3g} FLOP"
+        best = read_problem(one, None, None, None).best(one.numbers[None], budget)
+        return {name: best.inputs[name][0] for name in law.inputs}, f"the loss at {budget[0]:.3g} FLOP"
     if len(law.inputs) == 1:
         return {law.inputs[0]: budget}, f"the loss at {budget[0]:.3g} FLOP"
     raise ValueError(f"Law '{law.name}' has the inputs {', '.join(law.inputs)}: give them by at=.")

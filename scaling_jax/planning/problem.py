@@ -268,10 +268,7 @@ def read_problem(
     law = source.law
     if limits is not None and not isinstance(limits, Mapping):
         raise TypeError(f"limits={limits!r}: give a mapping, for example {{'N': 7e9, 'D': (None, 1e13)}}.")
-    said = {
-        ALIASES.get(k, k) if isinstance(k, str) and k not in law.inputs else k: v
-        for k, v in (limits or {}).items()
-    }
+    said = {_unaliased(key, law.inputs): value for key, value in (limits or {}).items()}
     plain = {k: v for k, v in said.items() if isinstance(k, str) and k.isidentifier()}
     defined = tuple((name, formula(text)) for name, text in plain.items() if isinstance(text, str))
     names = {*law.inputs, *(name for name, _ in defined), *plain}

@@ -20,7 +20,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.alike import settled
 from scaling_jax.planning.drift import NORMAL_MAD, Residuals, walk_of
-from scaling_jax.planning.frontier import closed_form, frontier
+from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
 from scaling_jax.tables.runs import Runs
 from scaling_jax.tables.scale import TOKENS_FLOP
@@ -227,8 +227,8 @@ def _best(law: Law, numbers: np.ndarray, flops: np.ndarray, given: Mapping[str, 
     """(vectors, budgets) losses of the best run of each budget."""
     if {"N", "D"} <= set(law.inputs):
         budgets, where = np.unique(flops, return_inverse=True)
-        best = closed_form(law, numbers, budgets)
-        return (best or frontier(law, numbers, budgets, np.asarray(0.0), dict(given))).loss[:, where]
+        spending = read_problem(Source(law, numbers[0]), None, cast(Limits, given), None)
+        return spending.best(numbers, budgets).loss[:, where]
     name = next(name for name in (*COMPUTE, law.inputs[0]) if name in law.inputs)
     fixed = {key: np.full(len(flops), value) for key, value in given.items()}
     return predict(law, numbers, {**fixed, name: flops})

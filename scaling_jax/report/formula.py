@@ -10,9 +10,10 @@ __all__ = ["readable"]
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|[A-Za-z]+|\d+(?:\.\d+)?|\s+|.")
 SIGNS = {
-    "infty": "∞", "cdot": "·", "times": "\u00d7", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "in": " in ",
-    "to": "→", "mid": "|", "propto": "∝", "approx": "≈", "dots": "...", "ldots": "...", "cdots": "...",
-    "partial": "∂", "ell": "l", "sum": "Σ", "prod": "Π", "int": "∫", "ln": "ln ", "log": "log ", "exp": "exp",
+    "infty": "∞", "cdot": "·", "times": "\u00d7", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥",
+    "in": " in ", "to": "→", "mid": "|", "propto": "∝", "approx": "≈",
+    "dots": "...", "ldots": "...", "cdots": "...", "partial": "∂", "ell": "l",
+    "sum": "Σ", "prod": "Π", "int": "∫", "ln": "ln ", "log": "log ", "exp": "exp",
     "min": "min", "max": "max", "tanh": "tanh", "{": "{", "}": "}", "%": "%", "_": "_",
 }  # fmt: skip
 SILENT = {"left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "limits"}

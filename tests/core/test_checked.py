@@ -105,7 +105,7 @@ def test_a_class_is_checked_where_it_is_made() -> None:
 
     assert Size(3).n == 3
     with pytest.raises(TypeError, match=r"^Size\(n='a'\): give a whole number\.$"):
-        Size("a")  # type: ignore[arg-type]
+        Size("a")  # type: ignore[arg-type]  # the mistake that is tested
 
 
 def test_a_value_is_shown_on_one_line_and_not_at_length() -> None:

@@ -26,7 +26,7 @@ def test_words_are_what_they_name() -> None:
     [
         ("chinchila", None, "There is no law 'chinchila': near it are chinchilla"),
         ("Kaplan", None, "near it are kaplan"),
-        ("qqq", None, "There is no law 'qqq': sj.laws, or `scaling-jax laws`, lists them."),
+        ("qqq", None, "There is no law 'qqq': sj.laws has the names."),
         ("power_sum", None, "'power_sum' is made to order"),
         ("power_law", "square", "Unknown objective 'square': use huber, squared"),
     ],

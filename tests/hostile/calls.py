@@ -319,7 +319,7 @@ def state() -> dict[str, Any]:
         "environment": dict(os.environ),
         "NumPy's errors": np.geterr(),
         "NumPy's printing": repr(np.get_printoptions()),
-        "NumPy's generator": np.random.get_state()[1].tobytes(),  # noqa: NPY002
+        "NumPy's generator": np.random.get_state()[1].tobytes(),  # noqa: NPY002  # the global one is watched
         "Python's generator": hash(random.getstate()),
         "x64": jax.config.jax_enable_x64,
         "signals": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],

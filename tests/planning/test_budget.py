@@ -10,6 +10,7 @@ from tests.planning.constants import PRINTED, REPLICATION, TEX
 
 SOURCE = (sj.laws.chinchilla, PRINTED)
 TRAINING = [1e20, 1e22, 5.76e23]
+BUDGETS = [1e18, 1e21, 5.76e23, 1e26]
 
 
 @pytest.mark.parametrize("served", [1e10, 1e12, 1e14])
@@ -107,3 +108,22 @@ def test_a_size_that_nobody_will_train_is_told():
     with pytest.warns(UserWarning, match="check the units"):
         plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION | {"alpha": 0.01}), [1e24])
     assert plan["N"][0] > 1e15
+
+
+def test_any_law_of_size_and_tokens_has_an_optimum():
+    """Kaplan's bracket: its optimum grows with compute, and no neighbour on the budget is better."""
+    source = (sj.laws.kaplan, {"N_c": 6.4e13, "D_c": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103})
+    plan = sj.compute_optimal(source, BUDGETS)
+    for shift in (0.99, 1.01):
+        assert (sj.laws.kaplan(shift * plan["N"], plan["D"] / shift, **source[1]) > plan["loss"]).all()
+    assert plan["N"].is_monotonic_increasing
+
+
+def test_no_split_of_the_budget_is_better():
+    """Numeric minimisation over 100,001 splits of C = 6 N D; the grid's step bounds its error."""
+    plan = sj.compute_optimal((sj.laws.chinchilla, REPLICATION), BUDGETS)
+    for row in plan.itertuples():
+        N = np.geomspace(row.N / 3, row.N * 3, 100_001)
+        loss = np.asarray(sj.laws.chinchilla(N, row.flops / (6 * N), **REPLICATION))
+        assert N[loss.argmin()] == pytest.approx(row.N, rel=1e-4)
+        assert loss.min() == pytest.approx(row.loss, rel=1e-9) and (loss >= row.loss * (1 - 1e-14)).all()
