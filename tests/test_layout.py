@@ -37,7 +37,7 @@ COVERED_BY = {
     "planning/closed": "planning/test_optimum",
     "planning/problem": "planning/test_plan",
     "planning/result": "planning/test_plan",
-    "plot/axes": "plot/test_fits",
+    "plot/axes": "plot/test_style",
     "posterior/build": "posterior/test_geometry",
     "posterior/model": "posterior/test_geometry",
     "posterior/sample": "posterior/test_result",

@@ -9,7 +9,8 @@ import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.engine.predict import predict
-from scaling_jax.plot.axes import axes_for, colours_of, plain_ticks
+from scaling_jax.plot.axes import axes_for, loss_axis
+from scaling_jax.plot.palette import sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
     ax = axes_for(ax)
     table = curve_data(fit, x)
     labels = list(dict.fromkeys(table["curve"]))
-    colours = colours_of(len(labels))
+    colours = sequence(len(labels), ax)
     for label, colour in zip(labels, colours, strict=True):
         part = table[table["curve"] == label]
         dots, line = part[part["kind"] == "run"], part[part["kind"] == "fit"]
@@ -95,8 +96,7 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
         xlabel=fit.sources.get(x or fit.law.inputs[-1], ""),
         ylabel=fit.sources.get("target", ""),
     )
-    if table["value"].max() < 10 * table["value"].min():
-        plain_ticks(ax)
+    loss_axis(ax, table["value"])
     ax.legend(fontsize="small", frameon=False)
     return ax
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
-from scaling_jax.plot.axes import axes_for, colours_of, loss_axis
+from scaling_jax.plot.axes import axes_for, loss_axis
 from scaling_jax.plot.fits import MOST_CURVES, POINTS
+from scaling_jax.plot.palette import sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     families = dict(tuple(result.runs.groupby("flops")))
-    for (flops, family), colour in zip(families.items(), colours_of(len(families)), strict=True):
+    for (flops, family), colour in zip(families.items(), sequence(len(families), ax), strict=True):
         ax.plot(family["N"], family["loss"], "o", color=colour, ms=4, label=f"{flops:.2g} FLOP")
         if family["N"].nunique() > 2:
             N = np.geomspace(family["N"].min(), family["N"].max(), POINTS)
@@ -62,7 +63,7 @@ def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
     """Approach 1: loss by compute, a curve per run, and the best runs below them; numbers in `.table`."""
     ax = axes_for(ax)
     sizes = np.unique(result.curves.N)
-    colours = dict(zip(sizes, colours_of(len(sizes)), strict=True))
+    colours = dict(zip(sizes, sequence(len(sizes), ax), strict=True))
     shown = set(sizes[np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_CURVES)).astype(int)])
     curves = zip(result.curves.N, result.curves.rows, strict=True)
     for N, (log_C, _, log_loss) in sorted(curves, key=lambda pair: pair[0]):
