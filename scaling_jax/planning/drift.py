@@ -1,8 +1,9 @@
 r"""How recipes drift apart between the runs that were trained and the run that is asked about.
 
 Each recipe's log loss has an error of its own beside its law: a Brownian walk over decades of compute whose
-step, `walk` per root decade, is read off the table. What a law can bend to follow is taken out first, so that
-only what no choice of its parameters explains speaks for the walk.
+step, per root decade, is read off the table. What a law can bend to follow is taken out first, so that only
+what no choice of its parameters explains speaks for the walk. A short table says little about it: the step is
+a belief over a few, and draws take one each, so that a small chance of a long step makes tails and not width.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["NORMAL_MAD", "WALKS", "Residuals", "walk_covariance", "walk_of"]
+__all__ = ["NORMAL_MAD", "WALKS", "Residuals", "Walk", "walk_covariance", "walk_of"]
 
 WALKS = np.array([0.0, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03])
 """Steps per root decade that are weighed; most of the belief beforehand lies on 0, the rest is even."""
@@ -37,14 +38,41 @@ class Residuals:
     features: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """What is believed of the step.
+
+    Args:
+        steps: (choices,) share of the loss per root decade.
+        weights: (choices,) their probabilities, of sum one.
+    """
+
+    steps: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, step: float) -> Walk:
+        """A step that is known; NaN where nothing is known of it."""
+        return cls(np.array([step]), np.ones(1))
+
+    @property
+    def rms(self) -> float:
+        """Root of the mean square."""
+        return float(np.sqrt(np.sum(self.weights * self.steps**2)))
+
+    def drawn(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n,) steps, 0 where nothing is known."""
+        return np.nan_to_num(rng.choice(self.steps, size=n, p=self.weights))
+
+
 def walk_covariance(decades: np.ndarray) -> np.ndarray:
     """Covariance of a Brownian walk of unit step that starts at 0 decades; 0 before the start."""
     beyond = np.maximum(decades, 0.0)
     return np.minimum.outer(beyond, beyond)
 
 
-def walk_of(recipes: Sequence[Residuals]) -> float:
-    """The step of the walk, per root decade: the root of its mean square given what the laws leave.
+def walk_of(recipes: Sequence[Residuals]) -> Walk:
+    """The step of the walk, per root decade, given what the laws leave.
 
     Every recipe has noise of its own, unknown; residuals beyond three robust scales are pulled in.
     """
@@ -52,7 +80,7 @@ def walk_of(recipes: Sequence[Residuals]) -> float:
     for one in recipes:
         log_weight = log_weight + _log_evidence(one)
     weight = np.exp(log_weight - log_weight.max())
-    return float(np.sqrt(np.sum(weight * WALKS**2) / weight.sum()))
+    return Walk(WALKS, weight / weight.sum())
 
 
 def _log_evidence(one: Residuals) -> np.ndarray:

@@ -14,12 +14,13 @@ from typing import Protocol, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import helmert
 
 from scaling_jax.core.law import Law
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.alike import settled
-from scaling_jax.planning.drift import NORMAL_MAD, Residuals, walk_of
+from scaling_jax.planning.drift import NORMAL_MAD, Residuals, Walk, walk_of
 from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
 from scaling_jax.tables.runs import Runs
@@ -119,7 +120,7 @@ class Recipes:
     Args:
         sources: name -> law, parameters and draws.
         places: where.
-        walk: step of each recipe's own error, per root decade beyond its runs; NaN where nothing is known.
+        walk: what is believed of the step of each recipe's own error, per root decade beyond its runs.
         tops: (recipes,) log10 of each recipe's largest compute, NaN where its runs are not known.
         bottoms: the same of the least.
         paired: whether draw i of every recipe resampled the same runs.
@@ -130,7 +131,7 @@ class Recipes:
 
     sources: dict[Hashable, Source]
     places: Places
-    walk: float
+    walk: Walk
     tops: np.ndarray
     bottoms: np.ndarray
     paired: bool
@@ -190,14 +191,11 @@ class Recipes:
         rng = np.random.default_rng([self.seed, 1])
         return list(settled(self._laws[0], np.stack(numbers), columns, rng))
 
-    @property
-    def _step(self) -> float:
-        return 0.0 if np.isnan(self.walk) else self.walk
-
     def _own_errors(self, x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """(recipes, draws, places, steps): what each law errs beyond its runs, one walk over all places."""
         found = np.zeros((len(self.tops), n, *x.shape))
-        if self._step == 0:
+        step = self.walk.drawn(n, rng)
+        if not step.any():
             return found
         for r, top in enumerate(self.tops):
             if np.isnan(top):
@@ -206,7 +204,7 @@ class Recipes:
             paths = np.cumsum(
                 rng.normal(size=(n, len(beyond))) * np.sqrt(np.diff(beyond, prepend=0.0)), axis=1
             )
-            found[r] = self._step * paths[:, where.reshape(x.shape)]
+            found[r] = step[:, None, None] * paths[:, where.reshape(x.shape)]
         return found
 
     def _curve(self, law: Law, numbers: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -273,7 +271,8 @@ def recipes_of(
         _check_inputs(source.law, places)
     ends = np.array([_ends(source) for source in good.values()]).reshape(-1, 2)
     fits = [fit for key in good if (fit := _fit_of(made[key])) is not None and fit.runs is not None]
-    step = float(walk) if not isinstance(walk, str) else walk_of(residuals_of(fits)) if fits else np.nan
+    known = np.nan if isinstance(walk, str) else float(walk)
+    step = walk_of(residuals_of(fits)) if isinstance(walk, str) and fits else Walk.of(known)
     scatter = float(np.median([run_scatter(fit) for fit in fits])) if fits else np.nan
     # a forecast's draws belong to several laws, and hold those laws' errors already
     believed = walk != 0 and not any(isinstance(one, AsSource) for one in made.values())
@@ -332,8 +331,11 @@ def run_scatter(fit: Fitted) -> float:
 
 
 def residuals_of(fits: Sequence[Fitted]) -> list[Residuals]:
-    """What the laws leave of the end of every run; recipes trained at the same places are taken as pairs, so
-    that what they err in common cancels."""
+    """What the laws leave of the end of every run.
+
+    Of recipes trained at the same places orthonormal contrasts are taken, one fewer than recipes, so that
+    what they err in common cancels and nothing counts twice.
+    """
     each = [_residuals(fit) for fit in fits]
     first = each[0]
     alike = all(
@@ -341,9 +343,9 @@ def residuals_of(fits: Sequence[Fitted]) -> list[Residuals]:
     )
     if len(each) < 2 or not alike:
         return each
-    mean = np.mean([one.values for one in each], axis=0)
-    grown = np.sqrt(len(each) / (len(each) - 1))
-    return [replace(one, values=grown * (one.values - mean)) for one in each]
+    contrasts = helmert(len(each)) @ np.stack([one.values for one in each])
+    features = np.mean([one.features for one in each], axis=0)
+    return [replace(first, values=values, features=features) for values in contrasts]
 
 
 def _residuals(fit: Fitted) -> Residuals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scaling_jax.planning.drift import Residuals, walk_covariance, walk_of
+from scaling_jax.planning.drift import Residuals, Walk, walk_covariance, walk_of
 
 
 def table(rng: np.random.Generator, walk: float, noise: float = 0.003, rows: int = 40) -> Residuals:
@@ -24,21 +24,29 @@ def table(rng: np.random.Generator, walk: float, noise: float = 0.003, rows: int
 def test_the_walk_is_read_off_the_table(walk, low, high):
     """The median over 40 pairs of tables; the bounds are a factor of about 1.5 either way."""
     rng = np.random.default_rng(0)
-    found = [walk_of([table(rng, walk), table(rng, walk)]) for _ in range(40)]
+    found = [walk_of([table(rng, walk), table(rng, walk)]).rms for _ in range(40)]
     assert low <= np.median(found) <= high
 
 
 def test_a_table_that_says_nothing_leaves_the_belief():
-    assert walk_of([]) == pytest.approx(0.0045, abs=0.0001)
+    assert walk_of([]).rms == pytest.approx(0.0045, abs=0.0001)
     few = Residuals(np.array([18.0, 19.0]), np.zeros(2), np.eye(2))
-    assert walk_of([few]) == walk_of([])
+    np.testing.assert_allclose(walk_of([few]).weights, walk_of([]).weights)
 
 
 def test_wild_residuals_are_pulled_in():
     one = table(np.random.default_rng(1), 0.0)
     wild = one.values.copy()
     wild[-1] += 0.3
-    assert walk_of([Residuals(one.decades, wild, one.features)]) < 0.006
+    assert walk_of([Residuals(one.decades, wild, one.features)]).rms < 0.006
+
+
+def test_draws_take_a_step_each():
+    """Nine in ten of what is believed beforehand is no step at all; the 3 standard errors of 4,000 draws."""
+    step = walk_of([]).drawn(4000, np.random.default_rng(0))
+    assert np.mean(step == 0) == pytest.approx(0.9, abs=3 * np.sqrt(0.9 * 0.1 / 4000))
+    assert not Walk.of(np.nan).drawn(3, np.random.default_rng(0)).any()
+    assert (Walk.of(0.01).drawn(3, np.random.default_rng(0)) == 0.01).all()
 
 
 def test_covariance_of_a_walk():
