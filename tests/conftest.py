@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +20,9 @@ from scaling_jax.tables.components import Components
 from tests.cases import simulated
 from tests.cases.observational import SCORES
 
+# programs of these tests are kept for these tests alone
+PROGRAMS = tempfile.mkdtemp(prefix="scaling_jax-programs-")
+os.environ["SCALING_JAX_CACHE"] = PROGRAMS
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 
@@ -31,6 +37,13 @@ def compiled_programs_are_let_go() -> Iterator[None]:
     yield
     if MEMORY_MAPS.exists() and MEMORY_MAPS.read_text().count("\n") > MOST_MAPS:
         jax.clear_caches()
+        sj.clear_caches()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_are_left_behind_nowhere() -> Iterator[None]:
+    yield
+    shutil.rmtree(PROGRAMS, ignore_errors=True)
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -16,9 +14,7 @@ from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.predict import predict
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from scaling_jax.engine.traced import as_bytes, told
 
 __all__ = ["behaviour_of", "confounded", "digest", "linear_parameters", "probed", "rank_of", "same_values"]
 
@@ -65,16 +61,7 @@ def _written(law: Law) -> str:
     params = {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}
     with own_settings():  # a function of its own for every call: JAX would give an older trace again
         traced = jax.make_jaxpr(lambda *values: law.apply(*values))(params, dict.fromkeys(law.inputs, one))
-    return digest(re.sub(r" at 0x\w+", "", str(traced)), *map(_bytes, _constants(traced)))
-
-
-def _constants(traced: object) -> Iterator[Numbers]:
-    """The arrays a traced function holds, those of functions inside it included: its text has only shapes."""
-    yield from getattr(traced, "consts", [])
-    for step in getattr(traced, "eqns", []):
-        for value in step.params.values():
-            for inner in value if isinstance(value, tuple | list) else [value]:
-                yield from _constants(inner)
+    return digest(*told(traced))
 
 
 def _values(law: Law, inputs: Columns) -> str:
@@ -102,17 +89,9 @@ def _proposals(law: Law, inputs: Columns, target: Numbers) -> str:
     try:
         with np.errstate(all="ignore"):
             proposed = sorted(law.starts(own, target.copy()).items())
-        return digest(*((name, _bytes(np.asarray(values, dtype=np.float64))) for name, values in proposed))
+        return digest(*((name, as_bytes(np.asarray(values, dtype=np.float64))) for name, values in proposed))
     except Exception as error:  # it may serve single groups all the same
         return type(error).__name__
-
-
-def _bytes(values: ArrayLike) -> bytes:
-    """Numbers by type, shape and every digit; not-a-number has many patterns of bits, and counts as one."""
-    values = np.asarray(values)
-    if values.dtype.kind in "fc":
-        values = np.where(np.isnan(values), np.nan, values)
-    return f"{values.dtype} {values.shape} ".encode() + values.tobytes()
 
 
 def probed(law: Law, numbers: Numbers) -> list[float]:

@@ -15,7 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from scaling_jax.core.arrays import Numbers
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import Program, quick_jit
+from scaling_jax.engine.compiled import QUICK, WELL, Program
 
 __all__ = [
     "Place",
@@ -95,8 +95,9 @@ def lane_program(
     mesh = _local(device)
     if mesh is not None:
         return _spread(fn, in_axes, mesh)
-    run = quick_jit(fn) if quick else jax.jit(fn)
-    return Program(run, None if device is None else lambda given: jax.device_put(given, device))
+    assert not isinstance(device, Mesh)
+    place = None if device is None else lambda given: jax.device_put(given, device)
+    return Program(fn, QUICK if quick else WELL, device, place)
 
 
 def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Program[Result]:
@@ -108,8 +109,8 @@ def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) 
     places = jax.tree.map(
         lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
     )
-    run = jax.jit(jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False))
-    return Program(run, lambda given: jax.device_put(given, places))
+    run = jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False)
+    return Program(run, WELL, place=lambda given: jax.device_put(given, places))
 
 
 def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Result:

@@ -10,7 +10,7 @@ import numpy as np
 from scaling_jax.core.arrays import Array, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import Program, quick_jit
+from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
 
@@ -79,7 +79,7 @@ def _program(law: Law, crossed: bool) -> Evaluate:
         return law.apply(law.unflatten(numbers), shared | own)
 
     over_rows = jax.vmap(one, (None, 0, 0)) if crossed else one
-    return Program(quick_jit(jax.vmap(over_rows, (0, 0, None))))
+    return Program(jax.vmap(over_rows, (0, 0, None)))
 
 
 def _in_calls(program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, per_call: int) -> Numbers:

@@ -17,7 +17,7 @@ from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import Program, quick_jit
+from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
@@ -106,7 +106,7 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing
         gram, right = (columns * weight) @ columns.T, columns @ (weight * gap)
         return Equations(held, gram, right, jnp.sum(weight * gap**2), size)
 
-    return Program(quick_jit(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes))))
+    return Program(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes)))
 
 
 def _best_linear(

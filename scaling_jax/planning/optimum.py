@@ -149,7 +149,7 @@ def _scanned(shape: Shape) -> int:
 @kept
 def _program(shape: Shape, few: bool) -> Callable[[Lanes[Array], Array], Optimum[Array]]:
     best = jax.vmap(lambda lane, cost_numbers: _best(shape, lane, cost_numbers), (0, None))
-    return compiled.Program(compiled.instant_jit(best) if few else compiled.quick_jit(best))
+    return compiled.Program(best, compiled.INSTANT if few else compiled.QUICK)
 
 
 class _Run(NamedTuple):
