@@ -43,8 +43,9 @@ class Monitor:
     """What is known of a run so far; made by `fit.monitor`.
 
     Args:
-        table: a row per checkpoint: measured, expected (given the run so far), lower, upper, evidence (M_t),
-            p (a bound of the probability that a healthy run ever shows as much; it holds at every look).
+        table: a row per checkpoint: the input it is watched along, measured, expected (given the run so far),
+            lower, upper, evidence (M_t), p (a bound of the probability that a healthy run ever shows as much;
+            it holds at every look).
         healthy: False once the evidence has passed 1 / false_alarms.
         alarm: the checkpoint (label of its row) at which it was clear; None while the run is healthy.
         onset: the likeliest beginning of the fault, None while healthy.
@@ -53,6 +54,7 @@ class Monitor:
         level: of the bands.
         false_alarms: probability of ever calling a healthy run faulty.
         scatter: the process that healthy runs follow.
+        along: the input that it is watched along.
         own: whether the process was learnt from this run's own beginning, for want of fitted runs with
             checkpoints.
     """
@@ -66,6 +68,7 @@ class Monitor:
     level: float
     false_alarms: float
     scatter: Scatter
+    along: str
     own: bool
 
     def __str__(self) -> str:
@@ -140,6 +143,7 @@ def monitor(
     natural = predict(fit.law, fit.numbers, everything)[0]
     table = pd.DataFrame(
         {
+            along: seen.inputs[along],
             "measured": seen.target,
             "expected": moved(natural[:-1], ahead),
             "lower": moved(natural[:-1], ahead - z * spread),
@@ -169,6 +173,7 @@ def monitor(
         level=level,
         false_alarms=false_alarms,
         scatter=scatter,
+        along=along,
         own=learnt is None,
     )
 

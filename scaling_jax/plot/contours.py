@@ -129,7 +129,7 @@ def _planned(ax: Axes, plan: pd.DataFrame) -> None:
         if np.isfinite(row.N_lower):
             ax.plot([row.N_lower, row.N_upper], [row.D, row.D], color=page.warm, lw=1.1, zorder=5)
         ax.plot([row.N], [row.D], "*", color=page.warm, ms=9, mec=page.paper, mew=0.5, zorder=6)
-        words = ", ".join(written(float(f"{value:.2g}"), COUNT) for value in (row.N, row.D))
+        words = ", ".join(written(value, COUNT, 2) for value in (row.N, row.D))
         mark(ax, row.N, row.D, words, page.warm, (5, -3))
 
 

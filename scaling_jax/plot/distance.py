@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_jax.plot.labels import above
 from scaling_jax.plot.palette import palette_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = ["band", "by_distance", "shade_beyond"]
 STEPS, DARKEST = 6, 0.55  # shades per three decades, and the last one's strength
 DASH = (0, (3.2, 1.6))
 EDGE = 1e-9
+CLEAR = 0.16  # of the axis, between the middles of "end of data" and ×10
 
 
 def by_distance(
@@ -67,21 +69,11 @@ def shade_beyond(ax: Axes, low: float | None, high: float, tell: bool = True) ->
     ax.set_xlim(left, right)
     if tell:
         far = int(np.floor(np.log10(right / high) + EDGE)) if right > high else 0
-        for power in range(1, min(far, 4) + 1):
-            _above(ax, high * 10.0**power, f"×{10**power:,}")
         if right > high * 1.5:
-            _above(ax, high, "end of data")
-
-
-def _above(ax: Axes, x: float, words: str) -> None:
-    ax.annotate(
-        words,
-        (x, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 1.5),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize="x-small",
-        color=palette_of(ax).quiet,
-    )
+            above(ax, high, "end of data")
+        width, last = np.log(right / left), np.log(high)
+        for power in range(1, min(far, 4) + 1):
+            at = np.log(high * 10.0**power)
+            if at - last > (CLEAR if power == 1 else CLEAR / 2) * width:
+                above(ax, high * 10.0**power, f"×{10**power:,}")
+                last = at

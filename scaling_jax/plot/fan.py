@@ -147,7 +147,7 @@ def _targets(ax: Axes, targets: pd.DataFrame) -> None:
         if np.isfinite(row.measured):
             ax.plot([row.x], [row.measured], "x", color=page.ink, ms=4.5, mew=1.2, zorder=7)
         if len(targets) <= 3:
-            mark(ax, row.x, row.value, written(float(f"{row.value:.3g}")), page.warm, (-4, -3))
+            mark(ax, row.x, row.value, written(row.value, digits=3), page.warm, (-4, -3))
 
 
 def _names(ax: Axes, end: pd.Series, level: float) -> None:

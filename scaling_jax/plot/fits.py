@@ -1,4 +1,4 @@
-"""Pictures of a fit: the law with its runs, residuals, profiles, and what other choices would have given."""
+"""The law with its runs against one input: dots, or training curves where runs have checkpoints."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ import pandas as pd
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.engine.predict import predict
 from scaling_jax.plot.axes import axes_for, loss_axis
+from scaling_jax.plot.distance import by_distance
+from scaling_jax.plot.labels import axis_words, end_labels, kind_of, note, target_words
 from scaling_jax.plot.palette import sequence
+from scaling_jax.plot.style import picture
+from scaling_jax.plot.ticks import log_axis, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from scaling_jax.api.result import FitResult
-    from scaling_jax.diagnosis.sensitivity import Sensitivity
-    from scaling_jax.uncertainty.profile import Profile
+    from scaling_jax.tables.runs import Runs
 
-__all__ = ["curve_data", "curves", "profile", "residual_data", "residuals", "sensitivity"]
+__all__ = ["curve_data", "curves"]
 
 POINTS = 100
 MOST_CURVES = 12
+MOST_NAMES = 8
+CHECKPOINTS = 4  # rows per run from which runs are drawn as curves
+SHADES = 256
+MOST_DOTS = 500
 
 
 @checked
@@ -37,7 +44,9 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
         x: the input on the axis; the law's last input by default.
 
     Returns:
-        Columns: x, value, curve (label of the other inputs' values), kind ("run" or "fit").
+        Columns: x, value, curve (label of the other inputs' values), kind ("run" or "fit"), place (where a
+        run or a curve lies among the others, 0 to 1), run (number of the training run of a row), beyond
+        (decades of a curve's points outside the runs that go with it).
 
     Raises:
         ValueError: x is not an input of the law.
@@ -58,21 +67,31 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     sign = "=" if len(drawn) == len(distinct) else "near"
     places = np.stack([_place(runs.inputs[name]) for name in others] or [np.zeros(len(runs))], axis=-1)
     nearest = np.argmin(((places[:, None] - places[drawn]) ** 2).sum(-1), axis=1)
+    shade = (places[:, 0] - places[:, 0].min()) / max(float(np.ptp(places[:, 0])), 1e-300)
+    number = np.arange(len(runs)) if runs.run is None else np.unique(runs.run, return_inverse=True)[1]
     column = runs.inputs[x]
     grid = np.geomspace(column[column > 0].min(), column.max(), POINTS)
     parts = []
     for k, row in enumerate(drawn):
-        label = ", ".join(f"{name} {sign} {points.loc[row, name]:.3g}" for name in others) or fit.law.name
+        words = [f"{name} {sign} {written(points.loc[row, name], kind_of(name))}" for name in others]
+        label = ", ".join(words) or fit.law.name
         along = {x: grid, **{name: np.full(POINTS, points.loc[row, name]) for name in others}}
         curve, own = predict(fit.law, fit.numbers, along)[0], nearest == k
-        for at, value, kind in ((column[own], runs.target[own], "run"), (grid, curve, "fit")):
-            parts.append(pd.DataFrame({"x": at, "value": value, "curve": label, "kind": kind}))
+        mine = {"curve": label, "kind": "run", "place": shade[own], "run": number[own], "beyond": 0.0}
+        parts.append(pd.DataFrame({"x": column[own], "value": runs.target[own], **mine}))
+        beyond = np.abs(np.log10(grid / np.clip(grid, column[own].min(), column[own].max())))
+        line = {"curve": label, "kind": "fit", "place": shade[row], "run": -1, "beyond": beyond}
+        parts.append(pd.DataFrame({"x": grid, "value": curve, **line}))
     return pd.concat(parts, ignore_index=True)
 
 
 @checked
+@picture
 def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes:
-    """Runs as dots and the law as lines, on logarithmic axes; see `curve_data`.
+    """Runs as dots, or as training curves where they have checkpoints, and the law as lines, dashed where
+    none of the curve's own runs is; numbers in `curve_data`.
+
+    A run's colour is its own place among the other inputs, on the scale of the curves.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -82,87 +101,37 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
     'log'
     """
     ax = axes_for(ax)
-    table = curve_data(fit, x)
-    labels = list(dict.fromkeys(table["curve"]))
-    colours = sequence(len(labels), ax)
-    for label, colour in zip(labels, colours, strict=True):
-        part = table[table["curve"] == label]
-        dots, line = part[part["kind"] == "run"], part[part["kind"] == "fit"]
-        ax.plot(line["x"], line["value"], color=colour, lw=1.2)
-        ax.plot(dots["x"], dots["value"], "o", color=colour, ms=4, label=label)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel=fit.sources.get(x or fit.law.inputs[-1], ""),
-        ylabel=fit.sources.get("target", ""),
-    )
+    name = x or fit.law.inputs[-1]
+    table = curve_data(fit, name)
+    shades = sequence(SHADES, ax)
+    dots, lines = table[table["kind"] == "run"], table[table["kind"] == "fit"]
+    colour = shades[np.round(dots["place"] * (SHADES - 1)).astype(int)]
+    trained = _has_checkpoints(fit.data())
+    if trained:
+        for _, run in dots.groupby("run"):
+            run = run.sort_values("x")
+            at = shades[round(float(run["place"].iloc[0]) * (SHADES - 1))]
+            ax.plot(run["x"], run["value"], color=at, lw=0.6, alpha=0.55, zorder=2)
+        note(ax, "thin: runs, thick: law", "lower left")
+    if len(dots) <= MOST_DOTS:
+        ax.scatter(dots["x"], dots["value"], s=7, c=colour, linewidths=0, zorder=3)
+    ends = []
+    for label, line in lines.groupby("curve", sort=False):
+        at = shades[round(float(line["place"].iloc[0]) * (SHADES - 1))]
+        by_distance(ax, line["x"], line["value"], line["beyond"], at, lw=1.6 if trained else 1.1, zorder=4)
+        ends.append((float(line["value"].iloc[-1]), str(label), at))
+    log_axis(ax, "x", kind_of(name))
     loss_axis(ax, table["value"])
-    ax.legend(fontsize="small", frameon=False)
+    ax.set_xlim(table.loc[table["x"] > 0, "x"].min() / 1.15, table["x"].max() * 1.15)
+    if len(ends) > 1:
+        few = np.linspace(0, len(ends) - 1, min(len(ends), MOST_NAMES)).astype(int)
+        end_labels(ax, [ends[i] for i in few])
+    ax.set(xlabel=axis_words(name, fit.sources.get(name, "")), ylabel=target_words(fit))
     return ax
 
 
-@checked
-def residual_data(fit: FitResult) -> pd.DataFrame:
-    """Prediction, residual and inputs per fitted row."""
-    runs = fit.data()
-    prediction = predict(fit.law, fit.numbers, runs.inputs)[0]
-    return pd.DataFrame({"prediction": prediction, "residual": fit.residuals, **runs.inputs}, index=runs.rows)
-
-
-@checked
-def residuals(fit: FitResult, ax: Axes | None = None) -> Axes:
-    """Residuals against predictions, outliers named by their row."""
-    ax = axes_for(ax)
-    table = residual_data(fit)
-    ax.axhline(0, color="0.6", lw=0.8)
-    ax.plot(table["prediction"], table["residual"], "o", ms=4)
-    for row in fit.certificate.outliers:
-        ax.annotate(str(row), (table.loc[row, "prediction"], table.loc[row, "residual"]), fontsize="small")
-    kind = "log(prediction) - log(target)" if fit.objective.on == "log" else "prediction - target"
-    ax.set(xlabel="prediction", ylabel=kind)
-    return ax
-
-
-@checked
-def profile(result: Profile, ax: Axes | None = None) -> Axes:
-    """A profile: the fall in log-likelihood by the parameter's value, and the interval; see `.table`."""
-    ax = axes_for(ax)
-    table = result.table[result.table["drop"] <= 4 * result.cutoff]
-    ax.plot(table["value"], table["drop"], "-o", ms=3, lw=1.2)
-    ax.axhline(result.cutoff, color="0.5", lw=0.8, ls="--", label=f"{100 * result.level:g} % cut-off")
-    ax.axvline(result.estimate, color="0.7", lw=0.8)
-    for end, opened in ((result.lower, result.open_below), (result.upper, result.open_above)):
-        if not opened:
-            ax.axvline(end, color="C1", lw=0.8)
-    if table["value"].min() > 0 and table["value"].max() > 10 * table["value"].min():
-        ax.set_xscale("log")
-    ax.set(xlabel=result.name, ylabel="fall in log-likelihood", title=str(result))
-    ax.title.set_fontsize("small")
-    ax.legend(fontsize="small", frameon=False)
-    return ax
-
-
-@checked
-def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
-    """The answer under every choice, beside the interval of the fit as it stands; numbers in `.table`."""
-    ax = axes_for(ax)
-    answer = result.answer[np.isfinite(result.answer)].iloc[::-1]
-    at = np.arange(len(answer))
-    if result.interval is not None:
-        label = f"{100 * result.level:g} % interval as fitted"
-        ax.axvspan(*result.interval, color="C0", alpha=0.15, lw=0, label=label)
-        ax.legend(fontsize="small", frameon=False)
-    ax.axvline(answer["as fitted"], color="0.6", lw=0.8)
-    ax.plot(answer, at, "o", ms=5)
-    ax.set_yticks(at, list(answer.index), fontsize="small")
-    if answer.min() > 0 and answer.max() > 10 * answer.min():
-        ax.set_xscale("log")
-    where = ", ".join(f"{name} = {value:.3g}" for name, value in result.at.items())
-    answered = f"prediction at {where}"
-    if result.flops is not None:
-        answered = f"tokens per parameter at {result.flops:.3g} FLOP"
-    ax.set_xlabel(answered)
-    return ax
+def _has_checkpoints(runs: Runs) -> bool:
+    return runs.run is not None and len(runs) >= CHECKPOINTS * len(np.unique(runs.run))
 
 
 def _place(column: np.ndarray) -> np.ndarray:

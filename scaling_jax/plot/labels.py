@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scaling_jax.fitting.fitted import Fitted
 
-__all__ = ["axis_words", "end_labels", "halo", "kind_of", "mark", "note", "target_words"]
+__all__ = ["above", "axis_words", "end_labels", "halo", "kind_of", "mark", "note", "target_words"]
 
 KINDS = {"N": COUNT, "D": COUNT, "U": COUNT, "C": FLOP, "flops": FLOP, "compute": FLOP}
 WORDS = {
@@ -83,6 +83,21 @@ def note(ax: Axes, words: str, where: str = "lower left") -> None:
         fontsize="small",
         path_effects=halo(ax),
         zorder=9,
+    )
+
+
+def above(ax: Axes, x: float, words: str) -> None:
+    """Quiet words over the upper edge."""
+    ax.annotate(
+        words,
+        (x, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 1.5),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize="x-small",
+        color=palette_of(ax).quiet,
     )
 
 

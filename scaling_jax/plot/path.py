@@ -64,7 +64,7 @@ class Path:
         from scaling_jax.plot.ticks import written
 
         held = [f"{name} = {written(value, 'count')}" for name, value in self.held.items()]
-        ratio = [] if self.ratio is None else [f"{written(float(f'{self.ratio:.2g}'))} tokens per parameter"]
+        ratio = [] if self.ratio is None else [f"{written(self.ratio, 'plain', 2)} tokens per parameter"]
         return ", ".join([*ratio, *held])
 
 

@@ -1,16 +1,25 @@
-"""Pictures of plans: isoFLOP profiles, envelopes, allocations, and the best runs of budgets."""
+"""Best runs over compute: plans with their bands and published laws beside, isoFLOP profiles, envelopes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.planning.budget import compute_optimal
+from scaling_jax.planning.result import Plan
 from scaling_jax.plot.axes import axes_for, loss_axis
-from scaling_jax.plot.fits import MOST_CURVES, POINTS
-from scaling_jax.plot.palette import sequence
+from scaling_jax.plot.distance import band, by_distance, shade_beyond
+from scaling_jax.plot.labels import end_labels, mark, note
+from scaling_jax.plot.palette import palette_of, sequence
+from scaling_jax.plot.style import picture
+from scaling_jax.plot.ticks import COUNT, FLOP, PLAIN, log_axis, written
+from scaling_jax.published import published as printed
+from scaling_jax.tables.scale import TOKENS_FLOP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +28,28 @@ if TYPE_CHECKING:
     from scaling_jax.allocation.isoflop import Isoflop
     from scaling_jax.allocation.lines import AllocationDraws
 
-__all__ = ["allocation", "envelope", "isoflop", "plan"]
+__all__ = ["allocation", "envelope", "isoflop", "plan", "plan_data"]
 
-NAMES = {"minimum": "lower envelope", "hull": "convex hull"}
+POINTS, FEW_POINTS = 100, 41
+MOST_CURVES = 8
+NAMES = {"minimum": "lowest training curve", "hull": "convex hull"}
 QUANTITIES = {
-    "N": "best size N* (parameters)",
-    "D": "best amount of tokens D*",
-    "loss": "loss",
-    "tokens_per_param": "tokens per parameter",
+    "N": "best model size N* (parameters)",
+    "D": "best amount of data D* (tokens)",
+    "loss": "loss of the best run",
+    "tokens_per_param": "best tokens per parameter",
+    "epochs": "epochs",
 }
+COMPUTE = "training compute C (FLOP)"
+COSTS = {"flops": COMPUTE, "gpu_hours": "GPU-hours", "money": "cost ($)", "cost": "cost"}
+
+
+def _kind(quantity: str) -> str:
+    return COUNT if quantity in ("N", "D", "U") else PLAIN
 
 
 @checked
+@picture
 def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     """Approach 2: loss by size, a curve per budget, and a star on each optimum; numbers in `.table`.
 
@@ -39,52 +58,70 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     >>> import scaling_jax as sj
     >>> runs = sj.datasets.load("tiny_sweep").query("arm == 'main' and final")
     >>> isoflop(sj.isoflop(runs, budget="budget", N="n_params", D="tokens")).get_xlabel()
-    'parameters N'
+    'model size N (parameters)'
     """
     ax = axes_for(ax)
+    page = palette_of(ax)
     families = dict(tuple(result.runs.groupby("flops")))
+    ends = []
     for (flops, family), colour in zip(families.items(), sequence(len(families), ax), strict=True):
-        ax.plot(family["N"], family["loss"], "o", color=colour, ms=4, label=f"{flops:.2g} FLOP")
+        ax.plot(family["N"], family["loss"], "o", color=colour, ms=2.6, mew=0)
         if family["N"].nunique() > 2:
             N = np.geomspace(family["N"].min(), family["N"].max(), POINTS)
-            ax.plot(N, result.curve(family, N), color=colour, lw=1.2)
+            ax.plot(N, result.curve(family, N), color=colour, lw=1.1)
+        last = family.loc[family["N"].idxmax()]
+        ends.append((last["N"], last["loss"], written(flops, FLOP, 2), colour))
     best = result.inside
-    ax.plot(best["N"], best["loss"], "*", color="C3", ms=11, mec="white", label="optimum", zorder=5)
-    ax.set(
-        xscale="log", xlabel="parameters N", ylabel="loss", title=f"Loss at equal compute ({result.method})"
+    ax.plot(
+        best["N"],
+        best["loss"],
+        "*",
+        color=page.warm,
+        ms=8,
+        mec=page.paper,
+        mew=0.5,
+        label="optimum",
+        zorder=5,
     )
+    log_axis(ax, "x", COUNT)
     loss_axis(ax, result.runs["loss"])
-    ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set_xlim(ax.get_xlim()[0], ax.get_xlim()[1] * 1.05)
+    end_labels(ax, [(loss, words, colour) for _, loss, words, colour in ends])
+    ax.set(xlabel="model size N (parameters)", ylabel="loss")
+    note(ax, "right: FLOP of each budget\n★ best size", "upper right")
     return ax
 
 
 @checked
+@picture
 def envelope(result: Envelope, ax: Axes | None = None) -> Axes:
     """Approach 1: loss by compute, a curve per run, and the best runs below them; numbers in `.table`."""
     ax = axes_for(ax)
+    page = palette_of(ax)
     sizes = np.unique(result.curves.N)
     colours = dict(zip(sizes, sequence(len(sizes), ax), strict=True))
-    shown = set(sizes[np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_CURVES)).astype(int)])
+    ends = {}
     curves = zip(result.curves.N, result.curves.rows, strict=True)
     for N, (log_C, _, log_loss) in sorted(curves, key=lambda pair: pair[0]):
-        label = f"N = {N:.3g}" if N in shown else None
-        shown.discard(N)
-        ax.plot(np.exp(log_C), np.exp(log_loss), "-o", color=colours[N], lw=0.9, ms=1.5, label=label)
-    best, mark = result.inside, "-" if result.method == "minimum" else "-o"
-    ax.plot(best["flops"], best["loss"], mark, color="C3", lw=2, ms=4, label="best for its compute", zorder=5)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="compute C (FLOP)",
-        ylabel="loss",
-        title=f"Training curves and their {NAMES[result.method]}",
-    )
+        ax.plot(np.exp(log_C), np.exp(log_loss), "-", color=colours[N], lw=0.8, alpha=0.8)
+        ends[N] = (float(np.exp(log_loss[-1])), f"N = {written(N, COUNT)}", colours[N])
+    best = result.inside
+    ax.plot(best["flops"], best["loss"], "-", color=page.warm, lw=2, label="best for its compute", zorder=5)
+    if result.method != "minimum":
+        ax.plot(best["flops"], best["loss"], "o", color=page.warm, ms=3.5, zorder=5)
+    log_axis(ax, "x", FLOP)
     loss_axis(ax, np.exp(np.concatenate([rows[2] for rows in result.curves.rows])))
-    ax.legend(fontsize="small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    few = sizes[np.linspace(0, len(sizes) - 1, min(len(sizes), MOST_CURVES)).astype(int)]
+    end_labels(ax, [ends[N] for N in few])
+    ax.set(xlabel=COMPUTE, ylabel="loss")
+    if len(best):
+        middle = best.iloc[int(0.6 * len(best))]
+        mark(ax, middle["flops"], middle["loss"], NAMES[result.method], page.warm, (-4, -3))
     return ax
 
 
 @checked
+@picture
 def allocation(
     result: Isoflop | Envelope,
     draws: AllocationDraws | None = None,
@@ -97,62 +134,169 @@ def allocation(
         result: of `sj.isoflop` or `sj.envelope`.
         draws: its bootstrap, for the band.
         level: of the band.
+        ax: axes to draw on.
     """
     ax = axes_for(ax)
+    page = palette_of(ax)
     inside, edge = result.inside, result.table[result.table["edge"]]
     flops = np.geomspace(inside["flops"].min() / 2, inside["flops"].max() * 10, POINTS)
     table = result.optimal(flops) if draws is None else draws.optimal(flops, level)
     exponents = result.exponents() if draws is None else draws.exponents(level)
     slope = exponents.loc["N", "estimate"]
     if draws is not None:
-        band, label = (table["N_lower"], table["N_upper"]), f"{100 * level:g} % band"
-        ax.fill_between(flops, *band, color="C0", alpha=0.2, lw=0, label=label)
-    ax.plot(flops, table["N"], color="C0", lw=1.5, label=f"N* grows as C^{slope:.3f}")
-    mark, size = ("*", 9) if len(inside) < POINTS else (".", 2)
-    ax.plot(inside["flops"], inside["N"], mark, color="C3", ms=size, label="optima")
-    if edge["N"].notna().any():
-        ax.plot(edge["flops"], edge["N"], ".", color="0.7", ms=2, label="on an edge, left out", zorder=1)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="compute C (FLOP)",
-        ylabel="best size N* (parameters)",
-        title="Best size for a budget",
+        band(ax, flops, table["N_lower"], table["N_upper"], page.main)
+    ax.plot(flops, table["N"], color=page.main, lw=1.5, label=f"N* grows as C^{slope:.3f}")
+    mark_, size = ("*", 8) if len(inside) < POINTS else (".", 2)
+    ax.plot(
+        inside["flops"], inside["N"], mark_, color=page.warm, ms=size, mec=page.paper, mew=0.4, label="optima"
     )
-    ax.legend(fontsize="small", frameon=False)
+    if edge["N"].notna().any():
+        ax.plot(edge["flops"], edge["N"], ".", color=page.quiet, ms=2, label="on an edge, left out", zorder=1)
+    log_axis(ax, "x", FLOP)
+    log_axis(ax, "y", COUNT)
+    ax.set_xlim(flops[0], flops[-1])
+    shade_beyond(ax, None, float(inside["flops"].max()))
+    said = f"N* grows as C^{slope:.2f}"
+    if draws is not None:
+        said += f"\n[{exponents.loc['N', 'lower']:.2f}, {exponents.loc['N', 'upper']:.2f}]"
+    note(ax, said, "upper left")
+    ax.set(xlabel=COMPUTE, ylabel=QUANTITIES["N"])
     return ax
 
 
 @checked
-def plan(table: pd.DataFrame, quantity: str = "N", ax: Axes | None = None, label: str | None = None) -> Axes:
-    """A column of `sj.compute_optimal` or `sj.inference_optimal` over its budgets, and its band if any.
+def plan_data(
+    result: Plan | pd.DataFrame, quantity: str = "N", published: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A quantity of best runs over budgets, and what published laws say of the same budgets.
 
     Args:
-        table: what `sj.compute_optimal` returned.
-        quantity: "N", "D", "loss" or "tokens_per_param".
-        ax: axes to draw on, so that several plans can be laid over each other.
-        label: what this plan is called in the legend.
+        result: a `Plan`, which is followed from its runs' compute to its goals, or a table with a column of
+            budgets, as `sj.compute_optimal` returns it.
+        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan.
+        published: keys of `sj.published`, laws of N and D.
+
+    Returns:
+        Columns: who ("plan" or a key), kind ("path" or "goal"), flops (or the cost's own unit), value, lower,
+        upper, beyond (decades from the runs, NaN where those are not known).
 
     Raises:
-        ValueError: for a quantity that the table lacks.
+        ValueError: for a quantity that the plan lacks.
+
+    >>> import scaling_jax as sj
+    >>> plan = sj.plan(sj.published["besiroglu2024"], flops=[1e21, 1e24])
+    >>> plan_data(plan, published=["hoffmann2022"]).groupby(["who", "kind"]).size().to_dict()
+    {('hoffmann2022', 'path'): 41, ('plan', 'goal'): 2, ('plan', 'path'): 41}
     """
-    if quantity not in QUANTITIES or quantity not in table:
-        raise ValueError(f"quantity={shown(quantity)}: use one of {', '.join(QUANTITIES)}.")
+    goals = None
+    if isinstance(result, Plan):
+        goals, table = result.table, _followed(result).table
+        spent = _spent(result, goals)
+        goals = goals.assign(**{result.spent_name: spent})
+    else:
+        table = result
+    budget = next((name for name in (*COSTS, *table.columns[:1]) if name in table), "flops")
+    if quantity not in table or quantity == budget:
+        usual = [name for name in table if f"{name}_lower" in table or name in QUANTITIES]
+        raise ValueError(f"quantity={shown(quantity)}: use one of {', '.join(usual)}.")
+    parts = [_columns(table, budget, quantity, "path")]
+    if goals is not None:
+        parts.append(_columns(goals, budget, quantity, "goal"))
+    for key in published:
+        other = compute_optimal(printed[key], table[budget].to_numpy())
+        parts.append(
+            _columns(other, "flops", quantity, "path").assign(who=key).rename(columns={"flops": budget})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+@checked
+@picture
+def plan(
+    result: Plan | pd.DataFrame,
+    quantity: str = "N",
+    ax: Axes | None = None,
+    label: str | None = None,
+    published: Sequence[str] = (),
+) -> Axes:
+    """Best runs over budgets with their band, the goals of a plan as stars, and published laws beside; solid
+    inside the compute of the runs, dashed beyond. Numbers in `plan_data`.
+
+    Args:
+        result: a `Plan`, or a table as `sj.compute_optimal` and `sj.inference_optimal` return it.
+        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan.
+        ax: axes to draw on, so that several plans can be laid over each other.
+        label: what this plan is called.
+        published: keys of `sj.published`, to be drawn beside.
+
+    Raises:
+        ValueError: for a quantity that the plan lacks.
+    """
+    table = plan_data(result, quantity, published)
+    budget = table.columns[2]
     ax = axes_for(ax)
-    title = "Best run of a budget"
-    (drawn,) = ax.plot(table["flops"], table[quantity], lw=1.5, label=label or quantity)
-    if f"{quantity}_lower" in table:
-        band = (table[f"{quantity}_lower"], table[f"{quantity}_upper"])
-        ax.fill_between(table["flops"], *band, color=drawn.get_color(), alpha=0.2, lw=0)
-        title += f", with its {100 * table.attrs.get('level', 0.9):g} % interval"
-    known = table["extrapolation"].eq(0) if "extrapolation" in table else np.zeros(len(table), dtype=bool)
-    if np.any(known) and not np.all(known):
-        seen = table["flops"][known]
-        ax.axvspan(seen.min(), seen.max(), color="0.92", lw=0, zorder=0, label="compute of the runs")
-    ax.set(xscale="log", yscale="log", xlabel="compute C (FLOP)", ylabel=QUANTITIES[quantity], title=title)
-    if quantity in ("loss", "tokens_per_param"):
-        loss_axis(ax, table[quantity])
-    handles, labels = ax.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    ax.legend(once.values(), once.keys(), fontsize="small", frameon=False)
+    page = palette_of(ax)
+    colour = page.accents[len(ax.get_lines()) % len(page.accents)] if ax.get_lines() else page.main
+    path = table[(table["who"] == "plan") & (table["kind"] == "path")]
+    goals = table[table["kind"] == "goal"]
+    if path["lower"].notna().any():
+        band(ax, path[budget], path["lower"], path["upper"], colour)
+    beyond = path["beyond"].fillna(0.0)
+    by_distance(ax, path[budget], path["value"], beyond, colour, lw=1.6, zorder=3, label=label or quantity)
+    ax.plot(goals[budget], goals["value"], "*", color=page.warm, ms=9, mec=page.paper, mew=0.5, zorder=5)
+    log_axis(ax, "x", FLOP if budget == "flops" else PLAIN)
+    if table["value"].min() > 0:
+        log_axis(ax, "y", _kind(quantity))
+    for row in goals.itertuples():
+        mark(ax, row[3], row.value, written(row.value, _kind(quantity), 3), page.warm, (-4, 3))
+    ends = [(float(path["value"].iloc[-1]), label or "this plan", colour)] if published or label else []
+    for k, key in enumerate(published):
+        other = table[table["who"] == key]
+        tint = page.accents[(k + 2) % len(page.accents)]
+        ax.plot(other[budget], other["value"], color=tint, lw=1.0, zorder=2)
+        ends.append((float(other["value"].iloc[-1]), key, tint))
+    known = path.loc[path["beyond"] == 0, budget]
+    if len(known) and len(known) < len(path):
+        ax.set_xlim(path[budget].min(), path[budget].max())
+        shade_beyond(ax, float(known.min()), float(known.max()))
+    end_labels(ax, ends)
+    percent = f"{100 * _level(result):g} % interval"
+    if path["lower"].notna().any() and not ends:
+        note(ax, f"band: {percent}", "upper left" if quantity in ("N", "D") else "lower left")
+    ax.set(xlabel=COSTS.get(budget, budget), ylabel=QUANTITIES.get(quantity, quantity))
     return ax
+
+
+def _level(result: Plan | pd.DataFrame) -> float:
+    return result.level if isinstance(result, Plan) else result.attrs.get("level", 0.9)
+
+
+def _columns(table: pd.DataFrame, budget: str, quantity: str, kind: str) -> pd.DataFrame:
+    nothing = np.full(len(table), np.nan)
+    return pd.DataFrame({
+        "who": "plan", "kind": kind, budget: table[budget].to_numpy(), "value": table[quantity].to_numpy(),
+        "lower": table.get(f"{quantity}_lower", nothing), "upper": table.get(f"{quantity}_upper", nothing),
+        "beyond": table.get("extrapolation", nothing),
+    })  # fmt: skip
+
+
+def _spent(result: Plan, table: pd.DataFrame) -> np.ndarray:
+    return result.point.spent[0] if result.reach else table[result.spent_name].to_numpy()
+
+
+def _followed(result: Plan) -> Plan:
+    """The same plan for many budgets, from the runs' compute (where it is what is spent) to the goals."""
+    spent = _spent(result, result.table)
+    ends = [*spent[np.isfinite(spent)]]
+    rows = result.source.rows
+    if {"N", "D"} <= set(rows) and result.spent_name == "flops":
+        ends += [*(TOKENS_FLOP * rows["N"] * rows["D"])]
+    low, high = min(ends), max(ends)
+    if high < 10 * low:
+        low, high = low / 10, high * 10
+    goals = np.geomspace(low, high * 1.6, FEW_POINTS)
+    point = result.problem.best(result.source.numbers[None], goals, False)
+    drawn = None
+    if result.drawn is not None and result.source.draws is not None:
+        drawn = result.problem.best(result.source.draws, goals, False)
+    return replace(result, goals=goals, reach=False, point=point, drawn=drawn)

@@ -29,13 +29,35 @@ def test_curves_hold_every_run_and_pass_near_them(fit: sj.FitResult) -> None:
     assert (table["kind"] == "run").sum() == len(fit.data())
     assert table["curve"].nunique() == 11, "eleven model sizes"
     ax = sj.plot.curves(fit, "D")
-    assert len(ax.get_lines()) == 22 and ax.get_xlabel() == "tokens" and ax.get_ylabel() == "loss"
+    assert ax.get_xlabel() == "training data D (tokens)" and ax.get_ylabel() == "loss"
+    assert len(ax.collections[0].get_offsets()) == len(fit.data())
     assert dict(matplotlib.rcParams) == before
 
 
-def test_residuals_are_the_fits_own(fit: sj.FitResult) -> None:
-    np.testing.assert_array_equal(sj.plot.residual_data(fit)["residual"], fit.residuals)
-    assert sj.plot.residuals(fit).get_xlabel() == "prediction"
+def test_a_curve_is_dashed_where_none_of_its_runs_is(fit: sj.FitResult) -> None:
+    table = sj.plot.curve_data(fit, "D")
+    for _, part in table.groupby("curve"):
+        dots, line = part[part["kind"] == "run"], part[part["kind"] == "fit"]
+        inside = (line["x"] >= dots["x"].min()) & (line["x"] <= dots["x"].max())
+        np.testing.assert_array_equal(line["beyond"] == 0, inside)
+    solid = [one for one in sj.plot.curves(fit, "D").get_lines() if one.get_linewidth() > 1]
+    assert {one.get_linestyle() for one in solid} == {"-", "--"}
+
+
+def test_checkpoints_are_joined_by_run() -> None:
+    runs = sj.datasets.load("tiny_sweep").query("arm == 'main'")
+    fit = sj.fit(sj.laws.chinchilla, runs, inputs={"N": "n_params", "D": "tokens"}, run="run")
+    thin = [one for one in sj.plot.curves(fit).get_lines() if one.get_linewidth() < 1]
+    assert len(thin) == runs["run"].nunique()
+
+
+def test_a_run_between_two_curves_has_a_colour_between_theirs() -> None:
+    N = np.geomspace(1e6, 1e9, 40)
+    law = sj.laws.chinchilla
+    loss = law(N, 20 * N, E=1.7, A=400, B=400, alpha=0.34, beta=0.28)
+    table = sj.plot.curve_data(sj.fit(law, {"N": N, "D": 20 * N, "loss": loss}))
+    dots = table[table["kind"] == "run"]
+    np.testing.assert_allclose(np.sort(dots["place"]), np.linspace(0, 1, 40), atol=1e-12)
 
 
 def test_an_unknown_axis_is_named(fit: sj.FitResult) -> None:
@@ -52,5 +74,5 @@ def test_every_run_is_shown_where_sizes_never_repeat() -> None:
     )
     table = sj.plot.curve_data(fit)
     assert (table["kind"] == "run").sum() == 40
-    assert table["curve"].nunique() == 12 and table["curve"].iloc[0] == "N near 1e+06"
+    assert table["curve"].nunique() == 12 and table["curve"].iloc[0] == "N near 1M"
     np.testing.assert_allclose(sorted(table.loc[table["kind"] == "run", "x"]), sorted(D))
