@@ -375,8 +375,9 @@ def next_(
     budget: Annotated[float, typer.Option(help="What the runs may cost together, FLOP.")],
     flops: Annotated[float, typer.Option(help="The budget of the run whose loss is to be known.")],
     discrepancy: Annotated[
-        float, typer.Option(help="The law's own error, share of the loss per root decade of compute.")
-    ] = 0.005,
+        float | None,
+        typer.Option(help="The law's own error, share of the loss per root decade; read off the runs."),
+    ] = None,
     law: LawToFit = "chinchilla",
     input: Inputs = None,
     target: Target = None,
@@ -387,7 +388,13 @@ def next_(
     with _mistakes_in_one_sentence():
         columns: dict[str, Any] = {"target": target, "run": run, "where": where}
         read = _source(source, law, _pairs(input, str), columns)
-        typer.echo(str(sj.next_runs(read, budget, flops=flops, discrepancy=discrepancy)))
+        typer.echo(
+            str(
+                sj.next_runs(
+                    read, budget, flops=flops, discrepancy="table" if discrepancy is None else discrepancy
+                )
+            )
+        )
 
 
 @app.command()

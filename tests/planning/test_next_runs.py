@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.planning.next_runs import _goal
 from scaling_jax.planning.optimal_design import least_variance
+from scaling_jax.planning.source import source_of
 from tests.planning.test_optimal_design import E, G, K, gradients
 
 LAW = sj.laws.power_law_floor
@@ -72,6 +74,26 @@ def test_costs_and_candidates_of_one_s_own():
     pd.testing.assert_frame_equal(found.table, same.table)
 
 
+def test_the_best_size_of_a_budget_is_an_answer():
+    """Its gradient is that of (alpha + beta) ln N* = ln(alpha A / beta B) + beta ln(C / 6)."""
+    entry = sj.published["besiroglu2024_huber"]
+    A, B, alpha, beta = (entry.params[name] for name in ("A", "B", "alpha", "beta"))
+    total, log_c = alpha + beta, np.log(1e24 / 6)
+    log_n = (np.log(alpha * A / (beta * B)) + beta * log_c) / total
+    want = [0.0, 1 / total, -1 / total, (1 / alpha - log_n) / total, (-1 / beta + log_c - log_n) / total]
+    found = _goal(source_of(entry, draws=False), None, 1e24, "N", None).slopes
+    # E, A and B by their logarithms; central differences of a step of 1e-4 are good to its square
+    np.testing.assert_allclose(found, want, rtol=1e-6, atol=1e-6)
+    bought = sj.next_runs(entry, 1e22, flops=1e24, of="N")
+    assert bought.after < bought.before and "the best N for 1e+24 FLOP" in str(bought)
+
+
+def test_without_repeats_every_place_is_trained_once():
+    found = plan(budget=5e21, discrepancy=0.0, replicate=False)
+    assert (found.table["runs"] == 1).all() and len(found.table) > 3
+    assert found.after >= plan(budget=5e21, discrepancy=0.0).after
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -79,11 +101,13 @@ def test_costs_and_candidates_of_one_s_own():
         ({"parameter": "alpha"}, "Say what the runs are for"),
         ({"flops": None, "parameter": "beta"}, "has E, A, alpha"),
         ({"flops": None, "at": {"N": 1.0}}, "has the inputs x"),
+        ({"of": "N"}, "with flops= and a law of N and D"),
         ({"budget": -1.0}, "budget=-1.0"),
         ({"budget": 1e10}, "more than the budget"),
         ({"candidates": {"N": [1.0]}}, "missing: x"),
         ({"cost": -SIZES}, "positive, finite number"),
         ({"level": 3}, "level=3"),
+        ({"discrepancy": -1.0}, "discrepancy=-1.0: give 'table'"),
     ],
 )
 def test_bad_questions(words, message):
