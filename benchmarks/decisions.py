@@ -71,9 +71,12 @@ def main() -> None:
     begun, parts = time.time(), []
     for source in (datadecide, optimizers, gadre, slimpajama, schedules):
         for name, runs in source(folder):
-            parts.append(
-                sj.evaluate.decisions(runs, by="recipe").assign(table=name, suite=name.split(",")[0])
-            )
+            try:
+                decided = sj.evaluate.decisions(runs, by="recipe")
+            except sj.DataError as error:
+                print(f"{name} is left out: {error}", flush=True)
+                continue
+            parts.append(decided.assign(table=name, suite=name.split(",")[0]))
             print(name, f"{time.time() - begun:.0f} s", flush=True)
     found = pd.concat(parts, ignore_index=True)
     numbers = ["right", "stated", "brier", "sure", "sure_right", "regret"]

@@ -18,6 +18,7 @@ from scaling_jax.api.fit import fit
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
+from scaling_jax.fitting.spec import asked
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
@@ -46,17 +47,20 @@ class Approaches:
     missing: Mapping[int, str]
     largest: float
 
+    @checked
     def optimal(self, flops: ArrayLike, level: float | None = 0.9) -> pd.DataFrame:
         """The best run of each budget by every approach, with intervals; see `sj.compute_optimal`."""
         parts = [one.optimal(flops, level).assign(approach=NAMES[n]) for n, one in self.members.items()]
         whole = pd.concat(parts, ignore_index=True)
         return whole[["approach", *whole.columns.drop("approach")]]
 
+    @checked
     def exponents(self, level: float | None = 0.9) -> pd.DataFrame:
         """How N* and D* grow with compute by every approach: rows (approach, N or D)."""
         parts = {NAMES[n]: one.exponents(level).loc[["N", "D"]] for n, one in self.members.items()}
         return pd.concat(parts, names=["approach", "quantity"])
 
+    @checked
     def disagreements(self, flops: float | None = None, level: float = 0.9) -> list[str]:
         """Where the intervals of two approaches are apart, in sentences.
 
@@ -64,7 +68,7 @@ class Approaches:
             flops: the budget of the plans that are compared; ten times the largest run's compute without it.
             level: of the intervals.
         """
-        budget = BEYOND * self.largest if flops is None else float(flops)
+        budget = BEYOND * self.largest if flops is None else flops
         found = []
         for name in ("N", "D"):
             rows = self.exponents(level).xs(name, level="quantity")
@@ -118,6 +122,7 @@ def approaches(
 
     Raises:
         DataError: for a table that no approach can read.
+        TypeError: for options that `sj.fit` does not know.
 
     Source: Hoffmann et al. 2022 (arXiv:2203.15556), section 3.
 
@@ -129,6 +134,7 @@ def approaches(
     >>> found.exponents(level=None)["estimate"].round(2).tolist()
     [0.45, 0.55, 0.45, 0.55]
     """
+    _check_options(law, options)
     runs = as_frame(as_columns(runs))
     tries: dict[int, Callable[[], Approach]] = {
         1: lambda: envelope(runs, run=_named(run, "run=, the column of runs"), N=N, D=D, loss=loss),
@@ -148,6 +154,13 @@ def approaches(
         runs[[N, D]].to_numpy(dtype=np.float64) if {N, D} <= set(runs.columns) else np.full((1, 2), np.nan)
     )
     return Approaches(members, missing, TOKENS_FLOP * float(np.nanmax(sizes[:, 0] * sizes[:, 1])))
+
+
+def _check_options(law: Law, options: Mapping[str, Any]) -> None:
+    """Refuses what is no option of a fit, before three approaches are tried."""
+    if said := sorted({"inputs", "target"} & set(options)):
+        raise TypeError(f"approaches({said[0]}=...): name the columns by N=, D= and loss=.")
+    asked(law, {name: value for name, value in options.items() if name != "strict"}, "approaches", "")
 
 
 def _named(column: str | None, words: str) -> str:

@@ -24,6 +24,7 @@ from scaling_jax.published.hyperparameters import ENTRIES, LEARNING_RATE
 from scaling_jax.tables.read import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.uncertainty.ensemble import generator, is_count
 
 __all__ = ["SweepOptima", "hyperparameters", "sweep_optima"]
 
@@ -107,23 +108,38 @@ class SweepOptima:
         """Scale A and exponents per setting."""
         return pd.DataFrame({name: fitted.params for name, fitted in self.fits.items()}).T
 
+    @checked
     def predict(self, **sizes: float) -> dict[str, float]:
-        """The best settings at sizes: N and D, or what the laws are of."""
+        """The best settings at sizes: N and D, or what the laws are of.
+
+        Raises:
+            TypeError: for a size that is missing, or that no law takes.
+            ValueError: for a size that is not positive.
+        """
+        needed = list(dict.fromkeys(name for fitted in self.fits.values() for name in fitted.law.inputs))
+        if set(sizes) != set(needed):
+            raise TypeError(f"predict({', '.join(map(str, sizes))}): give {', '.join(needed)}, each by name.")
+        if bad := [name for name, value in sizes.items() if not 0 < value < np.inf]:
+            raise ValueError(f"predict({bad[0]}={sizes[bad[0]]!r}): give a positive number.")
         return {
             name: float(fitted.law(**{n: sizes[n] for n in fitted.law.inputs}, **fitted.params))
             for name, fitted in self.fits.items()
         }
 
+    @checked
     def bootstrap(self, n: int = 1000, seed: int = 0) -> dict[str, pd.DataFrame]:
         """Scales and exponents under cells drawn with replacement: per setting one row per replicate.
 
         Runs of one cell go together: they share their data, schedule and noise.
+
+        Raises:
+            ValueError: for a number of replicates or a seed that is none.
         """
+        if not is_count(n):
+            raise ValueError(f"bootstrap({n!r}): ask for a positive number of replicates.")
         cells = self.optima["cell"].to_numpy()
         names, code = np.unique(cells, return_inverse=True)
-        drawn = np.random.default_rng(seed).multinomial(
-            len(names), np.full(len(names), 1 / len(names)), size=n
-        )
+        drawn = generator(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)
         return {name: _regressions(fitted, drawn[:, code]) for name, fitted in self.fits.items()}
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 import jax
 import numpy as np
 
-__all__ = ["checked", "one_line", "real_numbers", "shown", "truth"]
+__all__ = ["checked", "one_line", "real_number", "real_numbers", "shown", "truth"]
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 Take = Callable[
@@ -57,7 +57,8 @@ def checked(door: Door) -> Door:
 def shown(value: object) -> str:
     """A value in a sentence: on one line, and no longer than can be read."""
     try:
-        return one_line(repr(value))
+        with np.errstate(all="ignore"):  # pandas widens small floats for a look at them
+            return one_line(repr(value))
     except Exception:  # an object's own repr may do anything
         return f"<{type(value).__name__}>"
 
@@ -153,7 +154,7 @@ def _of(name: str, inner: list[ast.expr], names: Mapping[str, object]) -> Kind |
     if get_origin(held) is Literal:
         return _one_of(list(get_args(held)))
     if name in MAPPINGS:
-        return Kind("a mapping", _is_a(Mapping))
+        return _to_each(_read(inner[1], names) if len(inner) == 2 else None)
     if isinstance(held, type) and not getattr(held, "_is_protocol", False):
         return Kind(_article(name), _is_a(held))
     if held is None and name.isidentifier() and name[0].isupper():  # a class that only type checkers import
@@ -169,8 +170,12 @@ def _none(value: Any) -> None:
         raise TypeError
 
 
-def _number(value: Any) -> Any:
-    """One real number; other types of numbers become floats."""
+def real_number(value: Any) -> Any:
+    """One real number; other types of numbers become floats.
+
+    Raises:
+        Exception: of any type, for anything else.
+    """
     if isinstance(value, jax.core.Tracer):
         return value
     if isinstance(value, bool | np.bool_ | str | bytes) or np.ndim(value):
@@ -182,7 +187,7 @@ def _number(value: Any) -> Any:
 
 
 def _whole(value: Any) -> int:
-    number = _number(value)
+    number = real_number(value)
     if number != int(number) or abs(number) >= 2**63:
         raise TypeError
     return int(number)
@@ -272,6 +277,19 @@ def _each(kind: Kind | None, held: type) -> Kind:
     return Kind(f"several, each {kind.words}" if kind else "a list", take)
 
 
+def _to_each(kind: Kind | None) -> Kind:
+    """A mapping, to values of one kind where that is known."""
+    if kind is None:
+        return Kind("a mapping", _is_a(Mapping))
+
+    def take(values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            raise TypeError
+        return {key: kind.take(value) for key, value in values.items()}
+
+    return Kind(f"a mapping to {kind.words}", take)
+
+
 def _each_named(kind: Kind) -> Kind:
     """Keyword arguments of any name, each of one kind."""
 
@@ -313,7 +331,7 @@ def _article(name: str) -> str:
 
 NUMBERS = Kind("numbers, one or an array", real_numbers)
 SIMPLE = {
-    "float": Kind("a number", _number),
+    "float": Kind("a number", real_number),
     "int": Kind("a whole number", _whole),
     "bool": Kind("True or False", _truth),
     "str": Kind("text", _is_a(str)),

@@ -26,7 +26,6 @@ from scaling_jax.engine.status import RUNNING, Status
 __all__ = ["LM"]
 
 PATIENCE = 30
-FLAT = 1e-30  # curvature below which a direction has none: its gradient then decides
 
 
 class LMState(NamedTuple, Generic[Leaf]):
@@ -141,7 +140,9 @@ class LM:
         def solve(damping: Array) -> Array:
             return solve_symmetric(curvature + jnp.diag(jnp.where(unit > 0, damping, 1.0)), gradient)
 
-        damped, undamped = jax.vmap(solve)(jnp.stack([state.damping, jnp.maximum(64 * eps * largest, FLAT)]))
+        damped, undamped = jax.vmap(solve)(
+            jnp.stack([state.damping, jnp.maximum(64 * eps * largest, tiny / eps)])
+        )
         step = -damped * jnp.minimum(1.0, self.reach / jnp.maximum(jnp.max(jnp.abs(damped)), tiny))
         return step * unit, gradient @ undamped, largest
 

@@ -41,6 +41,7 @@ TOL = 1e-18  # of the objective still to gain; far below its rounding, which the
 REACH = 1.0
 LONGER, SHORTER, SHORTEST = 4.0, 0.25, 1e-14
 FLAT = 1e-12
+LEAST = np.sqrt(np.finfo(float).tiny)  # curvature: what it divides stays finite
 MOST_STEPS = 60
 ROUNDING = 1e-13
 CREEPING = 0.1  # of the decrement left by a step: at a regular optimum far less is
@@ -204,4 +205,4 @@ def curvatures(hessian: Numbers) -> tuple[Numbers, Numbers]:
     values, vectors = np.linalg.eigh(hessian)
     size = np.abs(values)
     largest = np.maximum(size.max(axis=-1, keepdims=True), np.finfo(float).tiny)
-    return np.maximum(np.maximum(size, FLAT**2 * largest), FLAT**2), vectors
+    return np.maximum(size, np.maximum(FLAT**2 * largest, LEAST)), vectors

@@ -34,7 +34,8 @@ SAME_END = 1e-7
 FIRST_STEPS = 12
 RIVALS = 1e-3
 SHARPEN = LM(tol=1e-12)
-ROUNDING = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+# of a corner, in shares of the roughness: a wide one leads to the best valley, and hides that it has several
+SEARCHED, ROUNDING = (1.0, 1e-1), (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ def solve(
         polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton
             steps.
         smooth: False for objectives with a corner, which are approached through ever sharper Huber
-            thresholds.
+            thresholds, and searched under two of them; twice as many lanes are begun and polished then.
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
         patience: how often a lane may use up the solver's steps before it is given up.
         search: the same fits on fewer rows, to search on; their ends go on on all rows.
@@ -100,14 +101,16 @@ def solve(
         progress: called with (lanes done, lanes in this round).
     """
     n_fits, n_starts, k = starts.shape
-    if not smooth:
-        problem = problem.with_numbers(sharpened(problem, roughness, 1.0))
-        search = None if search is None else search.with_numbers(problem.data.numbers)
     thinned, search = search is not None, problem if search is None else search
     plan = _Plan(solver, screen, keep, patience, device, progress)
-    found = _search(search, starts, plan)
-
-    n_polished = min(polish, found.value.shape[1])
+    if smooth:
+        found = _search(search, starts, plan)
+        n_polished = min(polish, found.value.shape[1])
+    else:
+        found = _search_rounded(search, roughness, starts, plan, polish)
+        n_polished, n_starts = found.value.shape[1], n_starts * len(SEARCHED)
+        problem = problem.with_numbers(sharpened(problem, roughness, SEARCHED[-1]))
+        found = found.best_first() if thinned else found
     device = exact_device(device)
     if thinned:
         found, end = _ends_first(found, n_polished)
@@ -117,7 +120,7 @@ def solve(
     if thinned:
         top = _run_on(problem, solver, top, fit, device)
     if not smooth:
-        for sharper in ROUNDING[1:]:
+        for sharper in ROUNDING:
             problem = problem.with_numbers(sharpened(problem, roughness, sharper))
             top = _run_on(problem, SHARPEN, top, fit, device)
     final = _per_fit(_polish_rivals(problem, top, fit, device, polish_steps), n_fits)
@@ -181,6 +184,22 @@ def _search(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
     return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
 
 
+def _search_rounded(
+    problem: Problem, roughness: Numbers | None, starts: Numbers, plan: _Plan, most: int
+) -> _Finished:
+    """The `most` best ends of all starts under every rounding of `SEARCHED`, followed to the least."""
+    found: list[_Finished] = []
+    n_fits, _, k = starts.shape
+    for factor in SEARCHED:
+        rounded = problem.with_numbers(sharpened(problem, roughness, factor))
+        for i, ends in enumerate(found):
+            fit = np.repeat(np.arange(n_fits), ends.value.shape[1])
+            lanes = Lanes.start(rounded, plan.solver, ends.z.reshape(-1, k), fit)
+            found[i] = _of_lanes(run_lanes(rounded, lanes, plan.solver, None, plan.device), n_fits)
+        found.append(_search(rounded, starts, plan).first(most))
+    return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
+
+
 def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
     """Screens one slice of the starts and runs what is left to convergence."""
     n_fits, n_starts, k = starts.shape
@@ -197,9 +216,15 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
         unfinished = state.status == Status.MAX_STEPS
         state.status[unfinished], state.steps[unfinished] = Status.RUNNING, 0
         run_lanes(problem, lanes, solver, None, plan.device, plan.progress)
+    return _of_lanes(lanes, n_fits)
+
+
+def _of_lanes(lanes: Lanes, n_fits: int) -> _Finished:
+    """Lanes that stand fit by fit, equally many of each, by fit."""
+    state = lanes.state
     value = np.where(np.isfinite(state.value), state.value, np.inf)
     return _Finished(
-        state.z.reshape(n_fits, -1, k),
+        state.z.reshape(n_fits, -1, state.z.shape[-1]),
         *(leaf.reshape(n_fits, -1) for leaf in (value, state.status, state.steps)),
     )
 

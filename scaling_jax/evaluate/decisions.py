@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import pandas as pd
 
 from scaling_jax import laws
 from scaling_jax.api.fit import fit_groups
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.objective import SquaredError
 from scaling_jax.planning.contrast import contrast
 from scaling_jax.planning.contrasted import Contrast
-from scaling_jax.planning.recipes import COMPUTE, compute_of
-from scaling_jax.tables.read import Column, TableLike, as_frame
+from scaling_jax.planning.recipes import compute_of, read_recipes
+from scaling_jax.tables.read import Column, Reading, TableLike
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["decisions"]
@@ -23,8 +24,11 @@ __all__ = ["decisions"]
 METHODS = ("contrast", "largest", "law")
 FEWEST_FOR_A_LAW = 4
 SURE = 0.9
+SAME = 1e-3  # relative: compute that is as good as equal
+SCORES = ["pairs", "right", "stated", "brier", "sure", "sure_right", "regret", "remark"]
 
 
+@checked
 def decisions(
     runs: TableLike,
     *,
@@ -49,13 +53,16 @@ def decisions(
         A row per cut and method: flops of the largest run that is used, cost (compute of all runs used, as a
         share of that of the target's runs), method, pairs, right (share of pairs), stated (mean probability
         of the called winner), brier, sure (pairs called above .9), sure_right, and regret (loss of the pick
-        above the best, at the target).
+        above the best, at the target), and remark: why a method has no answer at a cut, empty where it has.
 
     Raises:
-        DataError: where no place was trained by all recipes, or no smaller one exists.
+        DataError: where no place was trained by all recipes, no smaller one exists, or a row is no run.
+        ValueError: for another method.
 
     Source: Magnusson et al. 2025 (arXiv:2504.11393), whose decision accuracy this is.
     """
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise ValueError(f"methods={shown(unknown[0])}: use {', '.join(METHODS)}.")
     frame = _with_places(runs, by, inputs, target)
     complete = frame.groupby("place")["recipe"].nunique() == frame["recipe"].nunique()
     flops = frame.groupby("place")["spent"].first()
@@ -64,62 +71,73 @@ def decisions(
     goal = flops[complete].idxmax()
     at_goal = frame[frame["place"] == goal]
     truth = at_goal.groupby("recipe")["log_loss"].mean()
-    smaller = frame[frame["spent"] < 0.999 * flops[goal]]
-    cuts = np.unique(flops[complete][flops[complete] < 0.999 * flops[goal]].round(-3))
+    smaller = frame[frame["spent"] < flops[goal] * (1 - SAME)]
+    cuts = _apart(flops[complete & (flops < flops[goal] * (1 - SAME))].to_numpy())
     if not len(cuts):
         raise DataError("No smaller place was trained by all recipes: there is nothing to decide from.")
     rows: list[dict[str, Any]] = []
     for cut in cuts:
-        used = smaller[smaller["spent"] <= cut * 1.001]
-        for method, found, spent in _answers(used, cut, float(flops[goal]), methods):
+        used = smaller[smaller["spent"] <= cut * (1 + SAME)]
+        for method, spent, answer in _answers(used, cut, float(flops[goal]), methods):
             share = float(spent["spent"].sum() / at_goal["spent"].sum())
-            rows.append({"flops": cut, "cost": share, "method": method, **_scored(found, truth)})
-    return pd.DataFrame(rows)
+            rows.append({"flops": cut, "cost": share, "method": method, **_scored(answer, truth)})
+    return pd.DataFrame(rows, columns=["flops", "cost", "method", *SCORES])
 
 
 def _with_places(runs: TableLike, by: str, inputs: Mapping[str, Column] | None, target: str) -> pd.DataFrame:
-    """recipe, loss, compute spent and place of every run, and the inputs as given."""
-    frame = as_frame(runs)
-    names = {"N", "D", *COMPUTE}
-    given = dict(inputs or {name: name for name in names if name in frame.columns})
-    columns = {
-        name: np.asarray(frame[c] if isinstance(c, str) else c(frame) if callable(c) else c, dtype=np.float64)
-        for name, c in given.items()
-    }
+    """recipe, loss, compute spent and place of every run, and its inputs: N and D, or C."""
+    table = read_recipes(runs, by, Reading(inputs, target))
+    columns = {"C" if name == "x" else name: column for name, column in table.inputs.items()}
     place = np.round(np.log(np.column_stack(list(columns.values()))), 6)
     _, code = np.unique(place, axis=0, return_inverse=True)
-    flops = compute_of(columns)
     return pd.DataFrame(
         {
-            "recipe": frame[by].to_numpy(),
-            "loss": frame[target].to_numpy(dtype=np.float64),
-            "log_loss": np.log(frame[target].to_numpy(dtype=np.float64)),
-            "spent": flops,
+            "recipe": pd.Series(table.group_labels, dtype=object).to_numpy()[table.group],
+            "loss": table.target,
+            "log_loss": np.log(table.target),
+            "spent": compute_of(columns),
             "place": code.ravel(),
             **columns,
         }
     )
 
 
+def _apart(amounts: np.ndarray) -> np.ndarray:
+    """The amounts in order, of those that are as good as equal the largest."""
+    ordered = np.unique(amounts)
+    return ordered[np.r_[ordered[1:] > ordered[:-1] * (1 + SAME), True][: len(ordered)]]
+
+
 def _answers(
     used: pd.DataFrame, cut: float, goal: float, methods: Sequence[str]
-) -> Iterator[tuple[str, Contrast, pd.DataFrame]]:
-    columns = {name: name for name in ("N", "D", *COMPUTE) if name in used.columns}
-    top = used[used["spent"] >= cut * 0.999]
+) -> Iterator[tuple[str, pd.DataFrame, Callable[[], Contrast]]]:
+    """Each method with the runs it takes and how it answers."""
+    columns = {name: name for name in ("N", "D", "C") if name in used.columns}
+    top = used[used["spent"] >= cut * (1 - SAME)]
     if "contrast" in methods:
-        yield "contrast", contrast(used, by="recipe", inputs=columns, flops=goal), used
+        yield "contrast", used, lambda: contrast(used, by="recipe", inputs=columns, flops=goal)
     if "largest" in methods:
-        yield "largest", contrast(top, by="recipe", inputs=columns, flops=goal, transfer=0), top
+        yield "largest", top, lambda: contrast(top, by="recipe", inputs=columns, flops=goal, transfer=0)
     if "law" in methods and used["place"].nunique() >= FEWEST_FOR_A_LAW:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fits = fit_groups(
-                laws.power_law_floor, used, by="recipe", inputs={"x": "spent"}, objective=SquaredError()
-            )
-            yield "law", contrast(fits, flops=goal, transfer=0), used
+        yield "law", used, lambda: _by_laws(used, goal)
 
 
-def _scored(found: Contrast, truth: pd.Series) -> dict[str, float]:
+def _by_laws(used: pd.DataFrame, goal: float) -> Contrast:
+    """A power law with floor for each recipe."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fits = fit_groups(
+            laws.power_law_floor, used, by="recipe", inputs={"x": "spent"}, objective=SquaredError()
+        )
+        return contrast(fits, flops=goal, transfer=0)
+
+
+def _scored(answer: Callable[[], Contrast], truth: pd.Series) -> dict[str, object]:
+    """How an answer did; for one that there is not, why."""
+    try:
+        found = answer()
+    except ValueError as error:
+        return {"pairs": 0, "sure": 0, "remark": str(error)}
     table = found.odds
     table = table[table["a"].isin(truth.index) & table["b"].isin(truth.index)]
     apart = truth[table["b"]].to_numpy() - truth[table["a"]].to_numpy()
@@ -137,4 +155,5 @@ def _scored(found: Contrast, truth: pd.Series) -> dict[str, float]:
         "sure": int(sure.sum()),
         "sure_right": right[sure].mean() if sure.any() else np.nan,
         "regret": float(np.exp(truth[pick]) - np.exp(truth.min())),
+        "remark": "",
     }

@@ -6,13 +6,12 @@ what to draw) is a function of it elsewhere, and a method of `FitResult`, which 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
@@ -20,14 +19,7 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
-from scaling_jax.tables.read import (
-    TableLike,
-    as_columns,
-    as_frame,
-    input_columns,
-    no_numbers,
-    same_columns,
-)
+from scaling_jax.tables.read import TableLike, read_inputs
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted", "Together"]
@@ -272,8 +264,11 @@ class Fitted:
         return self.together.members
 
     def hessians_together(self) -> list[tuple[Fitted, np.ndarray]]:
-        """The companions of a group that shares parameters, each with its Hessian at the joint optimum."""
-        return list(zip(self.companions, self.together.hessians if self.together else [], strict=True))
+        """The companions of a group that shares parameters, each with its Hessian at the joint optimum; none
+        for one that shares none."""
+        if not self.shared or self.together is None:
+            return []
+        return list(zip(self.companions, self.together.hessians, strict=True))
 
     def check_alone(self, question: str) -> None:
         """Refuses a question that only groups without shared parameters answer."""
@@ -299,30 +294,4 @@ class Fitted:
 
     def inputs_of(self, other: TableLike) -> dict[str, np.ndarray]:
         """The law's inputs out of another table, checked, as `predict` reads them."""
-        if isinstance(other, Mapping):
-            other = {k: v for k, v in other.items() if v is not None}
-        frame = as_frame(as_columns(other))
-        columns = input_columns(self.law, frame, same_columns(self.law, frame, self.sources))
-        out = {}
-        for name, column in columns.items():
-            if kind := no_numbers(frame[column]):
-                raise DataError(
-                    f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
-                    f"'{self.law.name}'."
-                )
-            values = _floats(frame[column])
-            domain = self.law.input_domains[name]
-            if not domain.contains(values).all():
-                raise DataError(
-                    f"Input {name} must be {domain.name} and finite to predict with law '{self.law.name}'."
-                )
-            out[name] = values
-        return out
-
-
-def _floats(values: pd.Series) -> np.ndarray:
-    """Numbers as float64, NaN for what is none."""
-    try:
-        return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):  # what pandas refuses in spite of "coerce": lists, signaling NaN
-        return np.full(len(values), np.nan)
+        return read_inputs(self.law, other, self.sources)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.diagnosis.adequacy import look
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
@@ -56,6 +57,7 @@ class Forecast:
     warnings: list[str]
     table: Runs
 
+    @checked
     def interval(self, level: float = 0.9) -> pd.DataFrame:
         """Median and both ends per run that was asked for.
 
@@ -75,6 +77,7 @@ class Forecast:
         table["extrapolation"] = self.known.beyond(self.points)
         return table
 
+    @checked
     def quantile(self, share: ArrayLike = QUANTILES) -> pd.DataFrame:
         """Quantiles per run that was asked for.
 
@@ -83,17 +86,34 @@ class Forecast:
 
         Returns:
             One row per run, one column per probability.
+
+        Raises:
+            ValueError: for what are no probabilities.
         """
         shares = np.atleast_1d(np.asarray(share, dtype=float))
-        if not ((shares > 0) & (shares < 1)).all():
-            raise ValueError(f"quantile({share!r}): give probabilities between 0 and 1.")
+        if shares.ndim > 1 or not shares.size or not ((shares > 0) & (shares < 1)).all():
+            raise ValueError(f"quantile({shown(share)}): give probabilities between 0 and 1.")
         at = self._centre[:, None] + self._scale[:, None] * student_quantile(shares, self.calibration.degrees)
         return pd.DataFrame(np.exp(at), columns=shares)
 
+    @checked
     def cdf(self, values: ArrayLike) -> np.ndarray:
-        """(runs,) the probability that each run shows less than its value."""
-        return student_share((np.log(values) - self._centre) / self._scale, self.calibration.degrees)
+        """(runs,) the probability that each run shows less than its value.
 
+        Args:
+            values: one per run that was asked for, or one for all.
+
+        Raises:
+            ValueError: for another number of values.
+        """
+        given = np.asarray(values, dtype=np.float64)
+        if given.shape not in ((), (1,), self._centre.shape):
+            raise ValueError(f"cdf({shown(values)}): give {len(self._centre)} values, one for each run.")
+        with np.errstate(divide="ignore"):  # nothing is less than zero
+            logs = np.log(np.maximum(given, 0.0))
+        return student_share((logs - self._centre) / self._scale, self.calibration.degrees)
+
+    @checked
     def predict(
         self, other: TableLike, interval: str | None = None, level: float = 0.9
     ) -> np.ndarray | pd.DataFrame:
@@ -114,6 +134,7 @@ class Forecast:
         found = replace(self, points=log_points(other, self.columns)).interval(level)
         return found["prediction"].to_numpy() if interval is None else found
 
+    @checked
     def draws(self, n: int = 1000, seed: int = 0) -> np.ndarray:
         """Plausible values of all runs that were asked for: each errs by the same share of its band.
 
@@ -125,11 +146,12 @@ class Forecast:
             (n, runs) values.
         """
         if not is_count(n):
-            raise ValueError(f"draws({n!r}): ask for a positive number of draws.")
+            raise ValueError(f"draws({shown(n)}): ask for a positive number of draws.")
         rng = generator(seed)
         shift = student_quantile(rng.uniform(size=n), self.calibration.degrees)
         return np.exp(self._centre + shift[:, None] * self._scale)
 
+    @checked
     def as_source(self, draws: bool = True) -> Source:
         """What plans and contrasts are made from: the members as one law, with 1,000 draws where they are
         wanted.

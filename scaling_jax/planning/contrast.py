@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax import laws
+from scaling_jax.core.checked import real_number, shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.ladder import Ladder
-from scaling_jax.planning.recipes import COMPUTE, Places, compute_of, last_rows, recipes_of
-from scaling_jax.tables.read import Column, Keys, Reading, TableLike, as_frame
+from scaling_jax.planning.recipes import Places, compute_of, last_rows, read_recipes, recipes_of
+from scaling_jax.tables.read import Column, Keys, Reading, TableLike
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import check_level
 
@@ -106,7 +105,7 @@ def _places(flops: ArrayLike | None, at: object, given: Mapping[str, float] | No
             "Say where recipes are compared: either flops=[1e22, 1e24] or at={'N': ..., 'D': ...}."
         )
     if flops is not None:
-        return Places(budgets_of(flops), None, {k: float(v) for k, v in (given or {}).items()})
+        return Places(budgets_of(flops), None, _given(given))
     if not isinstance(at, Mapping) or not at:
         raise ValueError(
             f"at={at!r}: give a mapping of the law's inputs to numbers, {{'N': 7e9, 'D': 1.4e12}}."
@@ -117,6 +116,17 @@ def _places(flops: ArrayLike | None, at: object, given: Mapping[str, float] | No
     except ValueError as error:
         raise ValueError(f"at={at!r}: the inputs differ in length.") from error
     return Places(None, dict(zip(columns, wide, strict=True)), {})
+
+
+def _given(given: object) -> dict[str, float]:
+    try:
+        if not isinstance(given, Mapping | None):
+            raise TypeError
+        return {str(name): float(real_number(value)) for name, value in (given or {}).items()}
+    except Exception:  # of any type, for what is no mapping to numbers
+        raise ValueError(
+            f"given={shown(given)}: give a mapping of the law's inputs to numbers, such as {{'U': 1e11}}."
+        ) from None
 
 
 def _transfer(transfer: object) -> float | str:
@@ -151,18 +161,7 @@ def _ladder(
     table: TableLike, by: Keys, reading: Reading, places: Places, step: float | str, seed: int
 ) -> Ladder:
     """The ladder of a table's recipes, read as `sj.fit_groups` reads one."""
-    frame = as_frame(table)
-    known = {*(reading.inputs or {}), *frame.columns}
-    law = laws.chinchilla
-    if not {"N", "D"} <= known:
-        law = laws.power_law
-        name = next((name for name in COMPUTE if name in known), None)
-        if name is None:
-            raise ValueError(
-                "Say where a run's compute stands: inputs={'N': column, 'D': column} or inputs={'C': column}."
-            )
-        reading = replace(reading, inputs={"x": (reading.inputs or {}).get(name, name)})
-    runs = reading.read(law, frame, by=by)
+    runs = read_recipes(table, by, reading)
     runs = runs.take(last_rows(runs))
     decades = np.log10(compute_of(runs.inputs))
     return Ladder.of(runs, decades, places.decades, None if isinstance(step, str) else step, seed)

@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.planning.contrast_words import words
 from scaling_jax.planning.evidence import pairs_to_settle
 from scaling_jax.planning.reach import reach
@@ -170,6 +171,7 @@ class Contrast:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    @checked
     def calls(self, error: float = 0.1) -> pd.DataFrame:
         """The comparisons that may be called together so that the expected share of wrong ones is at most
         `error`, however many were made.
@@ -195,6 +197,7 @@ class Contrast:
         called["error"] = (1 - called["probability"]).expanding().mean()
         return called[called["error"] <= error]
 
+    @checked
     def needed(self, sure: float = 0.95, run_sd: float | None = None) -> pd.DataFrame:
         """What would settle each comparison: how many more runs of each recipe at the place itself, or how
         large a run of each.
@@ -210,8 +213,9 @@ class Contrast:
             the true one.
 
         Raises:
-            ValueError: where nothing is known of a run's scatter.
+            ValueError: where nothing is known of a run's scatter, or for a probability that is none.
         """
+        check_level(sure)
         scatter = run_sd if run_sd is not None else self.losses.run_sd
         if not self.losses.has_draws or not np.isfinite(scatter):
             raise ValueError(
@@ -238,8 +242,15 @@ class Contrast:
                 )
         return pd.DataFrame(rows)
 
+    @checked
     def __getitem__(self, column: str) -> pd.Series:
-        """A column of the table."""
+        """A column of the table.
+
+        Raises:
+            KeyError: for one that is not there.
+        """
+        if column not in self.table.columns:
+            raise KeyError(f"There is no column {shown(column)}: there are {', '.join(self.table.columns)}.")
         return self.table[column]
 
     def __len__(self) -> int:

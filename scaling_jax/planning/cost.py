@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Array, Named
-from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.checked import checked, real_number, real_numbers, shown
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 __all__ = [
@@ -102,6 +102,7 @@ class Factor:
         return f"{self.number:g}" if self.formula is None else self.formula.words
 
 
+@checked
 @dataclass(frozen=True)
 class Cost:
     """A sum of products of numbers and formulas of inputs; made by the functions of `sj.cost`.
@@ -132,7 +133,22 @@ class Cost:
         return Cost(blank, "")
 
     def value(self, inputs: Named, numbers: Array) -> Array:
-        """The cost of a run, traceable by JAX."""
+        """The cost of a run with other numbers in it, traceable by JAX.
+
+        Args:
+            inputs: the law's inputs by name.
+            numbers: in place of `numbers`, in their order.
+
+        Raises:
+            TypeError: for what is missing, or no number.
+        """
+        try:
+            given = {name: jnp.asarray(real_numbers(inputs[name])) for name in self.needs}
+            numbers = jnp.asarray(real_numbers(numbers))
+        except Exception:  # of any type, for what is no number
+            raise TypeError(f"The cost {self.words} needs numbers for {', '.join(self.needs)}.") from None
+        if numbers.shape != self.numbers.shape:
+            raise TypeError(f"The cost {self.words} has {len(self.numbers)} numbers of its own.")
         total, at = jnp.zeros(()), 0
         for term in self.terms:
             product = jnp.ones(())
@@ -140,7 +156,7 @@ class Cost:
                 if factor.formula is None:
                     product, at = product * numbers[at], at + 1
                 else:
-                    product = product * factor.formula.value(inputs)
+                    product = product * factor.formula.value(given)
             total = total + product
         return total
 
@@ -176,6 +192,7 @@ class Cost:
 
     __rmul__ = __mul__
 
+    @checked
     def times(self, *amounts: Amount, unit: str | None = None) -> Cost:
         """The cost times numbers or formulas, in another unit where one is given."""
         factors = tuple(_factor(amount, "a factor of a cost") for amount in amounts)
@@ -350,15 +367,14 @@ def _one_over(share: Formula) -> Callable[..., Array]:
 
 
 def _factor(amount: object, what: str) -> Factor:
-    if isinstance(amount, bool) or not (
-        isinstance(amount, int | float | np.number | str) or callable(amount)
-    ):
-        raise ValueError(
-            f"{what}={shown(amount)}: give a number, a formula of inputs, or a function of them."
-        )
     if isinstance(amount, str) or callable(amount):
         return Factor(None, formula(amount))
-    number = float(amount)
+    try:
+        number = float(real_number(amount))
+    except Exception:  # of any type, for what is no number
+        raise ValueError(
+            f"{what}={shown(amount)}: give a number, a formula of inputs, or a function of them."
+        ) from None
     if not 0 <= number < np.inf:
         raise ValueError(f"{what}={shown(amount)}: give a finite number, zero or more.")
     return Factor(number, None)

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.fitting.fitted import Fitted
@@ -30,7 +31,7 @@ from scaling_jax.planning.optimal_design import least_variance
 from scaling_jax.planning.problem import read_problem
 from scaling_jax.planning.recipes import compute_of, last_rows, residuals_of, run_scatter
 from scaling_jax.planning.source import Source, WithDraws, source_of
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.read import TableLike, as_columns, as_frame, floats, read_inputs
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import check_level, tail_of
 from scaling_jax.uncertainty.tails import normal_quantile
@@ -96,6 +97,7 @@ class NextRuns:
         return self.table.to_html(index=False)
 
 
+@checked
 def next_runs(
     source: Any,
     budget: float,
@@ -148,6 +150,8 @@ def next_runs(
     check_level(level)
     _check_discrepancy(discrepancy)
     budget = float(budgets_of(budget, "budget")[0])
+    if run_sd is not None and not 0 <= run_sd < np.inf:
+        raise ValueError(f"run_sd={run_sd!r}: give a finite number, zero or more.")
     one = source_of(source, draws=False)
     goal = _goal(one, at, flops, of, parameter)
     places, prices = _candidates(one, candidates, cost, budget)
@@ -184,10 +188,11 @@ def _check_discrepancy(given: object) -> None:
     ):
         return
     raise ValueError(
-        f"discrepancy={given!r}: give 'table', or a share of the loss per root decade such as 0.005."
+        f"discrepancy={shown(given)}: give 'table', or a share of the loss per root decade such as 0.005."
     )
 
 
+@checked
 def precision_for(source: Any, budgets: ArrayLike, **options: Any) -> pd.DataFrame:
     """What precision budgets buy: `sj.next_runs` for each.
 
@@ -393,15 +398,15 @@ def _candidates(
     law = one.law
     if candidates is None:
         places = _grid(law, budget)
+        if isinstance(cost, str):
+            raise ValueError(f"cost={shown(cost)}: a column of the candidates, which are not given.")
         prices = compute_of(places) if cost is None else np.asarray(cost, dtype=np.float64)
     else:
-        frame = pd.DataFrame(candidates)
-        if lost := [name for name in law.inputs if name not in frame.columns]:
-            raise ValueError(
-                f"Candidates need the columns {', '.join(law.inputs)}; missing: {', '.join(lost)}."
-            )
-        places = {name: frame[name].to_numpy(dtype=np.float64) for name in law.inputs}
-        given = compute_of(places) if cost is None else frame[cost] if isinstance(cost, str) else cost
+        frame = as_frame(as_columns(candidates))
+        places = read_inputs(law, frame)
+        if isinstance(cost, str) and cost not in frame.columns:
+            raise ValueError(f"cost={shown(cost)}: the candidates have {', '.join(map(str, frame.columns))}.")
+        given = compute_of(places) if cost is None else floats(frame[cost]) if isinstance(cost, str) else cost
         prices = np.asarray(given, dtype=np.float64)
     n = len(next(iter(places.values())))
     if prices.shape != (n,) or not (np.isfinite(prices) & (prices > 0)).all():

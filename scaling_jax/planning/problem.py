@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.planning.closed import closed_form
 from scaling_jax.planning.cost import Cost, Formula, formula, of, training
@@ -393,9 +394,9 @@ def _default_cost(names: set[str]) -> Cost:
     )
 
 
-def _sign(target: str, better: str | None) -> float:
-    if better not in (None, "lower", "higher"):
-        raise ValueError(f"better={better!r}: say 'lower' or 'higher'.")
+def _sign(target: str, better: object) -> float:
+    if not (better is None or (isinstance(better, str) and better in ("lower", "higher"))):
+        raise ValueError(f"better={shown(better)}: say 'lower' or 'higher'.")
     higher = (
         any(word in target.lower() for word in HIGHER_IS_BETTER) if better is None else better == "higher"
     )

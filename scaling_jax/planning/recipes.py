@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import helmert
 
+from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
@@ -23,7 +24,8 @@ from scaling_jax.planning.alike import settled
 from scaling_jax.planning.drift import NORMAL_MAD, Residuals, Walk, walk_of
 from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
-from scaling_jax.tables.runs import Runs
+from scaling_jax.tables.read import Keys, Reading, TableLike, as_frame
+from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.bootstrap import joint_draws
 
@@ -34,6 +36,7 @@ __all__ = [
     "Recipes",
     "compute_of",
     "last_rows",
+    "read_recipes",
     "recipes_of",
     "residuals_of",
     "run_scatter",
@@ -367,6 +370,25 @@ def _residuals(fit: Fitted) -> Residuals:
     good = np.isfinite(values) & np.isfinite(decades) & np.isfinite(slopes).all(axis=1)
     order = np.flatnonzero(good)[np.argsort(decades[good], kind="stable")]
     return Residuals(decades[order], values[order], slopes[order][:, free])
+
+
+def read_recipes(table: TableLike, by: Keys, reading: Reading) -> Runs:
+    """A table's runs by recipe, with what makes up their compute as inputs: N and D, or compute as x.
+
+    Raises:
+        DataError: for a table that does not say it, or bad rows.
+    """
+    frame = as_frame(table)
+    given = reading.inputs or {}
+    known = {*given, *frame.columns}
+    if {"N", "D"} <= known:
+        return reading.read(laws.chinchilla, frame, by=by)
+    name = next((name for name in COMPUTE if name in known), None)
+    if name is None:
+        raise DataError(
+            "Say where a run's compute stands: inputs={'N': column, 'D': column} or inputs={'C': column}."
+        )
+    return replace(reading, inputs={"x": given.get(name, name)}).read(laws.power_law, frame, by=by)
 
 
 def last_rows(runs: Runs) -> np.ndarray:

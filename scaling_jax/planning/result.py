@@ -243,7 +243,7 @@ class Plan:
         """
         if not 0 < times < np.inf:
             raise ValueError(f"smaller({times!r}): give a positive number.")
-        name = of or self._main
+        name = self._chosen(of, "smaller", lists=True)
         return self._elsewhere(lambda best: {name: best.inputs[name] / times})
 
     @checked
@@ -261,15 +261,21 @@ class Plan:
             raise ValueError(
                 f"flat({slack!r}): give the share of the loss that may be given away, such as 0.001."
             )
-        name = of or self._main
-        if name not in self.problem.free:
-            raise ValueError(f"flat(of={name!r}): the plan chooses {', '.join(self.problem.free)}.")
+        name = self._chosen(of, "flat")
         numbers, best = self.source.numbers[None], self.point
         near = best.loss + self.problem.sign * slack * np.abs(best.loss)
         within = self.problem.within(best.spent)
         low, high = (within.costing(words).best(numbers, near, reach=True) for words in (name, f"1 / {name}"))
         ends = {f"{name}_least": low.inputs[name][0], f"{name}_most": high.inputs[name][0]}
         return pd.DataFrame({self.spent_name: best.spent[0], name: best.inputs[name][0], **ends})
+
+    def _chosen(self, name: str | None, who: str, lists: bool = False) -> str:
+        """An input that the plan chooses, its main one unless named; of lists too where those will do."""
+        found = self._main if name is None else name
+        known = (*self.problem.free, *(self.problem.choices if lists else ()))
+        if found not in known:
+            raise ValueError(f"{who}(of={shown(found)}): the plan chooses {', '.join(known)}.")
+        return found
 
     def _elsewhere(self, held: Callable[[Best], Mapping[str, Numbers]]) -> pd.DataFrame:
         point = self._priced(self.point, self.source.numbers[None], held(self.point))
@@ -465,6 +471,12 @@ class PlanGroups(Keyed[Plan]):
     Args:
         members: the plans.
         failed: group -> why there is none.
+
+    >>> import scaling_jax as sj
+    >>> rounded, exact = sj.published["hoffmann2022"], sj.published["besiroglu2024"]
+    >>> plans = sj.plan({"rounded": rounded, "exact": exact}, flops=1e21, level=None)
+    >>> plans["exact"].table["loss"].round(4).tolist(), plans.table["group"].tolist()
+    ([2.3055], ['rounded', 'exact'])
     """
 
     def __init__(self, members: Mapping[Hashable, Plan], failed: Mapping[Hashable, str]):

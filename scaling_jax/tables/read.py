@@ -123,8 +123,15 @@ def as_frame(table: TableLike) -> pd.DataFrame:
     the path of a file.
 
     Raises:
-        DataError: for anything else, or columns of different lengths.
+        DataError: for anything else, columns of different lengths, or text that is none.
     """
+    try:
+        return _as_frame(table)
+    except UnicodeError as error:  # pandas keeps text in Arrow, which holds whole characters only
+        raise DataError(f"The table holds text that is not Unicode ({error}): correct it.") from error
+
+
+def _as_frame(table: TableLike) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         frame = table.copy(deep=False)
     elif hasattr(table, "collect") and hasattr(table, "lazy"):
@@ -313,6 +320,40 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | 
     return {name: given.get(name, name) for name in law.inputs}
 
 
+def read_inputs(
+    law: Law, table: TableLike, sources: Mapping[str, str] | None = None
+) -> dict[str, np.ndarray]:
+    """A law's inputs at places to predict: columns of its own names, or those that `sources` gives for them.
+
+    Raises:
+        DataError: if one is missing, holds no numbers, or lies outside the input's domain.
+    """
+    if isinstance(table, Mapping):
+        table = {k: v for k, v in table.items() if v is not None}
+    frame = as_frame(as_columns(table))
+    found = {}
+    for name, column in input_columns(law, frame, same_columns(law, frame, sources or {})).items():
+        if kind := no_numbers(frame[column]):
+            raise DataError(
+                f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
+                f"'{law.name}'."
+            )
+        found[name], domain = floats(frame[column]), law.input_domains[name]
+        if not domain.contains(found[name]).all():
+            raise DataError(
+                f"Input {name} must be {domain.name} and finite to predict with law '{law.name}'."
+            )
+    return found
+
+
+def floats(values: pd.Series) -> np.ndarray:
+    """Numbers as float64, NaN for what is none."""
+    try:
+        return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):  # what pandas refuses in spite of "coerce": lists, signaling NaN
+        return np.full(len(values), np.nan)
+
+
 def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> pd.Series:
     """A column by name (for runs and groups also several), an array of the table's length, or a function of
     the table."""
@@ -472,8 +513,13 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
 
 
 def _big_number(value: object) -> object:
-    """Python integers too large for int64 are exact as floats; everything else passes."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    """Python integers as floats, infinite beyond the largest; everything else passes."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return np.copysign(np.inf, value > 0 or -1)
 
 
 def _check_domains(

@@ -58,7 +58,7 @@ WRONG = {
     ),
     "rows": (["abc", {"a": 1}, 1, [[1], [2]], np.ones((2, 2)), [[]]], "labels, one per row"),
     "function": ([1, None, "print"], "a function"),
-    "named": ([[1], "a", 1], "a mapping or None"),
+    "named": ([[1], "a", 1, {"a": "b"}], "a mapping to a number or None"),
     "names": (["abc", [1], 1, {"a": 1}], "several, each text"),
     "pair": ([(1.0,), (1, 2, 3), "ab", 1.0, ("a", 1)], r"\(a number, a number\)"),
     "word": ([1, None], "'a' or 'b'"),

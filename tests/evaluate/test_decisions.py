@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,3 +52,35 @@ def test_nothing_to_decide():
     apart = table([1e18, 1e19]).query("recipe != 'a' or C > 1e18").query("recipe != 'b' or C < 1e19")
     with pytest.raises(sj.DataError, match="No place was trained by all"):
         sj.evaluate.decisions(apart, by="recipe")
+
+
+def test_compute_in_any_unit_gives_the_same_decisions():
+    """Sizes in millions, or shares of the largest run, are compute as well."""
+    runs = table([1e18, 1e19, 1e20, 1e21])
+    there, here = (
+        sj.evaluate.decisions(runs.assign(C=runs["C"] * unit), by="recipe", methods=["largest"])
+        for unit in (1.0, 1e-20)
+    )
+    pd.testing.assert_frame_equal(there.drop(columns="flops"), here.drop(columns="flops"))
+    np.testing.assert_allclose(here["flops"], [0.01, 0.1, 1.0])
+
+
+def test_a_cut_that_cannot_be_decided_leaves_the_others(monkeypatch: pytest.MonkeyPatch):
+    runs, contrast = table([1e18, 1e19, 1e20, 1e21]), sj.contrast
+
+    def fails_once(used, **words):
+        if used["C"].max() == 1e19:
+            raise sj.DataError("The table has no rows.")
+        return contrast(used, **words)
+
+    monkeypatch.setattr(sys.modules["scaling_jax.evaluate.decisions"], "contrast", fails_once)
+    found = sj.evaluate.decisions(runs, by="recipe", methods=["contrast", "largest"])
+    failed = found[found["flops"] == 1e19]
+    assert len(found) == 6 and (failed["remark"] == "The table has no rows.").all()
+    assert failed["right"].isna().all() and (failed["pairs"] == 0).all()
+    assert found.drop(index=failed.index)["right"].notna().all()
+
+
+def test_methods_have_names():
+    with pytest.raises(ValueError, match="methods='odds': use contrast, largest, law"):
+        sj.evaluate.decisions(table([1e18, 1e19]), by="recipe", methods=["odds"])

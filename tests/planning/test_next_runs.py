@@ -104,7 +104,7 @@ def test_without_repeats_every_place_is_trained_once():
         ({"of": "N"}, "with flops= and a law of N and D"),
         ({"budget": -1.0}, "budget=-1.0"),
         ({"budget": 1e10}, "more than the budget"),
-        ({"candidates": {"N": [1.0]}}, "missing: x"),
+        ({"candidates": {"N": [1.0]}}, "needs the input x"),
         ({"cost": -SIZES}, "positive, finite number"),
         ({"level": 3}, "level=3"),
         ({"discrepancy": -1.0}, "discrepancy=-1.0: give 'table'"),

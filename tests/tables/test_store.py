@@ -300,3 +300,24 @@ def test_a_file_where_the_folder_should_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "laws").write_text("a file")
     with pytest.raises(OSError, match=r"laws cannot be used \(File exists\)"):
         kept(tmp_path / "laws", {"law": "a"}, [])
+
+
+ALONE = """
+import os, sys, threading
+import pandas as pd
+from scaling_jax.tables.store import in_chunks
+count = lambda: len(os.listdir("/proc/self/task")) - threading.active_count()
+before = count()
+make = lambda chunk: pd.DataFrame({"n": [chunk] * 200, "of": "a"})
+for _ in range(2):
+    assert len(in_chunks(sys.argv[1], {"kind": "a"}, [0, 1, 2], make)) == 600
+print(count() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted where /proc has them")
+def test_a_study_that_goes_on_starts_no_threads(tmp_path: Path) -> None:
+    """One of Arrow's that asked for Python's lock as the process ended has aborted it, its work done."""
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 0
