@@ -22,6 +22,8 @@ WORDS = {
     "N": "model size N (parameters)",
     "D": "training data D (tokens)",
     "U": "unique data U (tokens)",
+    "lr": "peak learning rate",
+    "B": "batch size",
     "C": "training compute C (FLOP)",
     "flops": "training compute C (FLOP)",
     "loss": "loss",
