@@ -11,6 +11,7 @@ import pandas as pd
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked
 from scaling_jax.core.keyed import Keyed
+from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import groups_text
 from scaling_jax.tables.read import TableLike
@@ -139,7 +140,7 @@ class FitGroups(Keyed[FitResult]):
 
     def summary(self) -> str:
         """One line per group, and how many need a second look."""
-        return groups_text(self, self.table, self.shared, self.gain_left)
+        return Printed(groups_text(self, self.table, self.shared, self.gain_left))
 
     def __str__(self) -> str:
         return self.summary()

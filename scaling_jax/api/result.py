@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.api.record import read_json, text_of, write_json
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
+from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.report.summary import Told, summary_html, summary_text
 from scaling_jax.tables.read import TableLike
@@ -398,10 +399,10 @@ class FitResult(Fitted):
         r"""Whether new runs, or checkpoints of one still training, keep to the fitted trend.
 
         $$z = \frac{\ln y - \ln L_\theta(x)}{\sigma(x)}, \qquad p = P(|t_{n-k}| > |z|)$$
-        on the objective's scale (raw where it is raw). sigma is half the width of the 68 % prediction
-        interval on the side of the deviation: the parameters' uncertainty, a run's own scatter and the
-        distance beyond the data are in it. n counts the fitted runs (rows, where runs are unknown), k the
-        free parameters.
+        on the objective's scale (raw where it is raw). sigma is the reach of the 90 % prediction interval on
+        the side of the deviation over the t quantile of .95: the parameters' uncertainty, a run's own scatter
+        and the distance beyond the data are in it, and p is below .1 exactly where the run lies outside that
+        interval. n counts the fitted runs (rows, where runs are unknown), k the free parameters.
 
         Args:
             new_runs: a table with the law's inputs, found as in `predict`, and the target; rows with missing
@@ -582,7 +583,7 @@ class FitResult(Fitted):
         from scaling_jax.report.checklist import checklist
 
         examine(self)
-        return checklist(self, told(self))
+        return Printed(checklist(self, told(self)))
 
     @property
     def stderr(self) -> pd.Series:
@@ -636,7 +637,7 @@ class FitResult(Fitted):
 
         Nothing is refitted for it: intervals and findings are there once `examine()` was called.
         """
-        return summary_text(self, self._told())
+        return Printed(summary_text(self, self._told()))
 
     def _told(self) -> Told:
         from scaling_jax.diagnosis.told import told

@@ -3,20 +3,19 @@ healthy run."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.read import TableLike, as_frame, read_runs, same_columns
 from scaling_jax.uncertainty.bootstrap import draws_of
+from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.resample import cluster_of
-from scaling_jax.uncertainty.tails import f_tail
+from scaling_jax.uncertainty.tails import f_tail, student_quantile
 
 __all__ = ["check"]
 
-ONE_SIGMA = math.erf(1 / math.sqrt(2))
+LEVEL = 0.9  # of the band that `predict` gives unless told otherwise
 
 
 def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.DataFrame:
@@ -28,12 +27,13 @@ def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.Dat
         fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log
     )
     scale = fit.objective.scaled
-    band = draws_of(fit).predict(new.inputs, "prediction", ONE_SIGMA)
+    band = draws_of(fit).predict(new.inputs, "prediction", LEVEL)
     centre, lower, upper = (scale(band[name].to_numpy()) for name in ("prediction", "lower", "upper"))
     deviation = scale(new.target) - centre
-    sigma = np.where(deviation > 0, upper - centre, centre - lower)
     _, runs = cluster_of(fit.data())
     freedom = max(len(runs) - int(fit.n_free), 1)
+    reach = np.where(deviation > 0, upper - centre, centre - lower)
+    sigma = reach / student_quantile(1 - tail_of(LEVEL), freedom)  # so that p is .1 on the band's end
     with np.errstate(over="ignore"):  # a fit without scatter is missed by infinitely many of them
         z = deviation / np.maximum(sigma, np.finfo(float).tiny)
         p = f_tail(z**2, 1, freedom)

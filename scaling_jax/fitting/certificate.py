@@ -229,7 +229,10 @@ def certificate_of(
     if not np.isfinite(evidence.value):
         return Certificate.failed(NO_FINITE_START, evidence.n_starts)
     scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
-    decrement, curvature_ok, condition, covariance = _local(law, evidence, scale, len(runs))
+    outliers = _outliers(runs, residual)
+    charged = _share_without(outliers, runs.weight * objective.rho(residual)) * evidence.value
+    noise = 2 * max(charged, EPS * EPS * scale) / max(len(runs) - len(outliers), 1)
+    decrement, curvature_ok, condition, covariance = _local(law, evidence, scale, noise)
     if not objective.smooth:
         decrement = _corner_gap(evidence, objective, scale)
     values = evidence.finished_value
@@ -244,7 +247,6 @@ def certificate_of(
         if part < EXTINCT_SHARE and label not in fixed
     ]
     vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
-    outliers = _outliers(runs, residual)
     stationary = decrement <= STATIONARY
     alike = [] if short else _confounded(law, evidence)
     short = short or _words_of_confounded(alike, law, evidence)
@@ -264,7 +266,7 @@ def certificate_of(
         unidentified=vague,
         extinct=extinct,
         at_bound=at_bound,
-        outliers=[r.item() if hasattr(r, "item") else r for r in outliers],
+        outliers=[r.item() if hasattr(r, "item") else r for r in runs.rows[outliers]],
     )
     said = _sentences(law, certificate, numbers, short, alike, judged=spec.solver == MEASURE)
     certificate.warnings.extend([*(sentence for sentence, _ in said), *_few_runs(runs), *runs.warnings])
@@ -291,8 +293,9 @@ def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
     return size if runs.target_se is None else size / runs.target_se
 
 
-def _local(law: Law, evidence: Evidence, scale: float, n_rows: int) -> tuple[float, bool, float, np.ndarray]:
-    """Relative Newton decrement, definiteness, condition number, and a scale-profiled covariance of z."""
+def _local(law: Law, evidence: Evidence, scale: float, noise: float) -> tuple[float, bool, float, np.ndarray]:
+    """Relative Newton decrement, definiteness, condition number, and the covariance of z where twice a row's
+    charge is `noise`."""
     k = len(evidence.z)
     covariance = np.zeros((k, k))
     moving = np.flatnonzero(evidence.moving)
@@ -309,7 +312,6 @@ def _local(law: Law, evidence: Evidence, scale: float, n_rows: int) -> tuple[flo
     gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
     floor = max(evidence.value, 64 * EPS * scale, np.finfo(float).tiny)
     inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
-    noise = 2 * max(evidence.value, EPS * EPS * scale) / max(n_rows, 1)
     with np.errstate(invalid="ignore"):
         variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise * scale_of**2
     covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
@@ -446,15 +448,22 @@ def _at_bound(law: Law, evidence: Evidence) -> list[str]:
     return out
 
 
+def _share_without(rows: np.ndarray, charged: np.ndarray) -> float:
+    """Of the charge of all rows, that of the others: a typing error says nothing of the noise."""
+    whole = float(np.nansum(charged))
+    return 1 - float(np.nansum(charged[rows])) / whole if len(rows) and whole > 0 else 1.0
+
+
 def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:
+    """Positions of rows that lie far from the fit, the farthest first."""
     used = np.flatnonzero((runs.weight > 0) & np.isfinite(residual))
     if len(used) < 8:
-        return np.array([], dtype=object)
+        return np.array([], dtype=int)
     centre = np.median(residual[used])
     sigma = 1.4826 * np.median(np.abs(residual[used] - centre))
     size = np.abs(residual[used] - centre)
     far = used[size > OUTLIER_SIGMAS * max(sigma, 64 * EPS)]
-    return runs.rows[far[np.argsort(-np.abs(residual[far] - centre))]]
+    return far[np.argsort(-np.abs(residual[far] - centre))]
 
 
 def unusual(law: Law, numbers: np.ndarray) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.printed import Printed
 from scaling_jax.diagnosis.adequacy import look
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
@@ -245,14 +246,14 @@ class Forecast:
         shown = self.interval().join(self.asked)
         shown = shown[[*self.asked.columns, "prediction", "lower", "upper", "extrapolation"]]
         table = self.members[["weight", "backtest_error", "borrowed"]].sort_values("weight", ascending=False)
-        return "\n".join([
+        return Printed("\n".join([
             f"Forecast of {self.target} from {len(self.known)} rows, 90 % interval",
             shown.head(SHOWN).to_string(index=False, float_format=lambda v: f"{v:.4g}"),
             *([f"... and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []),
             table.to_string(float_format=lambda v: f"{v:.3f}"),
             self.explanation,
             *self.warnings,
-        ])  # fmt: skip
+        ]))  # fmt: skip
 
     def __str__(self) -> str:
         return self.summary()

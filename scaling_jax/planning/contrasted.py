@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.printed import Printed
 from scaling_jax.planning.contrast_words import words
 from scaling_jax.planning.evidence import pairs_to_settle
 from scaling_jax.planning.reach import reach
@@ -258,7 +259,7 @@ class Contrast:
 
     def summary(self) -> str:
         """The comparison in words."""
-        return words(self)
+        return Printed(words(self))
 
     def __str__(self) -> str:
         return self.summary()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
+from scaling_jax.core.printed import Printed
 from scaling_jax.core.settings import own_settings
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
@@ -158,7 +159,7 @@ class Posterior(FitEnsemble):
         table = everything.conf_int(level).rename(columns={"estimate": "median", "se": "sd"})
         rows = len(self.fit.data())
         title = f"Posterior of {self.fit.law.name}: {rows} rows, {self.sampled.words}"
-        return _report(title, self.sampled, table.join(self.diagnostics))
+        return Printed(_report(title, self.sampled, table.join(self.diagnostics)))
 
     def to_arviz(self) -> Any:
         """Posterior, posterior predictive, log likelihood, observed and constant data as ArviZ holds them.
@@ -234,8 +235,8 @@ class PosteriorGroups(Keyed[Posterior]):
         pooled = f"{', '.join(design.pooled)} pooled" if design.pooled else "nothing pooled"
         title = f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
         text = _report(title, self.sampled, table.join(self.diagnostics), self.diagnostics)
-        return "\n".join(
-            [text, *self._left_out(), "", self.params.to_string(float_format=lambda x: f"{x:.4g}")]
+        return Printed(
+            "\n".join([text, *self._left_out(), "", self.params.to_string(float_format=lambda x: f"{x:.4g}")])
         )
 
     def to_arviz(self) -> Any:

@@ -19,14 +19,18 @@ TOKENS_FLOP = 6.0
 """FLOP per parameter and training token, forward and backward."""
 
 LEAST_LEFT = 0.6
+LOSSES = ("loss", "L")  # as an input: larger runs have less of it, and a law of a metric is used there next
+NEXT_LOSS = 0.9  # of the least loss
 
 
 def scale_of(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
     """Name and size (rows,) of each run's budget: 6ND where the law has N and D, else compute, else its first
-    input."""
+    input, or that over one where it is a loss."""
     name, *_ = names = _budget(law)
     if len(names) == 2:
         return "6ND", TOKENS_FLOP * runs.inputs["N"] * runs.inputs["D"]
+    if name in LOSSES:
+        return f"1/{name}", 1 / runs.inputs[name]
     return name, runs.inputs[name]
 
 
@@ -44,7 +48,8 @@ def size_weights(inputs: Columns, law: Law, powers: Mapping[str, float] | None =
     Raises:
         DataError: for inputs that the law lacks, or that are not positive.
     """
-    powers = dict.fromkeys(_budget(law), 1.0) if powers is None else powers
+    if powers is None:
+        powers = {name: -1.0 if name in LOSSES else 1.0 for name in _budget(law)}
     if not powers or (unknown := set(powers) - set(law.inputs)):
         raise DataError(
             f"weights={dict(powers)}: give a power per input of law '{law.name}', which are "
@@ -67,7 +72,7 @@ def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
     for words, factor in (
         (f"top decade of {name}", 10.0),
         (f"top half decade of {name}", 10**0.5),
-        (f"largest {name}", 1.05),
+        (f"lowest {name[2:]}" if name.startswith("1/") else f"largest {name}", 1.05),
     ):
         top = used & (size >= size[used].max() / factor)
         left = used & ~top
@@ -78,10 +83,13 @@ def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
 
 def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
     """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
-    the factor."""
+    the factor; a loss falls a little below the least."""
     largest = int(np.argmax(scale_of(runs, law)[1]))
     at = {}
     for name, column in runs.inputs.items():
+        if name in LOSSES:
+            at[name] = NEXT_LOSS * float(column[largest])
+            continue
         spans = column.min() > 0 and column.max() >= 10 * column.min()
         at[name] = float(column[largest]) * (factor if spans else 1.0)
     return at

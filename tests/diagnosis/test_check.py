@@ -32,6 +32,16 @@ def test_healthy_runs_are_uniform_in_p(trend):
     assert np.abs(p - (np.arange(400) + 0.5) / 400).max() < 0.085
 
 
+def test_p_and_the_prediction_band_are_one_definition(trend):
+    """Below .1 is outside the 90 % band, inside the data and far beyond them."""
+    size = np.geomspace(1e3, 1e10, 60)
+    table = {"size": size, "loss": 20 * size**-0.15 * np.exp(np.linspace(-0.15, 0.15, 60))}
+    band = trend.predict(table, interval="prediction")
+    outside = (table["loss"] < band["lower"]) | (table["loss"] > band["upper"])
+    assert outside.any() and not outside.all()
+    assert ((trend.check(table)["p"] < 0.1) == outside).all()
+
+
 def test_a_run_that_did_not_converge_stands_out(trend):
     table = runs(np.random.default_rng(5), 8)
     table["loss"][3] *= np.exp(6 * SCATTER)

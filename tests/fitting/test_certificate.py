@@ -241,3 +241,20 @@ def test_a_raw_target_reaches_the_optimum_in_any_unit(kind: type[sj.Objective], 
         size = unit**2 if kind is sj.SquaredError else unit
         assert scaled.status == fit.status == "converged"
         assert scaled.objective_value / size == pytest.approx(fit.objective_value, rel=1e-8)
+
+
+def test_a_typing_error_in_one_row_makes_no_parameter_vague() -> None:
+    """Huber's loss leaves the parameters where they were; what that row is charged is no noise of others."""
+    N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e8, 1e10, 6), np.geomspace(2e9, 2e11, 5)))
+    true = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+    loss = np.asarray(sj.laws.chinchilla(N, D, **true))
+    loss = loss * np.exp(1e-3 * np.random.default_rng(0).normal(size=30))
+    clean, wrong = (
+        sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": np.where(np.arange(30) == row, 11.0, loss)})
+        for row in (-1, 7)
+    )
+    np.testing.assert_allclose(wrong.numbers, clean.numbers, rtol=1e-6)
+    assert wrong.certificate.outliers[0] == 7
+    assert wrong.certificate.unidentified == clean.certificate.unidentified == []
+    spread = np.array([list(fit.certificate.spread.values()) for fit in (clean, wrong)])
+    np.testing.assert_allclose(spread[1], spread[0], rtol=0.1)  # it was 13 times as wide

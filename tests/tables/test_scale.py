@@ -37,6 +37,19 @@ def test_the_next_run_grows_what_the_table_has_varied() -> None:
     assert beyond(read(sj.laws.chinchilla, N=N, D=D), sj.laws.chinchilla) == {"N": 1e10, "D": 3e10}
 
 
+def test_a_law_of_a_loss_is_used_at_lower_ones() -> None:
+    """Nobody plans for a worse model: the loss of a larger one is what its metric is asked at."""
+    law = sj.laws.error_from_loss
+    loss = np.array([20.0, 3.0, 2.5, 2.4, 2.39, 2.0])
+    table = {"loss": loss, "error": [0.9, 0.8, 0.7, 0.65, 0.64, 0.5]}
+    runs = sj.read_runs(law, table)
+    assert scale_of(runs, law)[0] == "1/loss"
+    assert beyond(runs, law) == {"loss": pytest.approx(1.8)}
+    words, top = top_rows(runs.take(np.arange(1, 6)), law, free=3) or ("", None)
+    assert words == "lowest loss" and top.tolist() == [False] * 4 + [True]
+    np.testing.assert_allclose(sj.read_runs(law, table, weights="size").weight * loss, 1 / np.mean(1 / loss))
+
+
 def test_rows_weigh_as_their_budget_or_as_powers_of_inputs() -> None:
     N, D = np.array([1e8, 1e9, 1e9]), np.array([2e9, 2e10, 3e10])
     table = {"N": N, "D": D, "loss": [3.0, 2.5, 2.4]}
