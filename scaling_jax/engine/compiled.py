@@ -1,4 +1,4 @@
-"""Compiling: soon rather than well where a program runs for moments, ahead of need, and once per machine."""
+"""Compiling: soon rather than well, ahead of need, and once per machine."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import jax
 from scaling_jax.engine import stored
 from scaling_jax.engine.kept import has_compiled
 
-__all__ = ["INSTANT", "QUICK", "WELL", "Program"]
+__all__ = ["INSTANT", "QUICK", "Program"]
 
 Result = TypeVar("Result")
 Options = Mapping[str, int]
 
-WELL: Options = {}
 QUICK: Options = {
-    # halves the time XLA takes for our programs; they run up to a quarter slower
+    # halves the time XLA takes for our programs, which run as fast
     "xla_cpu_use_fusion_emitters": False,
     # a program cut into 32 modules, its default, takes a fifth longer on few cores
     "xla_cpu_parallel_codegen_split_count": 1,

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import QUICK, WELL, Program
+from scaling_jax.engine.compiled import QUICK, Program
 
 __all__ = [
     "Place",
@@ -81,36 +82,78 @@ def span_hosts(device: Place) -> bool:
 
 
 def lane_program(
-    fn: Callable[..., Result], in_axes: tuple[object, ...], device: Place, quick: bool
+    fn: Callable[..., Result], in_axes: tuple[object, ...], device: Place, in_turn: bool
 ) -> Program[Result]:
-    """`fn` compiled for a device or mesh.
+    """A function of one lane compiled for many, on a device or mesh; its program takes one argument more,
+    how many of the lanes are wanted, and what it gives for the others is of no use.
 
     Args:
-        fn: takes and returns trees of arrays; what it returns has a leading lane axis.
+        fn: takes and returns trees of arrays.
         in_axes: per argument a tree of 0 (a leading lane axis) and None (shared by all lanes), as for
             `jax.vmap`.
         device: None, a device, or a mesh.
-        quick: compile soon rather than well.
+        in_turn: one lane after the other, so that none waits for another, rather than side by side.
     """
     mesh = _local(device)
     if mesh is not None:
-        return _spread(fn, in_axes, mesh)
+        return _spread(_side_by_side(fn, in_axes), (*in_axes, None), mesh)
     assert not isinstance(device, Mesh)
     place = None if device is None else lambda given: jax.device_put(given, device)
-    return Program(fn, QUICK if quick else WELL, device, place)
+    of_lanes = _in_turn if in_turn else _side_by_side
+    return Program(of_lanes(fn, in_axes), QUICK, device, place)
+
+
+def _side_by_side(fn: Callable[..., Result], in_axes: tuple[object, ...]) -> Callable[..., Result]:
+    def of_lanes(*given: object) -> Result:
+        return jax.vmap(fn, in_axes)(*given[:-1])
+
+    return of_lanes
+
+
+def _in_turn(fn: Callable[..., Result], in_axes: tuple[object, ...]) -> Callable[..., Result]:
+    """A loop over the wanted lanes: none waits for another, and none is computed for nothing."""
+
+    def of_lanes(*given: object) -> Result:
+        *arguments, wanted = given
+        axes = jax.tree.leaves(_of_every_leaf(in_axes, tuple(arguments)), is_leaf=_is_none)
+        leaves, structure = jax.tree.flatten(tuple(arguments))
+
+        @jax.jit
+        def lane(i: Array) -> Result:
+            own = [leaf if axis is None else leaf[i] for leaf, axis in zip(leaves, axes, strict=True)]
+            return fn(*jax.tree.unflatten(structure, own))
+
+        def put(i: Array, found: Result) -> Result:
+            return jax.tree.map(lambda all_lanes, mine: all_lanes.at[i].set(mine), found, lane(i))
+
+        size = next(len(leaf) for leaf, axis in zip(leaves, axes, strict=True) if axis is not None)
+        shapes = jax.eval_shape(lane, jax.ShapeDtypeStruct((), jnp.int32))
+        nothing = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shapes)
+        return jax.lax.fori_loop(jnp.int32(0), wanted, put, nothing)
+
+    return of_lanes
+
+
+def _of_every_leaf(in_axes: object, given: object) -> object:
+    """The axis of every leaf, where one axis may stand for a whole tree."""
+    return jax.tree.map(
+        lambda axis, part: jax.tree.map(lambda _: axis, part), in_axes, given, is_leaf=_is_none
+    )
+
+
+def _is_none(axis: object) -> bool:
+    return axis is None
 
 
 def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Program[Result]:
     """`fn` compiled so that every device of a mesh takes an equal part of the lanes."""
     lanes = PartitionSpec("lanes")
-    specs = jax.tree.map(
-        lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=lambda axis: axis is None
-    )
+    specs = jax.tree.map(lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=_is_none)
     places = jax.tree.map(
         lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
     )
     run = jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False)
-    return Program(run, WELL, place=lambda given: jax.device_put(given, places))
+    return Program(run, place=lambda given: jax.device_put(given, places))
 
 
 def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Result:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -30,15 +30,27 @@ from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 from scaling_jax.engine.thinning import LONG
 
-__all__ = ["FEW_LANES", "Lanes", "Progress", "chunk_size", "compile_ahead", "map_chunks", "run_lanes"]
+__all__ = [
+    "FEW_LANES",
+    "Chunks",
+    "Lanes",
+    "Progress",
+    "chunk_size",
+    "compile_ahead",
+    "map_chunks",
+    "run_lanes",
+]
 
 CELLS_PER_CHUNK = 2**15
 SMALL_CHUNK = 32
 LARGE_CHUNK = 2048
 # a processor runs these in small chunks within moments; compiling another program would take longer
 FEW_LANES = 1024
+# rows times coordinates from which a lane keeps a processor busy by itself, and runs faster without others
+ENOUGH_FOR_ONE = 480
+WORTH_A_THREAD = 2**19  # of those cells, times evaluations foreseen, that repay another dispatch
+EVALUATIONS = 32  # a lane takes as many steps
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
-MOST_QUICK = 4096  # lanes that run for less time than compiling well would cost
 STEPS_PER_DISPATCH = 24
 CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
 
@@ -81,6 +93,32 @@ def chunk_size(n_lanes: int, n_rows: int, few: int | None = None) -> int:
     return large if n_lanes > (few or 2 * small) else small
 
 
+class Chunks(NamedTuple):
+    """How lanes are dealt out: so many in a program, so many of them wanted each time, in turn or side by
+    side."""
+
+    in_turn: bool
+    size: int
+    wanted: int
+
+    @classmethod
+    def of(cls, problem: Problem, n_running: int, n_lanes: int, device: Place, evaluations: int) -> Chunks:
+        """While `n_running` of `n_lanes` lanes go on, for so many evaluations of each.
+
+        Few lanes that each keep a processor busy run in turn, and are shared out among threads.
+        """
+        size = _size_on(device, n_running, problem.n_rows)
+        cells = problem.n_rows * problem.n_coordinates
+        alone = platform(device) != "cpu" or n_parts(device) > 1 or n_lanes > FEW_LANES
+        if alone or cells < ENOUGH_FOR_ONE or problem.n_rows > LONG:
+            return cls(False, size, size)
+        shares = min(_workers(device), max(1, n_running * cells * evaluations // WORTH_A_THREAD))
+        return cls(True, SMALL_CHUNK, min(SMALL_CHUNK, -(-n_running // shares)))
+
+    def dealt(self, which: Numbers) -> list[Numbers]:
+        return [which[i : i + self.wanted] for i in range(0, len(which), self.wanted)]
+
+
 def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
     """Lanes per chunk on a device, or on all devices of a mesh together."""
     parts = n_parts(device)
@@ -90,52 +128,39 @@ def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
 
 @kept
 def _program(
-    law: Law, on_log: bool, solver: Solver, sharing: Sharing, device: Place, quick: bool
+    law: Law, on_log: bool, solver: Solver, sharing: Sharing, device: Place, in_turn: bool
 ) -> Program[LaneState[Array]]:
-    """The compiled chunk: steps every running lane until all are done or the budget is spent."""
+    """The compiled chunk: steps every running lane until it is done or the budget is spent."""
     measure = partial(evaluate, law, on_log)
-
-    def one(state: LaneState[Array], data: LaneData[Array]) -> LaneState[Array]:
-        advanced = solver.step(state, data, measure)
-        return jax.tree.map(lambda new, old: jnp.where(state.status == RUNNING, new, old), advanced, state)
-
-    step = jax.vmap(one, (0, sharing.axes))
 
     def run(state: LaneState[Array], data: LaneData[Array], budget: Array) -> LaneState[Array]:
         def unfinished(carry: tuple[Array, LaneState[Array]]) -> Array:
-            return (carry[0] < budget) & jnp.any(carry[1].status == RUNNING)
+            return (carry[0] < budget) & (carry[1].status == RUNNING)
 
         def advance(carry: tuple[Array, LaneState[Array]]) -> tuple[Array, LaneState[Array]]:
-            return carry[0] + 1, step(carry[1], data)
+            return carry[0] + 1, solver.step(carry[1], data, measure)
 
         return jax.lax.while_loop(unfinished, advance, (jnp.int32(0), state))[1]
 
-    return lane_program(run, (0, sharing.axes, None), device, quick)
-
-
-def _chunk(
-    problem: Problem, solver: Solver, n_running: int, n_lanes: int, device: Place
-) -> tuple[Program[LaneState[Array]], int]:
-    """The program that advances a chunk, and the chunk's size, while `n_running` of `n_lanes` lanes go on."""
-    size = _size_on(device, n_running, problem.n_rows)
-    quick = n_lanes <= MOST_QUICK or size == _size_on(device, 1, problem.n_rows)
-    return _program(problem.law, problem.on_log, solver, problem.sharing, device, quick), size
+    return lane_program(run, (0, sharing.axes, None), device, in_turn)
 
 
 def compile_ahead(problem: Problem, solver: Solver, n_lanes: int, device: Place = None) -> Future[None]:
     """Begins, in the background, to compile the chunk that `n_lanes` lanes will need."""
-    return _compiled(problem, solver, *_chunk(problem, solver, n_lanes, n_lanes, device))
+    return _compiled(problem, solver, Chunks.of(problem, n_lanes, n_lanes, device, EVALUATIONS), device)[1]
 
 
 def _compiled(
-    problem: Problem, solver: Solver, program: Program[LaneState[Array]], size: int
-) -> Future[None]:
+    problem: Problem, solver: Solver, chunks: Chunks, device: Place
+) -> tuple[Program[LaneState[Array]], Future[None]]:
+    program = _program(problem.law, problem.on_log, solver, problem.sharing, device, chunks.in_turn)
+
     def idle() -> None:
         """One lane and not a single step."""
         nowhere = Lanes.start(problem, solver, np.zeros((1, problem.n_coordinates)), np.zeros(1, dtype=int))
-        _dispatch(program, problem, nowhere, size, 0, np.zeros(1, dtype=int))
+        _dispatch(program, problem, nowhere, chunks.size, 0, np.zeros(1, dtype=int))
 
-    return program.ahead((size, problem.n_rows), idle)
+    return program, program.ahead((chunks.size, problem.n_rows), idle)
 
 
 def run_lanes(
@@ -170,13 +195,15 @@ def _run_here(
                 progress(len(left) - len(running), len(left))
             if not len(running):
                 return lanes
-            program, size = _chunk(problem, solver, len(running), len(lanes.fit), device)
-            _compiled(problem, solver, program, size).result()
-            affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (size * problem.n_rows))
-            budget = int(min(STEPS_PER_DISPATCH, affordable, left[running].min()))
-            chunks = [running[i : i + size] for i in range(0, len(running), size)]
-            advance = partial(_dispatch, program, problem, lanes, size, budget)
-            for which, state in zip(chunks, pool.map(advance, chunks), strict=True):
+            chunks = Chunks.of(problem, len(running), len(lanes.fit), device, EVALUATIONS)
+            program, ready = _compiled(problem, solver, chunks, device)
+            ready.result()
+            affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (chunks.wanted * problem.n_rows))
+            most = affordable if chunks.in_turn else min(STEPS_PER_DISPATCH, affordable)
+            budget = int(min(most, left[running].min()))
+            dealt = chunks.dealt(running)
+            advance = partial(_dispatch, program, problem, lanes, chunks.size, budget)
+            for which, state in zip(dealt, pool.map(advance, dealt), strict=True):
                 lanes.put(which, state)
             left[running] -= budget
     finally:
@@ -197,7 +224,7 @@ def _dispatch(
     dtype = part.state.z.dtype
     with own_settings():
         data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=dtype), problem.lane_data(part.fit))
-        advanced = program(part.state, data, np.int32(budget))
+        advanced = program(part.state, data, np.int32(budget), np.int32(len(which)))
         if advanced.z.dtype != dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {dtype}")
         return jax.tree.map(np.asarray, advanced)
@@ -206,25 +233,25 @@ def _dispatch(
 def map_chunks(
     program_for: Callable[[bool], Program[Result]], problem: Problem, z: Numbers, fit: Numbers, device: Place
 ) -> Result:
-    """Applies a vmapped function of (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out.
+    """Applies a function of a lane's (z, data) to all lanes in chunks of the usual sizes; NumPy arrays out.
 
-    `program_for(quick)` gives the function compiled soon or well.
+    `program_for(in_turn)` gives it compiled for lanes one after the other, or side by side.
     """
-    size = _size_on(device, len(z), problem.n_rows)
-    program = program_for(size == _size_on(device, 1, problem.n_rows))
+    chunks = Chunks.of(problem, len(z), len(z), device, problem.n_coordinates)
+    program = program_for(chunks.in_turn)
 
-    def one(first: int) -> Result:
-        which = np.arange(first, min(first + size, len(z)))
-        filled = padded(which, size)
+    def one(which: Numbers) -> Result:
+        filled = padded(which, chunks.size)
         with own_settings():
-            found = program(np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled]))
+            given = np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled])
+            found = program(*given, np.int32(len(which)))
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
 
-    firsts = range(0, len(z), size)
-    if len(firsts) == 1:
-        return one(0)
+    first, *others = chunks.dealt(np.arange(len(z)))
+    if not others:
+        return one(first)
     with ThreadPoolExecutor(_workers(device)) as pool:
-        parts = [one(0), *pool.map(one, firsts[1:])]
+        parts = pool.map(one, [first, *others])
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
@@ -22,7 +21,7 @@ from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
 from scaling_jax.engine.devices import Place, across_hosts, lane_program
 from scaling_jax.engine.kept import kept
-from scaling_jax.engine.lanes import map_chunks
+from scaling_jax.engine.lanes import Chunks, map_chunks
 from scaling_jax.engine.problem import Evaluation, Problem, Sharing, exact_evaluation
 from scaling_jax.engine.status import Status
 
@@ -67,10 +66,9 @@ class Polished(NamedTuple):
 
 @kept
 def _program(
-    law: Law, on_log: bool, sharing: Sharing, device: Place, quick: bool
+    law: Law, on_log: bool, sharing: Sharing, device: Place, in_turn: bool
 ) -> Program[Evaluation[Array]]:
-    measure = jax.vmap(partial(exact_evaluation, law, on_log), (0, sharing.axes))
-    return lane_program(measure, (0, sharing.axes), device, quick)
+    return lane_program(partial(exact_evaluation, law, on_log), (0, sharing.axes), device, in_turn)
 
 
 def derivatives(problem: Problem, z: Numbers, fit: Numbers, device: Place = None) -> Derivatives:
@@ -82,7 +80,8 @@ def derivatives(problem: Problem, z: Numbers, fit: Numbers, device: Place = None
 
 def _small_program(problem: Problem, device: Place) -> Program[Evaluation[Array]]:
     """The one of `derivatives` that serves a few lanes."""
-    return _program(problem.law, problem.on_log, problem.sharing, device, True)
+    in_turn = Chunks.of(problem, 1, 1, device, 1).in_turn
+    return _program(problem.law, problem.on_log, problem.sharing, device, in_turn)
 
 
 def measure_ahead(problem: Problem, device: Place = None) -> None:

@@ -300,7 +300,11 @@ def _second_derivatives(fn: Callable[[Array], Array], x: Array) -> Array:
 
         return jax.jvp(slope, (x,), (directions[j],))[1]
 
-    upper = jnp.zeros((len(x), len(x)), x.dtype).at[first, second].set(jax.vmap(bend)(first, second))
+    upper = (
+        jnp.zeros((len(x), len(x)), x.dtype)
+        .at[first, second]
+        .set(jax.vmap(bend)(jnp.asarray(first), jnp.asarray(second)))
+    )
     return upper + jnp.triu(upper, 1).T
 
 

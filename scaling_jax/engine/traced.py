@@ -104,6 +104,6 @@ def _plain(step: jex.JaxprEqn) -> bool:
 def _is_code(value: object) -> bool:
     if isinstance(value, tuple | list):
         return any(map(_is_code, value))
-    if isinstance(value, jex.Jaxpr | jex.ClosedJaxpr | type):
+    if isinstance(value, jex.Jaxpr | jex.ClosedJaxpr | jax.sharding.Mesh | type):
         return False
     return callable(value) or ADDRESS.search(repr(value)) is not None

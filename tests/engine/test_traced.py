@@ -13,6 +13,7 @@ import pytest
 
 import scaling_jax as sj
 from scaling_jax.engine.traced import law_in_bytes
+from tests.cases.catalogue import CASES
 from tests.cases.laws import LAWS
 
 
@@ -101,6 +102,10 @@ def test_what_only_this_process_knows_is_not_told(what: str) -> None:
         assert law_in_bytes(made(UNTOLD[what]), "float64") is None
     except TypeError as error:  # JAX differentiates it in reverse alone
         assert "forward-mode" in str(error)
+
+
+def test_every_law_of_the_catalogue_is_told() -> None:
+    assert not [name for name, case in CASES.items() if law_in_bytes(case.law, "float64") is None]
 
 
 SAY = """
