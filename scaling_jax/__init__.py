@@ -20,6 +20,7 @@ from scaling_jax.engine.kept import clear_caches
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.published import published
+from scaling_jax.reporting.shown import hand_down
 from scaling_jax.tables.components import components
 from scaling_jax.tables.read import read_runs
 from scaling_jax.tables.runs import DataError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from scaling_jax.forecasting.calibration import Calibration
     from scaling_jax.forecasting.forecast import forecast
     from scaling_jax.forecasting.result import Forecast
+    from scaling_jax.pages.report import report
     from scaling_jax.planning import cost
     from scaling_jax.planning.budget import allocation_exponents, compute_optimal, inference_optimal
     from scaling_jax.planning.contrast import contrast
@@ -100,6 +102,7 @@ __all__ = [
     "published",
     "read_runs",
     "read_wandb",
+    "report",
     "select",
     "study",
     "sweep_optima",
@@ -124,6 +127,7 @@ _LAZY = {  # what few scripts use is imported on first use
     "Calibration": "scaling_jax.forecasting.calibration",
     "Forecast": "scaling_jax.forecasting.result",
     "forecast": "scaling_jax.forecasting.forecast",
+    "report": "scaling_jax.pages.report",
     "allocation_exponents": "scaling_jax.planning.budget",
     "compute_optimal": "scaling_jax.planning.budget",
     "inference_optimal": "scaling_jax.planning.budget",
@@ -143,3 +147,6 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'scaling_jax' has no attribute '{name}'")
+
+
+hand_down(lambda: __getattr__("report"))

@@ -32,8 +32,8 @@ from scaling_jax.fitting.named import OBJECTIVES, law_named, objective_named
 from scaling_jax.planning.plan import planned
 from scaling_jax.planning.source import source_of
 from scaling_jax.published.entry import Entry
-from scaling_jax.report.formula import readable
-from scaling_jax.report.summary import summary_text
+from scaling_jax.reporting.formula import readable
+from scaling_jax.reporting.summary import summary_text
 from scaling_jax.tables.files import read_file
 
 app = typer.Typer(

@@ -31,6 +31,11 @@ COVERED_BY = {
     "forecasting/reading": "forecasting/test_forecast",
     "forecasting/population": "forecasting/test_mixed",
     "forecasting/result": "forecasting/test_forecast",
+    "pages/document": "pages/test_report",
+    "pages/ladder": "pages/test_html",
+    "pages/parts": "pages/test_report",
+    "pages/pictures": "pages/test_markdown",
+    "pages/vega": "pages/test_html",
     "planning/contrast_words": "planning/test_contrast",
     "planning/contrasted": "planning/test_contrast",
     "planning/recipes": "planning/test_contrast",
@@ -43,6 +48,7 @@ COVERED_BY = {
     "posterior/sample": "posterior/test_result",
     "posterior/sampled": "posterior/test_result",
     "posterior/sampler": "posterior/test_result",
+    "reporting/shown": "reporting/test_html",
 }
 EVERY_LAW = "laws/test_laws"  # laws are data to it; a file of a law's own holds published numbers
 

@@ -13,7 +13,9 @@ from scaling_jax.core.checked import checked
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.report.summary import groups_text
+from scaling_jax.reporting.blocks import Section
+from scaling_jax.reporting.shown import Shown
+from scaling_jax.reporting.summary import groups_sections, groups_text
 from scaling_jax.tables.read import TableLike
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FitGroups"]
 
 
-class FitGroups(Keyed[FitResult]):
+class FitGroups(Keyed[FitResult], Shown):
     """Fits of one law to many groups: a mapping from the group's key to its `FitResult`.
 
     Made by `sj.fit_groups`. Groups that could not be fitted are there too, with status `failed` and a reason.
@@ -148,5 +150,8 @@ class FitGroups(Keyed[FitResult]):
     def __repr__(self) -> str:
         return f"<FitGroups of {len(self)} fits>"
 
-    def _repr_html_(self) -> str:
-        return self.table.to_html()
+    def _title(self) -> str:
+        return f"{len(self)} groups fitted"
+
+    def _sections(self) -> list[Section]:
+        return groups_sections(self, self.table, self.shared, self.gain_left)

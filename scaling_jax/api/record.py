@@ -23,7 +23,7 @@ from scaling_jax.engine.behaviour import probed, same_values
 from scaling_jax.fitting.certificate import Certificate, Evidence
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS, Spec, make_spec
-from scaling_jax.report.summary import VERDICTS
+from scaling_jax.reporting.summary import VERDICTS
 
 __all__ = ["FORMAT", "read_json", "text_of", "write_json"]
 

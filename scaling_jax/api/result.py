@@ -21,7 +21,9 @@ from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.report.summary import Told, summary_html, summary_text
+from scaling_jax.reporting.blocks import Section
+from scaling_jax.reporting.shown import Shown
+from scaling_jax.reporting.summary import Told, summary_sections, summary_text
 from scaling_jax.tables.read import TableLike
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from scaling_jax.diagnosis.sensitivity import Sensitivity
     from scaling_jax.diagnosis.verdict import Verdict
     from scaling_jax.posterior import Posterior
+    from scaling_jax.reporting.checklist import Checklist
     from scaling_jax.uncertainty.draws import Draws
     from scaling_jax.uncertainty.optimum import Optimum
     from scaling_jax.uncertainty.profile import Profile
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult"]
 
 
-class FitResult(Fitted):
+class FitResult(Fitted, Shown):
     """One fitted law, with the certificate of its optimum.
 
     Made by `sj.fit`. Refitting gives a new object; nothing here changes. `Fitted` lists what it holds: `law`,
@@ -566,12 +569,12 @@ class FitResult(Fitted):
         """
         return [*self.verdict.new, *self.certificate.warnings]
 
-    def checklist(self) -> str:
+    def checklist(self) -> Checklist:
         """The reporting checklist of Li, Kudugunta and Zettlemoyer 2025 (arXiv:2502.18969), filled in as far
         as a fit knows.
 
         Returns:
-            Text to print; what only the author can know is marked [to fill in].
+            Text to print, tables in a notebook; what only the author can know is marked [to fill in].
 
         >>> import scaling_jax as sj
         >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
@@ -580,7 +583,7 @@ class FitResult(Fitted):
         """
         from scaling_jax.diagnosis.examination import examine
         from scaling_jax.diagnosis.told import told
-        from scaling_jax.report.checklist import checklist
+        from scaling_jax.reporting.checklist import checklist
 
         examine(self)
         return Printed(checklist(self, told(self)))
@@ -689,5 +692,9 @@ class FitResult(Fitted):
         )
         return f"<FitResult {self.law.name}: {shown}; objective {self.objective_value:.6g}; {self.status}>"
 
-    def _repr_html_(self) -> str:
-        return summary_html(self, self._told())
+    def _title(self) -> str:
+        where = "" if self.key is None else f" of {self.key}"
+        return f"{self.law.name}({', '.join(self.law.inputs)}) fitted{where}"
+
+    def _sections(self) -> list[Section]:
+        return summary_sections(self, self._told())

@@ -22,6 +22,8 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.refits import Variant, refit, vary
 from scaling_jax.fitting.spec import make_spec
+from scaling_jax.reporting.blocks import Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.sandwich import LackOfFit, lack_of_fit
 
@@ -43,7 +45,7 @@ NOTHING = pd.DataFrame()
 
 
 @dataclass(frozen=True, eq=False)
-class Adequacy:
+class Adequacy(Shown):
     """What the residuals say of a law.
 
     Args:
@@ -135,13 +137,15 @@ class Adequacy:
     def __repr__(self) -> str:
         return f"<Adequacy: {self.sentence}>"
 
-    def _repr_html_(self) -> str:
-        tables = [
-            t.to_html(float_format=lambda v: f"{v:.3g}")
-            for t in (self.table, self.tried, self.drift)
-            if len(t)
-        ]
-        return f"<p>{self.sentence}</p>" + "".join(tables)
+    def _title(self) -> str:
+        return "Does the law describe the rows?"
+
+    def _sections(self) -> list[Section]:
+        named = ((self.tried, "Tried instead"), (self.drift, "Without the smallest runs"))
+        more = [Section(words, [grid_of(table, True)], folded=True) for table, words in named if len(table)]
+        trends = "Trends of the residuals, misses in per cent by fifths of the rows"
+        table = [Section(trends, [grid_of(self.table, True)], folded=True)] if self.trends.directions else []
+        return [Section("", [Words(self.sentence)]), *table, *more]
 
     @cached_property
     def _plainest(self) -> tuple[str, np.ndarray]:

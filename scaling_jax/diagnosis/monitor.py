@@ -21,6 +21,8 @@ import pandas as pd
 from scaling_jax.diagnosis.process import Scatter, scatter_of
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.reporting.blocks import Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.read import TableLike, as_frame, read_runs, same_columns
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import draws_of
@@ -39,7 +41,7 @@ ALONG = ("D", "step", "steps")
 
 
 @dataclass(frozen=True, eq=False)
-class Monitor:
+class Monitor(Shown):
     """What is known of a run so far; made by `fit.monitor`.
 
     Args:
@@ -96,8 +98,15 @@ class Monitor:
             f"<Monitor: {'healthy' if self.healthy else 'not healthy'} after {len(self.table)} checkpoints>"
         )
 
-    def _repr_html_(self) -> str:
-        return f"<p>{self}</p>" + self.table.to_html()
+    def _title(self) -> str:
+        return f"A run watched for {len(self.table)} checkpoints"
+
+    def _sections(self) -> list[Section]:
+        table = self.table.rename(columns={"expected": "prediction"})
+        return [
+            Section("", [Words(str(self), "lead" if self.healthy else "alarm")]),
+            Section("Checkpoints", [grid_of(table, True)], folded=True),
+        ]
 
 
 def monitor(

@@ -21,6 +21,8 @@ from scaling_jax.forecasting.members import Batch
 from scaling_jax.forecasting.rows import Known
 from scaling_jax.forecasting.source import beyond, source_of_members
 from scaling_jax.planning.source import Source
+from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
@@ -34,7 +36,7 @@ SHOWN = 12  # runs that a summary lists
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Shown):
     """The predictive distribution of runs that nobody has trained.
 
     Made by `sj.forecast`. The logarithm of what a run will show follows a Student t about the weighted mean
@@ -260,6 +262,26 @@ class Forecast:
 
     def __repr__(self) -> str:
         return f"<Forecast of {self.target} at {len(self.points)} runs by {len(self.batch.members)} members>"
+
+    def _title(self) -> str:
+        return f"Forecast of {self.target} from {len(self.known)} rows"
+
+    def _sections(self) -> list[Section]:
+        i = int(np.argmax(self.known.horizon(self.points)))
+        runs = self.asked.join(self.interval())
+        members = self.members[["weight", "backtest_error", "borrowed"]].sort_values(
+            "weight", ascending=False
+        )
+        said: list[Block] = [Words(what(self, i), "lead"), grid_of(runs, index=False)]
+        if self.warnings:
+            said.append(Items(tuple(self.warnings)))
+        whole = [Words(whence(self)), Words(how_sure(self, i))]
+        return [
+            Section("", said),
+            Section("Where it comes from", whole),
+            Section("Members", [grid_of(members.sort_values("weight", ascending=False), True)], folded=True),
+            Section("Back-tests", [grid_of(self.backtest, index=False)], folded=True),
+        ]
 
     @property
     def known(self) -> Known:

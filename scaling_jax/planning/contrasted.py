@@ -17,6 +17,8 @@ from scaling_jax.planning.contrast_words import words
 from scaling_jax.planning.evidence import pairs_to_settle
 from scaling_jax.planning.reach import reach
 from scaling_jax.planning.recipes import Losses, Places
+from scaling_jax.reporting.blocks import Items, Section, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.uncertainty.ensemble import check_level, interval, tail_of
 
 __all__ = ["Contrast", "wins"]
@@ -31,7 +33,7 @@ CERTAIN = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class Contrast(Shown):
     """Recipes compared; made by `sj.contrast`.
 
     Args:
@@ -267,8 +269,17 @@ class Contrast:
     def __repr__(self) -> str:
         return f"<Contrast of {len(self.names)} recipes at {len(self.places)} places>"
 
-    def _repr_html_(self) -> str:
-        return self.table.to_html(index=False)
+    def _title(self) -> str:
+        return f"{len(self.names)} recipes compared at {len(self.places)} places"
+
+    def _sections(self) -> list[Section]:
+        said = [line.strip() for line in self.summary().splitlines()]
+        best = grid_of(self.best, index=False)
+        return [
+            Section("", [Items(tuple(said))]),
+            Section("Best of all", [best]),
+            Section("Pairs", [grid_of(self.table, index=False)], folded=len(self.pairs) > 1),
+        ]
 
     @cached_property
     def where(self) -> dict[str, np.ndarray]:

@@ -31,6 +31,8 @@ from scaling_jax.planning.optimal_design import least_variance
 from scaling_jax.planning.problem import read_problem
 from scaling_jax.planning.recipes import compute_of, last_rows, residuals_of, run_scatter
 from scaling_jax.planning.source import Source, WithDraws, source_of
+from scaling_jax.reporting.blocks import Items, Section, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.read import TableLike, as_columns, as_frame, floats, read_inputs
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import check_level, tail_of
@@ -51,7 +53,7 @@ STEP = 1e-4  # of a parameter, or its logarithm, by which a derived answer is di
 
 
 @dataclass(frozen=True, eq=False)
-class NextRuns:
+class NextRuns(Shown):
     """Runs worth training; made by `sj.next_runs`.
 
     Args:
@@ -93,8 +95,12 @@ class NextRuns:
     def __repr__(self) -> str:
         return f"<NextRuns: {int(self.table['runs'].sum())} runs, sd {self.before:.3g} to {self.after:.3g}>"
 
-    def _repr_html_(self) -> str:
-        return self.table.to_html(index=False)
+    def _title(self) -> str:
+        return f"Runs to train next for {self.answer}"
+
+    def _sections(self) -> list[Section]:
+        said = tuple(str(self).splitlines()[:2])
+        return [Section("", [Items(said), grid_of(self.table, index=False)])]
 
 
 @checked

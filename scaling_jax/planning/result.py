@@ -17,6 +17,8 @@ from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.planning.problem import BINDS, Best, Problem
 from scaling_jax.planning.source import Source
+from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.scale import TOKENS_FLOP, budgets_of
 from scaling_jax.uncertainty.ensemble import interval, with_ends
 
@@ -31,7 +33,7 @@ MOST_POINTS, WIDEST = 10_000, 1e6  # of a curve for pictures
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Shown):
     """Best runs; made by `sj.plan`.
 
     Args:
@@ -460,12 +462,21 @@ class Plan:
     def __repr__(self) -> str:
         return str(self)
 
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<li>{note}</li>" for note in self.notes)
-        return f"{self.table.to_html(float_format=lambda x: f'{x:.4g}', index=False)}<ul>{notes}</ul>"
+    def _title(self) -> str:
+        return f"Best runs of {self.source.law.name} for {self.problem.cost.words}"
+
+    def _sections(self) -> list[Section]:
+        shown: list[Block] = [grid_of(self.table)]
+        if self.drawn is not None:
+            said = f"{100 * self.level:g} % intervals from {len(self._draws):,} draws."
+            shown.append(Words(said, "quiet"))
+        if self.notes:
+            shown.append(Items(tuple(self.notes)))
+        relaxed = Section("What relaxing each limit is worth", [grid_of(self.multipliers)], folded=True)
+        return [Section("", shown), relaxed]
 
 
-class PlanGroups(Keyed[Plan]):
+class PlanGroups(Keyed[Plan], Shown):
     """Plans of groups: a mapping from the group's key to its `Plan`.
 
     Args:
@@ -497,6 +508,15 @@ class PlanGroups(Keyed[Plan]):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _title(self) -> str:
+        return f"Best runs of {len(self)} groups"
+
+    def _sections(self) -> list[Section]:
+        notes = [f"{key}: {note}" for key, plan in self.items() for note in plan.notes]
+        notes += [f"{key}: {why}" for key, why in self.failed.items()]
+        table = [grid_of(self.table)] if len(self) else []
+        return [Section("", [*table, *([Items(tuple(notes))] if notes else [])])]
 
 
 def losses_of(values: ArrayLike) -> Numbers:

@@ -1,10 +1,9 @@
-"""How a fit reads: the same table as text and as HTML, in the tradition of statsmodels and lmfit."""
+"""How a fit reads: the same facts as text and in sections, in the tradition of statsmodels and lmfit."""
 
 from __future__ import annotations
 
-import html
 import textwrap
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +11,23 @@ import pandas as pd
 
 from scaling_jax.fitting.certificate import Certificate
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.reporting.blocks import Block, Facts, Grid, Items, Section, Words, grid_of
 
-__all__ = ["Told", "groups_text", "objective_words", "rows_words", "summary_html", "summary_text"]
+__all__ = [
+    "Told",
+    "groups_sections",
+    "groups_text",
+    "objective_words",
+    "of_law",
+    "of_optimum",
+    "of_rows",
+    "of_spread",
+    "parameters_grid",
+    "rows_words",
+    "summary_sections",
+    "summary_text",
+    "verdict_blocks",
+]
 
 WIDTH = 96
 INDENT = 13
@@ -44,6 +58,7 @@ class Told:
         examined: whether the fit was examined.
         headline: what to do with the fit.
         reasons: why, most serious first.
+        first: what a reader asks next: how well the law meets its rows, and what it says beyond them.
     """
 
     errors: pd.Series | None = None
@@ -54,6 +69,7 @@ class Told:
     examined: bool = False
     headline: str = ""
     reasons: list[str] = field(default_factory=list)
+    first: list[tuple[str, str]] = field(default_factory=list)
 
 
 def objective_words(fit: Fitted) -> str:
@@ -64,18 +80,30 @@ def objective_words(fit: Fitted) -> str:
 
 
 def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
-    c = fit.certificate
+    return [*of_law(fit), *of_rows(fit), *of_optimum(fit), *of_spread(told), *told.findings]
+
+
+def of_law(fit: Fitted) -> list[tuple[str, str]]:
+    """Which law, of which group."""
     cited = f"  [{fit.law.cite}]" if fit.law.cite else ""
     facts = [("Law", f"{fit.law.name}({', '.join(fit.law.inputs)}){cited}")]
-    if fit.key is not None:
-        facts.append(("Group", str(fit.key)))
-    facts.append(("Columns", ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items())))
+    return facts if fit.key is None else [*facts, ("Group", str(fit.key))]
+
+
+def of_rows(fit: Fitted) -> list[tuple[str, str]]:
+    """What it was fitted to."""
+    facts = [("Columns", ", ".join(f"{k} = {v}" if k != v else k for k, v in fit.sources.items()))]
     if fit.count:
         facts.append(("Counted", ", ".join(f"{k}: {v}" for k, v in fit.count.items())))
     if fit.record.get("read_as"):
         facts.append(("Read as", ", ".join(fit.record["read_as"])))
-    facts += [
-        ("Rows", rows_words(fit.record)),
+    return [*facts, ("Rows", rows_words(fit.record))]
+
+
+def of_optimum(fit: Fitted) -> list[tuple[str, str]]:
+    """The certificate."""
+    c = fit.certificate
+    facts = [
         ("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"),
         ("Status", VERDICTS[c.status]),
     ]
@@ -84,11 +112,14 @@ def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
         agreed = f"{c.n_agree} of {c.n_finished} finished starts agree{screened}"
         facts.append(("Starts", f"{agreed}; {fit.solver}, {c.n_polished} polished"))
         facts.append(("Optimum", _optimum_words(c)))
+    return facts
+
+
+def of_spread(told: Told) -> list[tuple[str, str]]:
+    """How intervals or standard errors were made."""
     if told.ends is not None:
-        facts.append(("Intervals", f"{100 * told.level:g} %, {told.method}"))
-    elif told.errors is not None:
-        facts.append(("Std. errors", ERRORS))
-    return facts + told.findings
+        return [("Intervals", f"{100 * told.level:g} %, {told.method}")]
+    return [("Std. errors", ERRORS)] if told.errors is not None else []
 
 
 def _optimum_words(c: Certificate) -> str:
@@ -160,6 +191,8 @@ def summary_text(fit: Fitted, told: Told) -> str:
     for reason in told.reasons:
         indent = " " * (INDENT - 2)
         lines += textwrap.wrap(reason, WIDTH, initial_indent=indent + "- ", subsequent_indent=indent + "  ")
+    for name, value in told.first:
+        lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
     lines.append("-" * WIDTH)
     for name, value in _facts(fit, told):
         lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
@@ -178,24 +211,44 @@ def summary_text(fit: Fitted, told: Told) -> str:
     return "\n".join([*lines, "=" * WIDTH])
 
 
-def summary_html(fit: Fitted, told: Told) -> str:
-    """The report as a small HTML table."""
+def verdict_blocks(fit: Fitted, told: Told) -> list[Block]:
+    """What to do with the fit, and why."""
+    tone = "lead" if told.headline == "USE IT" else "care" if told.headline.startswith("USE") else "alarm"
+    blocks: list[Block] = [Words(_sentence(told.headline), tone)]
+    if told.first:
+        blocks.append(Facts(tuple(told.first)))
+    said = (*told.reasons, *_other_warnings(fit, told))
+    return [*blocks, Items(said)] if said else blocks
 
-    def row(cells: Iterable[str], tag: str = "td") -> str:
-        inside = "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells)
-        return f"<tr>{inside}</tr>"
 
-    facts = "".join(map(row, _facts(fit, told)))
-    params = ""
+def parameters_grid(fit: Fitted, told: Told) -> Grid:
+    """The law's numbers."""
+    headings, *rows = _parameter_rows(fit, told)
+    if told.ends is not None:
+        headings = (*headings[:2], f"{100 * told.level:g} % interval", *headings[4:])
+        rows = [(*r[:2], f"{r[2]} to {r[3]}" if r[2] else "", *r[4:]) for r in rows]
+    right = tuple(h == "estimate" or "interval" in h or "error" in h for h in headings)
+    return Grid(headings, tuple(rows), right)
+
+
+def summary_sections(fit: Fitted, told: Told) -> list[Section]:
+    """The report in sections: verdict and numbers open, certificate and data to be opened."""
+    sections = [Section("", verdict_blocks(fit, told))]
     if not fit.reason:
-        headings, *numbers = _parameter_rows(fit, told)
-        params = row(headings, "th") + "".join(map(row, numbers))
-    reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in told.reasons)
-    said = _other_warnings(fit, told) if fit.warnings else ["No warnings."]
-    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in said)
-    more = f"<p>{html.escape(MORE)}</p>" if _more(fit, told) else ""
-    answer = f"<p><b>{html.escape(told.headline)}</b></p><ul>{reasons}</ul>"
-    return f"{answer}<table>{facts}</table><table>{params}</table><ul>{warnings}</ul>{more}"
+        sections.append(Section("Parameters", [parameters_grid(fit, told)]))
+    if told.findings:
+        sections.append(Section("Examination", [Facts(tuple(told.findings))]))
+    spread, optimum = of_spread(told), of_optimum(fit)
+    sections.append(Section("Certificate of the optimum", [Facts((*optimum, *spread))], folded=True))
+    sections.append(Section("Law and data", [Facts((*of_law(fit), *of_rows(fit)))], folded=True))
+    if _more(fit, told):
+        sections.append(Section("", [Words(MORE, "quiet")]))
+    return sections
+
+
+def _sentence(headline: str) -> str:
+    """Capitals are for terminals, which have no other way to speak up."""
+    return f"{headline.capitalize().rstrip('.')}." if headline else ""
 
 
 def _other_warnings(fit: Fitted, told: Told) -> list[str]:
@@ -212,15 +265,37 @@ def groups_text(
     groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
 ) -> str:
     """One line per group out of `table`, the verdicts counted, and the reasons of what failed."""
+    lines = [
+        _counted(groups, table, shared, gain_left),
+        table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}"),
+    ]
+    failed = [f"  {words}" for words in _failed(groups)]
+    return "\n".join([*lines, *(["Not fitted:", *failed] if failed else [])])
+
+
+def groups_sections(
+    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
+) -> list[Section]:
+    """The same in sections."""
+    failed = _failed(groups)
+    sections = [
+        Section("", [Words(_counted(groups, table, shared, gain_left), "lead"), grid_of(table, True)])
+    ]
+    return [*sections, Section("Not fitted", [Items(tuple(failed))])] if failed else sections
+
+
+def _failed(groups: Mapping[Hashable, Fitted]) -> list[str]:
+    return [f"{key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
+
+
+def _counted(
+    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str], gain_left: float
+) -> str:
+    """How many groups may be used, and for what."""
     statuses = pd.Series([fit.status for fit in groups.values()]).value_counts().sort_index()
     counted = ", ".join(f"{n} {status}" for status, n in statuses.items())
-    failed = [f"  {key}: {fit.warnings[0]}" for key, fit in groups.items() if fit.status == "failed"]
     if shared:
         counted += f"; one value of {', '.join(shared)} for all, {100 * gain_left:.1g} % left to gain jointly"
     words = table["verdict"].value_counts()
     answers = ", ".join(f"{words[word]} {what}" for word, what in FOR_GROUPS.items() if word in words)
-    lines = [
-        f"{len(groups)} groups: {answers} ({counted})",
-        table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}"),
-    ]
-    return "\n".join([*lines, *(["Not fitted:", *failed] if failed else [])])
+    return f"{len(groups)} groups: {answers} ({counted})"

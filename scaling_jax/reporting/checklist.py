@@ -12,17 +12,31 @@ import textwrap
 import numpy as np
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.report.formula import readable
-from scaling_jax.report.summary import Told, objective_words, rows_words
+from scaling_jax.reporting.blocks import Facts, Section
+from scaling_jax.reporting.formula import readable
+from scaling_jax.reporting.shown import Shown
+from scaling_jax.reporting.summary import Told, objective_words, rows_words
 
-__all__ = ["TO_FILL_IN", "checklist"]
+__all__ = ["TO_FILL_IN", "Checklist", "checklist"]
 
 TO_FILL_IN = "[to fill in]"
 WIDTH = 96
 
 
-def checklist(fit: Fitted, told: Told) -> str:
-    """The checklist as text; see `FitResult.checklist`."""
+class Checklist(str, Shown):
+    """The checklist as text to print; a notebook shows it as tables."""
+
+    parts: list[tuple[str, list[tuple[str, str]]]]
+
+    def _title(self) -> str:
+        return "Reporting checklist (after Li, Kudugunta and Zettlemoyer 2025)"
+
+    def _sections(self) -> list[Section]:
+        return [Section(title, [Facts(tuple(items))]) for title, items in self.parts]
+
+
+def checklist(fit: Fitted, told: Told) -> Checklist:
+    """The checklist; see `FitResult.checklist`."""
     sections = [
         ("What is fitted", _form(fit)),
         ("Training runs", _runs(fit)),
@@ -36,7 +50,9 @@ def checklist(fit: Fitted, told: Told) -> str:
         for name, said in items:
             lines += textwrap.wrap(f"{name}: {said}", WIDTH, initial_indent="  - ", subsequent_indent="    ")
     missing = sum(TO_FILL_IN in said for _, items in sections for _, said in items)
-    return "\n".join([*lines, "", f"{missing} entries only the author can fill in."])
+    made = Checklist("\n".join([*lines, "", f"{missing} entries only the author can fill in."]))
+    made.parts = sections
+    return made
 
 
 def _form(fit: Fitted) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.report.formula import readable
+from scaling_jax.reporting.formula import readable
 
 LAWS = [n for n in sj.laws.__all__ if isinstance(getattr(sj.laws, n), sj.Law)]
 
@@ -32,8 +32,8 @@ def test_forms(latex: str, plain: str) -> None:
 
 
 def test_the_checklist_holds_no_latex() -> None:
-    from scaling_jax.report.checklist import checklist
-    from scaling_jax.report.summary import Told
+    from scaling_jax.reporting.checklist import checklist
+    from scaling_jax.reporting.summary import Told
 
     fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
     assert "Form: L(x) = A x^-\u03b1" in checklist(fit, Told()).replace("\n    ", " ")

@@ -1,0 +1,1 @@
+"""Pages about results: one file with words, pictures, numbers, and the code to repeat them."""
