@@ -340,6 +340,33 @@ def _number_or_words(text: str) -> float | str:
 
 
 @app.command()
+def report(
+    source: Source,
+    to: Annotated[Path, typer.Argument(help="The file to write: .html, .md or .pdf.")] = Path("report.html"),
+    flops: Annotated[list[float] | None, typer.Option(help="Also plan this budget, FLOP; repeat.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The table of a saved fit.")] = None,
+    law: LawToFit = "chinchilla",
+    input: Inputs = None,
+    target: Target = None,
+    run: RunColumn = None,
+    where: Where = None,
+) -> None:
+    """Write one page about a fit: verdict, pictures, certificate, intervals, plan, code to repeat it."""
+    with _mistakes_in_one_sentence():
+        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
+        read = _source(source, law, _pairs(input, str), columns)
+        if isinstance(read, sj.FitResult) and data is not None:
+            read = _with_table(read, data)
+        plans = [sj.plan(read, flops=flops)] if flops else []
+        if isinstance(read, Entry) and not plans:
+            raise ValueError(f"'{source}' is a set of constants: say with --flops for which budgets to plan.")
+        things = plans if isinstance(read, Entry) else [read, *plans]
+        made = sj.report(*things, path=to, title=title)
+        typer.echo(f"{to}: {len(made) / 1e3:,.0f} KB")
+
+
+@app.command()
 def contrast(
     sources: Annotated[
         list[Path],

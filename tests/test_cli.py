@@ -277,3 +277,14 @@ def test_relations_are_not_listed_as_laws_and_formulas_hold_no_latex() -> None:
     out = run("laws")
     assert "power_product(inputs)" in out and "kaplan_optimum" not in out
     assert "frac" not in out and "mathrm" not in out
+
+
+def test_report_writes_one_page(table) -> None:
+    pytest.importorskip("altair", reason="reports need the extra `report`")
+    fit = ["--law", "power_law", "--input", "x=size"]
+    said = run("report", table / "runs.csv", table / "fit.md", *fit, "--title", "A fit")
+    assert "fit.md" in said and (table / "fit.md").read_text().startswith("# A fit")
+    run("report", "besiroglu2024", table / "plan.html", "--flops", "1e24")
+    assert "Best runs of chinchilla" in (table / "plan.html").read_text()
+    assert "say with --flops" in run("report", "besiroglu2024", table / "no.html", code=2)
+    assert "not as 'docx'" in run("report", table / "runs.csv", table / "fit.docx", *fit, code=2)

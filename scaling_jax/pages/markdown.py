@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from functools import singledispatch
 from pathlib import Path
@@ -12,7 +13,7 @@ from scaling_jax.reporting.blocks import Block, Code, Facts, Grid, Items, Live, 
 
 __all__ = ["markdown_page"]
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
 def markdown_page(document: Document, file: Path | None = None) -> str:
@@ -29,9 +30,9 @@ def escaped(text: str) -> str:
     r"""Words that Markdown and HTML take as they are.
 
     >>> print(escaped("a_b | <b>"))
-    a\_b \| \<b\>
+    a\_b \| &lt;b&gt;
     """
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 @singledispatch

@@ -78,7 +78,7 @@ def test_the_slider_moves_the_plan(browser: Any, page: Path, best: sj.FitResult)
     spent = 6 * best.data().inputs["N"] * best.data().inputs["D"]
     planned = sj.plan(best, flops=[spent.min(), 1000 * spent.max()], level=None).table
     for shown, (_, row) in zip((first, last), planned.iterrows(), strict=True):
-        assert float(shown[1][2]) == pytest.approx(row["loss"], rel=2e-4)
+        assert float(shown[1][2]) == pytest.approx(row["loss"], abs=5e-4)  # four digits
     rule = "[id$=-loss] .mark-rule path, [id$=-loss] .mark-rule line"
     line = f"return document.querySelector('{rule}').getAttribute('transform')"
     places = [(browser.execute_script(move, i), browser.execute_script(line))[1] for i in (5, 50)]
