@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from scaling_jax.pages.parts import Part
 from scaling_jax.reporting.blocks import Block, Picture
@@ -31,3 +32,13 @@ class Document:
     def pictures(self) -> list[Picture]:
         """All pictures."""
         return [block for block in self.blocks if isinstance(block, Picture)]
+
+    @cached_property
+    def files(self) -> dict[int, str]:
+        """Names of the pictures' files, by the picture's identity; two results may have pictures of one
+        name."""
+        found: dict[int, str] = {}
+        for picture in self.pictures:
+            times = sum(name.rstrip("0123456789-") == picture.name for name in found.values())
+            found[id(picture)] = f"{picture.name}-{times + 1}" if times else picture.name
+        return found

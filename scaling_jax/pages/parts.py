@@ -59,7 +59,8 @@ def part_of(thing: object) -> Part:
         TypeError: for what a report knows nothing of.
     """
     if isinstance(thing, Shown):
-        return Part(title_of(thing), sections_of(thing))
+        first, *rest = sections_of(thing)
+        return Part(title_of(thing), [first, *_drawn(thing), *rest])
     raise TypeError(
         f"A report is made of fits, groups, forecasts, plans, contrasts and the like, not of "
         f"{type(thing).__name__}."
@@ -76,7 +77,7 @@ def _plan(thing: Plan) -> Part:
     first, *rest = sections_of(thing)
     if thing.reach:
         return Part(title_of(thing), [first, *rest])
-    moved = Section("Other budgets", ladder_blocks(over_many(thing)))
+    moved = Section("Other budgets", [*ladder_blocks(over_many(thing)), *pictures_of(thing)])
     return Part(title_of(thing), [first, moved, *rest])
 
 
@@ -84,7 +85,10 @@ def _plan(thing: Plan) -> Part:
 def _groups(thing: FitGroups) -> Part:
     first, *rest = sections_of(thing)
     each = [Section(f"{key}", _of_group(fit), folded=True) for key, fit in thing.items() if not fit.reason]
-    return Part(title_of(thing), [first, *rest, *each, Section("Repeat it", [Words(versions(), "quiet")])])
+    return Part(
+        title_of(thing),
+        [first, *_drawn(thing), *rest, *each, Section("Repeat it", [Words(versions(), "quiet")])],
+    )
 
 
 @part_of.register
@@ -92,6 +96,11 @@ def _fit(thing: FitResult) -> Part:
     if thing.reason or thing.runs is None:
         return Part(title_of(thing), sections_of(thing))
     return Part(title_of(thing), list(_sections(thing, examine(thing))), rows_of(thing))
+
+
+def _drawn(thing: Shown) -> list[Section]:
+    pictures = pictures_of(thing)
+    return [Section("Pictures", pictures)] if pictures else []
 
 
 def _of_group(fit: FitResult) -> list[Block]:
@@ -103,7 +112,7 @@ def _sections(fit: FitResult, seen: Examination) -> Iterator[Section]:
     known, plan = told(fit), plan_of(fit)
     yield Section("", verdict_blocks(fit, known))
     live = Live("runs", "chart", runs_chart(fit), "Dots are runs, bars reach to the law. Point at a run.")
-    yield Section("Pictures", [live, *pictures_of(fit, seen)])
+    yield Section("Pictures", [live, *pictures_of(fit)])
     if plan is not None:
         yield Section("How large a run should be", [*ladder_blocks(plan), *_notes(plan)])
     formula = [Words(readable(fit.law.formula), "lead")] if fit.law.formula else []

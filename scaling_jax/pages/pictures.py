@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import singledispatch
 from io import StringIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
+
+from scaling_jax import plot
+from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.optional import needs
-from scaling_jax.diagnosis.examination import Examination
-from scaling_jax.plot.agreement import predicted
-from scaling_jax.plot.contours import contours
-from scaling_jax.plot.fan import fan
-from scaling_jax.plot.fits import curves, residuals, sensitivity
-from scaling_jax.plot.style import style
+from scaling_jax.diagnosis.examination import examine
+from scaling_jax.diagnosis.monitor import Monitor
+from scaling_jax.forecasting.result import Forecast
+from scaling_jax.planning.contrasted import Contrast
+from scaling_jax.planning.next_runs import NextRuns
+from scaling_jax.planning.result import Plan
 from scaling_jax.reporting.blocks import Picture
 
 if TYPE_CHECKING:
@@ -22,75 +27,109 @@ if TYPE_CHECKING:
 
 __all__ = ["pictures_of"]
 
+Drawn: TypeAlias = "Axes | np.ndarray"
+BARE: dict[str, Any] = {
+    "metadata": {"Date": None, "Creator": None}, "transparent": True, "bbox_inches": "tight", "pad_inches": 0.04
+}  # fmt: skip
+
 
 class Drawing(NamedTuple):
     """What is drawn: a name for files, a caption, and the function."""
 
     name: str
     words: str
-    draw: Callable[[], Axes]
+    draw: Callable[[], Drawn]
     wide: bool = False
 
 
-def pictures_of(fit: FitResult, seen: Examination) -> Iterator[Picture]:
-    """The pictures of a fit, in the order a reader wants them; those that its law does not have are left
+def pictures_of(thing: object) -> list[Picture]:
+    """The pictures of a result, in the order a reader wants them; those that it does not have are left
     out."""
-    for drawing in _drawings(fit, seen):
-        light = _svg(drawing, dark=False)
+    found = []
+    for name, words, draw, wide in drawings(thing):
+        light = _svg(name, draw, dark=False)
         if light is not None:
-            dark = _svg(drawing, dark=True)
-            yield Picture(drawing.name, drawing.words, light, dark or light, drawing.wide)
+            dark = _svg(name, draw, dark=True)
+            found.append(Picture(name, words, light, dark or light, wide))
+    return found
 
 
-def _drawings(fit: FitResult, seen: Examination) -> Iterator[Drawing]:
-    if seen.draws is not None:
-        draws = seen.draws
-        yield Drawing(
-            "extrapolation",
-            "What the law says beyond its runs: solid inside the data, dashed beyond; the dark band is that "
-            "of the mean curve, the light one that of a new run.",
-            lambda: fan(draws),
-            wide=True,
+@singledispatch
+def drawings(thing: object) -> Iterator[Drawing]:
+    """What can be drawn of a result."""
+    return iter(())
+
+
+@drawings.register
+def _fit(fit: FitResult) -> Iterator[Drawing]:
+    seen = examine(fit)
+    if (draws := seen.draws) is not None:
+        words = (
+            "What the law says beyond its runs: solid inside the data, dashed beyond; the dark band is that of "
+            "the mean curve, the light one that of a new run."
         )
-    yield Drawing(
-        "predicted",
-        "Predicted against measured. On the line the law is right; held-out runs were predicted by a fit "
-        "without them." if seen.backtest else "Predicted against measured. On the line the law is right.",
-        lambda: predicted(fit, seen.backtest),
-    )  # fmt: skip
+        yield Drawing("extrapolation", words, lambda: plot.fan(draws), wide=True)
+    words = "Predicted against measured. On the line the law is right"
+    words += "; held-out runs were predicted by a fit without them." if seen.backtest else "."
+    yield Drawing("predicted", words, lambda: plot.predicted(fit, seen.backtest))
     if {"N", "D"} <= set(fit.law.inputs):
-        yield Drawing(
-            "contours",
-            "Loss by size and data: the runs, lines of equal compute, and the best run of each budget.",
-            lambda: contours(fit),
-        )
+        words = "Loss by size and data: the runs, lines of equal compute, and the best run of each budget."
+        yield Drawing("contours", words, lambda: plot.contours(fit))
     elif len(fit.law.inputs) <= 2:
-        yield Drawing("curves", "The law and its runs.", lambda: curves(fit))
-    yield Drawing(
-        "residuals",
-        "Residuals against predictions. A pattern here means that the law leaves something out.",
-        lambda: residuals(fit),
-    )
-    if seen.sensitivity is not None:
-        found = seen.sensitivity
-        yield Drawing(
-            "choices",
-            "The answer under other defensible choices, beside the interval of the fit as it stands.",
-            lambda: sensitivity(found),
-        )
+        yield Drawing("curves", "The law and its runs.", lambda: plot.curves(fit))
+    words = "What the law misses, by what it predicts. A pattern here means that it leaves something out."
+    yield Drawing("residuals", words, lambda: plot.residuals(fit))
+    if (found := seen.sensitivity) is not None:
+        words = "The answer under other defensible choices, beside the interval of the fit as it stands."
+        yield Drawing("choices", words, lambda: plot.sensitivity(found))
 
 
-def _svg(drawing: Drawing, dark: bool) -> str | None:
-    """The picture as SVG text, or None where this law cannot be drawn that way."""
+@drawings.register
+def _groups(fits: FitGroups) -> Iterator[Drawing]:
+    yield Drawing("groups", "The law and the runs of each group.", lambda: plot.groups(fits), wide=True)
+
+
+@drawings.register
+def _plan(plan: Plan) -> Iterator[Drawing]:
+    words = "Size of the best run over the budget, with its interval."
+    yield Drawing("plan", words, lambda: plot.plan(plan))
+
+
+@drawings.register
+def _forecast(ahead: Forecast) -> Iterator[Drawing]:
+    words = "The forecast, the members it is made of, and the runs it rests on."
+    yield Drawing("forecast", words, lambda: plot.forecast(ahead), wide=True)
+    if len(ahead.backtest):
+        yield Drawing("backtest", "How it did on runs kept back.", lambda: plot.backtest(ahead))
+
+
+@drawings.register
+def _contrast(contrast: Contrast) -> Iterator[Drawing]:
+    words = "The two likeliest to be best, over the budget."
+    yield Drawing("contrast", words, lambda: plot.contrast_panels(contrast), wide=True)
+
+
+@drawings.register
+def _monitor(seen: Monitor) -> Iterator[Drawing]:
+    words = "The run so far, what was expected of it, and the evidence that it is at fault."
+    yield Drawing("monitor", words, lambda: plot.monitor(seen), wide=True)
+
+
+@drawings.register
+def _next_runs(design: NextRuns) -> Iterator[Drawing]:
+    yield Drawing("next-runs", "Where the next runs lie.", lambda: plot.next_runs(design))
+
+
+def _svg(name: str, draw: Callable[[], Drawn], dark: bool) -> str | None:
+    """The picture as SVG text, or None for a result that cannot be drawn that way."""
     matplotlib = needs("matplotlib", "report", "Reports need")
     pyplot = needs("matplotlib.pyplot", "report", "Reports need")
-    out, bare = StringIO(), {"metadata": {"Date": None, "Creator": None}, "transparent": True}
-    with style(dark), matplotlib.rc_context({"svg.hashsalt": drawing.name}), warnings.catch_warnings():
+    out = StringIO()
+    with plot.style(dark), matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a label too long for its axes: it is seen
         try:
-            figure = drawing.draw().get_figure(root=True)
-            assert figure is not None
-            figure.savefig(out, format="svg", bbox_inches="tight", pad_inches=0.04, **bare)
+            figure = np.ravel(np.asarray(draw(), dtype=object))[0].get_figure(root=True)
+            figure.savefig(out, format="svg", **BARE)
             pyplot.close(figure)
         except (ValueError, TypeError):
             return None
