@@ -29,8 +29,11 @@ __all__ = ["pictures_of"]
 
 Drawn: TypeAlias = "Axes | np.ndarray"
 BARE: dict[str, Any] = {
-    "metadata": {"Date": None, "Creator": None}, "transparent": True, "bbox_inches": "tight", "pad_inches": 0.04
-}  # fmt: skip
+    "metadata": {"Date": None, "Creator": None},
+    "transparent": True,
+    "bbox_inches": "tight",
+    "pad_inches": 0.04,
+}
 
 
 class Drawing(NamedTuple):
@@ -65,8 +68,8 @@ def _fit(fit: FitResult) -> Iterator[Drawing]:
     seen = examine(fit)
     if (draws := seen.draws) is not None:
         words = (
-            "What the law says beyond its runs: solid inside the data, dashed beyond; the dark band is that of "
-            "the mean curve, the light one that of a new run."
+            "What the law says beyond its runs: solid inside the data, dashed beyond; the dark band is that "
+            "of the mean curve, the light one that of a new run."
         )
         yield Drawing("extrapolation", words, lambda: plot.fan(draws), wide=True)
     words = "Predicted against measured. On the line the law is right"
