@@ -87,7 +87,7 @@ def _groups(thing: FitGroups) -> Part:
     each = [Section(f"{key}", _of_group(fit), folded=True) for key, fit in thing.items() if not fit.reason]
     return Part(
         title_of(thing),
-        [first, *_drawn(thing), *rest, *each, Section("Repeat it", [Words(versions(), "quiet")])],
+        [first, *_drawn(thing), *rest, *each, Section("", [Words(f"Made by {versions()}.", "quiet")])],
     )
 
 
