@@ -586,7 +586,7 @@ class FitResult(Fitted, Shown):
         from scaling_jax.reporting.checklist import checklist
 
         examine(self)
-        return Printed(checklist(self, told(self)))
+        return checklist(self, told(self))
 
     @property
     def stderr(self) -> pd.Series:

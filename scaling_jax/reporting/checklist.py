@@ -11,6 +11,7 @@ import textwrap
 
 import numpy as np
 
+from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Facts, Section
 from scaling_jax.reporting.formula import readable
@@ -23,7 +24,7 @@ TO_FILL_IN = "[to fill in]"
 WIDTH = 96
 
 
-class Checklist(str, Shown):
+class Checklist(Printed, Shown):
     """The checklist as text to print; a notebook shows it as tables."""
 
     parts: list[tuple[str, list[tuple[str, str]]]]
