@@ -65,7 +65,7 @@ def report(
     if not things:
         raise TypeError("report() takes what is to be reported: sj.report(fit, plan, path='fit.html').")
     parts = tuple(part_of(thing) for thing in _flat(things))
-    made = WRITERS[kind](Document(title or parts[0].title, parts), file)
+    made = WRITERS[kind](Document(title or (parts[0].title if len(parts) == 1 else "Report"), parts), file)
     if isinstance(made, bytes) and file is not None:
         file.write_bytes(made)
     elif isinstance(made, str) and file is not None:

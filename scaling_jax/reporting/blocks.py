@@ -23,7 +23,7 @@ HEADINGS = {
     "spent": "spent (FLOP)",
     "tokens_per_param": "tokens per parameter",
     "extrapolation": "decades beyond the data",
-    "worth": "fall of ln loss per e-fold of cost",
+    "worth": "worth of cost",
     "binding": "what binds",
     "backtest_error": "error in back-tests",
     "gpu_hours": "GPU-hours",
