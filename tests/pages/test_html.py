@@ -79,9 +79,14 @@ def test_the_slider_moves_the_plan(browser: Any, page: Path, best: sj.FitResult)
     planned = sj.plan(best, flops=[spent.min(), 1000 * spent.max()], level=None).table
     for shown, (_, row) in zip((first, last), planned.iterrows(), strict=True):
         assert float(shown[1][2]) == pytest.approx(row["loss"], abs=5e-4)  # four digits
-    rule = "[id$=-loss] .mark-rule path, [id$=-loss] .mark-rule line"
-    line = f"return document.querySelector('{rule}').getAttribute('transform')"
-    places = [(browser.execute_script(move, i), browser.execute_script(line))[1] for i in (5, 50)]
+    line = "return document.querySelector('[id$=-loss] .mark-rule.role-mark line').getAttribute('transform')"
+    places = []
+    for i in (5, 50):
+        browser.execute_script(move, i)
+        browser.execute_async_script(
+            "setTimeout(arguments[0], 200)"
+        )  # the chart is drawn in a frame of its own
+        places.append(browser.execute_script(line))
     assert places[0] != places[1]
 
 
