@@ -35,6 +35,7 @@ from scaling_jax.published.entry import Entry
 from scaling_jax.reporting.formula import readable
 from scaling_jax.reporting.summary import summary_text
 from scaling_jax.tables.files import read_file
+from scaling_jax.tables.names import guessed
 
 app = typer.Typer(
     add_completion=False,
@@ -115,6 +116,9 @@ def fit(
     fixed: Annotated[
         list[str] | None, typer.Option(help="Parameter and value, such as E=1.8; repeat.")
     ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the target, such as bits/byte, where it is not the law's.")
+    ] = None,
     starts: Annotated[
         str | None, typer.Option(help="'grid' for the law's classical grid, or a number of starts.")
     ] = None,
@@ -150,7 +154,8 @@ def fit(
                 f"--input {strange[0]}={inputs[strange[0]]}: law '{chosen.name}' has the inputs "
                 f"{', '.join(chosen.inputs)}, and no '{strange[0]}'."
             )
-        if lost := [name for name in chosen.inputs if name not in inputs and name not in frame.columns]:
+        known = {*inputs, *frame.columns, *(n for n in chosen.inputs if guessed(n, frame.columns))}
+        if lost := [name for name in chosen.inputs if name not in known]:
             wanted = " ".join(f"--input {name}=COLUMN" for name in lost)
             raise ValueError(
                 f"Say which columns law '{chosen.name}' takes: {wanted}; the table has "
@@ -164,6 +169,7 @@ def fit(
             "target_se": target_se,
             "objective": _objective(objective, on, delta),
             "fixed": _pairs(fixed, float),
+            "unit": unit,
             "starts": int(starts) if starts and starts.isdigit() else starts,
             "solver": solver,
             "screen": screen,

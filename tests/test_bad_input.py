@@ -55,13 +55,13 @@ TABLES = {
         "There is no column 'loss' for the target: the table has N, D, family.",
     ),
     "text among numbers": (
-        with_(N=["1e6", "7B", 1e8, "1,000", 1e6, 1e7]),
-        "Column 'N' holds text in rows 1, 3, for example '7B': write plain numbers (1e9, not 1B or 1,000).",
+        with_(N=["1e6", "7 billion", 1e8, "1,0", 1e6, 1e7]),
+        "Column 'N' holds text in rows 1, 3, for example '7 billion': write plain numbers (1e9).",
     ),
     "lists in cells": (
         with_(N=[[1, 2]] * 6),
         "Column 'N' holds text in rows 0, 1, 2, 3, 4 and 1 more, for example [1, 2]: write plain numbers "
-        "(1e9, not 1B or 1,000).",
+        "(1e9).",
     ),
     "true and false": (
         with_(N=True),

@@ -22,6 +22,7 @@ __all__ = ["attacked"]
 
 BLOCK = 100  # doors per process
 PATIENCE = 300.0  # seconds without a word from the child, whatever it computes
+END = ""  # no line is empty
 LAW_CALLS = 8  # laws are called by one method
 
 Row = dict[str, Any]
@@ -62,8 +63,13 @@ def _block(names: list[str], calls: int, seed: int, kept: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.adversary.doors", str(calls), str(seed), *names]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     lines: Queue[str] = Queue()
-    reader = threading.Thread(target=lambda: [lines.put(line) for line in child.stdout or ()], daemon=True)
-    reader.start()
+
+    def read() -> None:
+        for line in child.stdout or ():
+            lines.put(line)
+        lines.put(END)
+
+    threading.Thread(target=read, daemon=True).start()
     last: Row = {"door": names[0], "attack": "its example"}
     with kept.open("a") as file:
         for line in _until_silent(child, lines):
@@ -82,8 +88,11 @@ def _block(names: list[str], calls: int, seed: int, kept: Path) -> None:
 def _until_silent(child: subprocess.Popen[str], lines: Queue[str]) -> Iterator[str]:
     while True:
         try:
-            line = lines.get(timeout=PATIENCE if child.poll() is None else 1.0)
+            line = lines.get(timeout=PATIENCE)
         except Empty:
+            return
+        if line == END:
+            child.wait()
             return
         if line.startswith('{"door"'):
             yield line

@@ -55,6 +55,7 @@ def fit(
     device: str | Place = None,
     mesh: Mesh | None = None,
     strict: bool = False,
+    unit: str | None = None,
 ) -> FitResult:
     r"""Fits a law to a table of runs and certifies the optimum.
 
@@ -90,6 +91,7 @@ def fit(
         mesh: a `jax.sharding.Mesh` over whose devices the starts are spread, those of other hosts included;
             each of them calls `fit` with the same table and returns the whole result.
         strict: raise instead of warning when the table cannot determine the parameters.
+        unit: of the target, such as "bits/byte", where it is not the law's own; echoed and stored.
 
     Returns:
         A `FitResult`: `.params`, `.predict(...)`, `.summary()`, `.warnings`, `.certificate`.
@@ -109,7 +111,7 @@ def fit(
     (2.0, 'converged')
     """
     strict = truth(strict, "strict")
-    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh)
+    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh, unit)
     reading = Reading(inputs, target, run, where, missing, weights, target_se)
     table = reading.read(spec.law, runs, on_log=spec.objective.on_log)
     result = FitResult.of(solve_members(Task.of(spec, table))[0])

@@ -55,6 +55,7 @@ def write_json(fit: Fitted, verdict: Verdict) -> str:
         "objective": fit.objective.to_dict(),
         "solver": fit.solver,
         "count": fit.count,
+        "unit": fit.spec.unit,
         "tied": fit.tied,
         "certificate": asdict(fit.certificate),
         "evidence": {f.name: getattr(fit.evidence, f.name) for f in fields(Evidence)},
@@ -231,7 +232,12 @@ def _spec(law: Law, record: Json) -> Spec:
     tied = [tuple(group) for group in record["tied"]]
     try:
         return make_spec(
-            law, _objective(record["objective"]), tied=tied, solver=solver, count=record["count"]
+            law,
+            _objective(record["objective"]),
+            tied=tied,
+            solver=solver,
+            count=record["count"],
+            unit=record.get("unit"),
         )
     except (TypeError, ValueError) as error:
         if not isinstance(law, Law):

@@ -26,6 +26,7 @@ __all__ = ["Fitted", "Together"]
 
 SAME = 1e-6  # of an objective computed again, relative
 ROUNDING = 1e-10  # of a residual, relative to the target
+NAMELESS = ("array", "function")  # how a target is described that is no column
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,16 @@ class Fitted:
     def count(self) -> dict[str, str]:
         """How sizes and compute were counted, as the user said."""
         return self.spec.count
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit per input and parameter: the law's, with the user's for what it predicts; of a column that is
+        called otherwise than what the law predicts it is not known."""
+        theirs, target = self.law.units.get("target"), self.sources.get("target", self.law.target)
+        other = self.law.target not in target.lower() and target not in NAMELESS
+        unit = self.spec.unit or ("" if other else theirs)
+        known = {name: unit if said == theirs else said for name, said in self.law.units.items()}
+        return {name: said for name, said in known.items() if said}
 
     @cached_property
     def params(self) -> dict[str, float | np.ndarray]:

@@ -46,6 +46,7 @@ class Spec:
         solver, screen: how lanes are run.
         device: a JAX device, a mesh, or None.
         count: how sizes and compute were counted.
+        unit: of the target, where the user says so.
     """
 
     law: Law
@@ -57,6 +58,7 @@ class Spec:
     screen: bool
     device: Place
     count: dict[str, str]
+    unit: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Devices belong to a process: a pickled specification leaves its own behind."""
@@ -74,6 +76,7 @@ def make_spec(
     device: str | Place = None,
     count: Mapping[str, str] | None = None,
     mesh: Mesh | None = None,
+    unit: str | None = None,
 ) -> Spec:
     """A specification out of the words of `sj.fit`, each checked."""
     if isinstance(law, str):
@@ -103,12 +106,14 @@ def make_spec(
             f"fixed={shown(fixed)}: give a mapping of parameters to values, for example "
             f"{{{shown(law.params[0])}: 1.0}}."
         )
+    if not isinstance(unit, str | None):
+        raise TypeError(f"unit={shown(unit)}: give the unit of the target as text, such as 'bits/byte'.")
     groups = _groups(tied)
     check_law(law)
     held = dict(fixed or {})
     _check_names(law, held, groups)
     points = _read_starts(law, starts, held, groups)
-    return Spec(law, objective, held, groups, points, chosen, screen, place, dict(count or {}))
+    return Spec(law, objective, held, groups, points, chosen, screen, place, dict(count or {}), unit or "")
 
 
 def _groups(tied: object) -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["next_runs", "precision"]
 
 SMALLEST, LARGEST = 12.0, 190.0  # points squared of a place
+BOUGHT = ["budget", "runs", "sd", "halfwidth", "floor"]
 
 
 @checked
@@ -85,7 +87,11 @@ def precision(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         table: of `sj.precision_for`.
         ax: axes to draw on.
+
+    Raises:
+        ValueError: for another table.
     """
+    table = _bought(table)
     ax = axes_for(ax, height=2.2)
     page = palette_of(ax)
     ratio = (table["halfwidth"] / table["sd"]).iloc[0]
@@ -106,6 +112,19 @@ def precision(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.margins(x=0.1)
     ax.set(xlabel="spent on runs (FLOP)", ylabel="half-width of the interval (%)")
     return ax
+
+
+def _bought(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `sj.precision_for` as numbers."""
+    try:
+        found = table[BOUGHT].astype(np.float64)
+    except Exception:  # of any type, for columns that are not there or hold no numbers
+        found = pd.DataFrame()
+    if not len(found) or not np.isfinite(found).all(axis=None):
+        raise ValueError(
+            f"precision: give the table of sj.precision_for, with numbers as {', '.join(BOUGHT)}."
+        )
+    return found.astype({"runs": int})
 
 
 def _short(answer: str) -> str:

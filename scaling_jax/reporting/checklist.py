@@ -69,7 +69,7 @@ def _form(fit: Fitted) -> list[tuple[str, str]]:
         ("Question the law answers, and why this form", TO_FILL_IN),
         ("Parameters, unrounded", params),
         ("Held or tied", "; ".join(held) or "none"),
-        ("Units", ", ".join(f"{name} in {unit}" for name, unit in fit.law.units.items()) or TO_FILL_IN),
+        ("Units", ", ".join(f"{name} in {unit}" for name, unit in fit.units.items()) or TO_FILL_IN),
     ]
 
 

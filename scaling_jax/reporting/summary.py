@@ -164,7 +164,7 @@ def _parameter_rows(fit: Fitted, told: Told) -> list[tuple[str, ...]]:
             known = [f"{v:.4g}" for v in told.ends.loc[label, ["lower", "upper"]]]
         elif label not in fit.fixed and told.errors is not None:
             known = [f"{told.errors[label]:.2g}"]
-        unit = fit.law.units.get(name, domain.name)
+        unit = fit.units.get(name, domain.name)
         rows.append((label, f"{number:.7g}", *known, unit, "; ".join(_notes(fit, label, tied.get(name, ())))))
     return rows
 

@@ -19,8 +19,10 @@ from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.law import Law, must_be_law
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.files import read_file
+from scaling_jax.tables.names import guessed
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 from scaling_jax.tables.scale import size_weights
+from scaling_jax.tables.written import TWO_MEANINGS, as_written
 
 __all__ = [
     "Column",
@@ -31,10 +33,12 @@ __all__ = [
     "as_columns",
     "as_frame",
     "described",
+    "floats",
     "input_columns",
     "key_of_rows",
     "names_columns",
     "no_numbers",
+    "read_inputs",
     "read_runs",
     "rows_chosen",
     "same_columns",
@@ -214,7 +218,15 @@ def read_runs(
     if not len(frame):
         raise DataError("The table has no rows.")
     sources = input_columns(law, frame, inputs)
-    target = law.target if target is None else target
+    given = {*(inputs or {}), *([] if target is None else [law.target])}
+    if target is None:
+        own = law.target in frame.columns
+        target = law.target if own else guessed(law.target, frame.columns) or law.target
+    taken = {name: column for name, column in {**sources, law.target: target}.items() if name not in given}
+    guesses = [
+        f"column {shown(column)} as {name}" for name, column in taken.items() if not _named(column, name)
+    ]
+    said = [*frame.attrs.get("read_as", ()), *guesses]
     columns = {name: _resolve(frame, source, f"input '{name}'", "inputs") for name, source in sources.items()}
     columns["target"] = _resolve(frame, target, "the target", "target")
     if target_se is not None:
@@ -233,7 +245,7 @@ def read_runs(
     finite = np.ones(int(keep.sum()), dtype=bool)
     rows = frame.index.to_numpy()[keep]
     for name, values in columns.items():
-        numbers[name] = _as_numbers(values[keep], _title(name, titles), rows, missing)
+        numbers[name] = _as_numbers(values[keep], _title(name, titles), rows, missing, said)
         finite &= np.isfinite(numbers[name])
     for name, values in labels.items():
         lost = pd.isna(values[keep]).to_numpy()
@@ -259,8 +271,8 @@ def read_runs(
             )
         weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
-    if said := frame.attrs.get("read_as"):
-        record["read_as"] = list(said)
+    if said:
+        record["read_as"] = said
     runs = Runs(
         inputs={name: numbers[name] for name in law.inputs},
         target=numbers["target"],
@@ -299,7 +311,7 @@ def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> d
 
 
 def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | None) -> dict[str, Column]:
-    """Law input -> column, array or function; same-named columns need no entry."""
+    """Law input -> column, array or function; same-named columns need no entry, nor one of a usual name."""
     if inputs is not None and not isinstance(inputs, Mapping):
         raise DataError(
             f"inputs={shown(inputs)}: give a mapping of law input to column, such as {{'N': 'n_params'}}."
@@ -309,7 +321,9 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | 
         raise DataError(
             f"inputs names {sorted(unknown)}, but law '{law.name}' has the inputs {list(law.inputs)}."
         )
-    absent = [name for name in law.inputs if name not in given and name not in frame.columns]
+    named = {name: name if name in frame.columns else guessed(name, frame.columns) for name in law.inputs}
+    found = {name: column for name, column in named.items() if column is not None} | given
+    absent = [name for name in law.inputs if name not in found]
     if absent:
         raise DataError(
             f"Law '{law.name}' needs the input{'s' if len(absent) > 1 else ''} {', '.join(absent)}, and the "
@@ -317,7 +331,7 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | 
             f"say inputs={{{', '.join(f'{shown(n)}: column' for n in absent)}}} with one of "
             f"{_columns(frame)}."
         )
-    return {name: given.get(name, name) for name in law.inputs}
+    return {name: found[name] for name in law.inputs}
 
 
 def read_inputs(
@@ -349,9 +363,12 @@ def read_inputs(
 def floats(values: pd.Series) -> np.ndarray:
     """Numbers as float64, NaN for what is none."""
     try:
-        return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):  # what pandas refuses in spite of "coerce": lists, signaling NaN
         return np.full(len(values), np.nan)
+    if pd.api.types.is_numeric_dtype(values.dtype) or not np.isnan(numbers).any():
+        return numbers
+    return np.where(np.isnan(numbers), as_written(values)[0], numbers)
 
 
 def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> pd.Series:
@@ -472,7 +489,8 @@ def no_numbers(values: pd.Series) -> str:
     return DATES if dated else SPANS if kinds.is_timedelta64_dtype(dtype) else ""
 
 
-def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -> np.ndarray:
+def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str, said: list[str]) -> np.ndarray:
+    """A column as float64; what was not plain in it is `said`."""
     if pd.api.types.is_bool_dtype(values.dtype):
         raise DataError(
             f"{title} holds true/false values, not numbers: convert it, for example with .astype(float)."
@@ -490,6 +508,10 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
         numbers = pd.to_numeric(values.map(_big_number), errors="coerce").to_numpy(
             dtype=np.float64, na_value=np.nan
         )
+        written, example = as_written(values)
+        numbers = np.where(np.isnan(numbers), written, numbers)
+        if example:
+            said.append(f"{example} in {shown(values.name)}")
         text = (
             np.isnan(numbers)
             & ~pd.isna(values).to_numpy()
@@ -497,10 +519,10 @@ def _as_numbers(values: pd.Series, title: str, rows: np.ndarray, missing: str) -
         )
     if text.any():
         example = values[text].iloc[0]
+        doubt = "thousands or decimals? Write" if TWO_MEANINGS.fullmatch(str(example)) else "write"
         raise DataError(
-            f"{title} holds text in {_rows(rows, text)}, for example {shown(example)}: write plain "
-            "numbers (1e9, "
-            "not 1B or 1,000)."
+            f"{title} holds text in {_rows(rows, text)}, for example {shown(example)}: {doubt} plain "
+            "numbers (1e9)."
         )
     bad = ~np.isfinite(numbers)
     if bad.any() and missing == "raise":

@@ -57,3 +57,20 @@ def test_numbers_are_predicted_from_however_they_are_kept() -> None:
         np.testing.assert_array_equal(fit.predict({"x": values}), fit.predict({"x": [1.0, 10.0]}))
     with pytest.raises(sj.DataError, match=r"^Input x must be positive and finite"):
         fit.predict({"x": pd.array([1, None], dtype="Int64")})
+
+
+def test_the_unit_is_the_users_or_not_known() -> None:
+    """The law's own is that of what it predicts: a perplexity or an accuracy is not measured in it."""
+    N = np.geomspace(1e7, 1e9, 8)
+    table = {"N": N, "loss": 1.7 + 90 * N**-0.3, "ppl": np.exp(1.7 + 90 * N**-0.3)}
+    law = sj.laws.chinchilla
+    table |= {"D": N[::-1] * 20}
+    plain, said, other = (
+        sj.fit(law, table, **words) for words in ({}, {"unit": "bits/byte"}, {"target": "ppl"})
+    )
+    assert plain.units["E"] == law.units["target"] == "nats/token" and plain.units["N"] == "parameters"
+    assert said.units["E"] == said.units["target"] == "bits/byte" and "bits/byte" in said.summary()
+    assert "E" not in other.units and "nats" not in other.summary()
+    assert sj.FitResult.from_json(said.to_json()).units == said.units
+    with pytest.raises(TypeError, match="unit=3: give the unit of the target as text"):
+        sj.fit(law, table, unit=3)

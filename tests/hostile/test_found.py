@@ -47,6 +47,7 @@ FOUND = [
     ("Law.apply", {"params": "column 'loss' is float16"}),
     ("Plan.smaller", {"of": "some word"}),
     ("PlanGroups.__getitem__", {"key": "some word"}),
+    ("sj.plot.precision", {"table": "numbered columns"}),
     ("SweepOptima.bootstrap", {"n": "-(2**63)"}),
     ("SweepOptima.bootstrap", {"seed": "a mapping of a number"}),
     ("SweepOptima.predict", {"**nonsense": "a date"}),
