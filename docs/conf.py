@@ -9,9 +9,9 @@ project = "scaling_jax"
 author = "the scaling_jax developers"
 release = _version("scaling-jax")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
 nb_execution_mode = "off"
-exclude_patterns = ["_build", "make_picture.py", "make_gallery.py", "jupyter_execute"]
+exclude_patterns = ["_build", "make_*.py", "jupyter_execute"]
 html_theme = "furo"
 html_title = "scaling_jax"
 html_static_path = ["_static"]
@@ -31,12 +31,14 @@ def _math_blocks(app, what, name, obj, options, lines):
 
 
 def _gallery(app):
-    """One page per law, made anew for every build."""
+    """One page per law, and the pictures of the other pages, made anew for every build."""
     here = Path(app.srcdir)
     sys.path[:0] = [str(here), str(here.parent)]
     import make_gallery
+    import make_pictures
 
     make_gallery.make(here / "gallery")
+    make_pictures.make(here / "pictures")
 
 
 def setup(app):

@@ -30,7 +30,7 @@ BELOW, ABOVE = 1.0, 0.5  # decades beside the runs and the places that are asked
 AHEAD = 6.0  # decades in which a multiplier is looked for
 MOST_RECIPES = 6
 QUANTITIES = ("difference", "probability", "multiplier", "best")
-LONG = 22  # letters of a name
+LONG, LONGEST = 22, 32  # letters of a name, on an axis and beside a curve
 ROW = 1.5  # inches
 
 
@@ -173,6 +173,7 @@ def contrast_panels(
         contrast(result, quantity, pair, ax=one)
         if one is not axes[-1]:
             one.set_xlabel("")
+            one.tick_params("x", labelbottom=False)
         if one is not axes[0]:
             for words in [t for t in one.texts if t.get_position()[1] == 1.0 or t.xy[1] == 1.0]:
                 words.remove()
@@ -197,7 +198,7 @@ def _best(result: Contrast, ax: Axes | None) -> Axes:
     for k, r in enumerate(order):
         colour = page.accents[k % len(page.accents)]
         by_distance(ax, 10.0**x, share[r], beyond, colour, lw=1.4, zorder=3)
-        ends.append((float(share[r, -1]), shown_name(result.names[r]), colour))
+        ends.append((float(share[r, -1]), shown_name(result.names[r], LONGEST), colour))
     log_axis(ax, "x", FLOP)
     ax.set(xlim=(10.0 ** x[0], 10.0 ** x[-1]), ylim=(0, 1))
     if np.isfinite(top):
@@ -243,10 +244,10 @@ def _words(quantity: str, a: object, b: object) -> str:
     }[quantity]
 
 
-def shown_name(name: object) -> str:
+def shown_name(name: object, most: int = LONG) -> str:
     """A recipe's name, no longer than fits an axis."""
     words = str(name)
-    return words if len(words) <= LONG else f"{words[: LONG - 1]}…"
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def _pair(result: Contrast, pair: Sequence[object] | None) -> tuple[int, int]:

@@ -68,12 +68,13 @@ def next_runs(result: NextRuns, fit: FitResult | None = None, ax: Axes | None = 
             mark(ax, named[x], named[y], f"{times} {100 * named['share']:.0f} %".strip(), page.ink, (7, 2))
     percent = 100 * normal_quantile(1 - tail_of(result.level))
     runs = int(table["runs"].sum())
-    told = f"{runs} runs: ±{percent * result.before:.2g} % → ±{percent * result.after:.2g} %"
+    change = f"±{percent * result.before:.2g} % → ±{percent * result.after:.2g} %"
+    told = f"{runs} run{'s' if runs > 1 else ''}: {change}"
     ax.margins(0.12)
     if not ax.get_title():
         ax.set_title(f"{told}\nof {_short(result.answer)}", fontsize="small", color=page.ink)
     if fit is not None and y in fit.law.inputs:
-        note(ax, "● existing runs", "lower right")
+        note(ax, "grey: runs made\ndiscs: share of the cost", "lower right")
     ax.set(xlabel=axis_words(x), ylabel="runs" if y == "runs" else axis_words(y))
     return ax
 

@@ -17,7 +17,7 @@ __all__ = ["band", "by_distance", "shade_beyond"]
 STEPS, DARKEST = 6, 0.55  # shades per three decades, and the last one's strength
 DASH = (0, (3.2, 1.6))
 EDGE = 1e-9
-CLEAR = 0.16  # of the axis, between the middles of "end of data" and ×10
+CLEAR = 0.27  # of the axis, between the middles of "end of data" and ×10
 
 
 def by_distance(

@@ -102,6 +102,8 @@ def fan(
     'log'
     """
     table, way = _fan(source, at, along, ratio, level)
+    fit = source.fit if isinstance(source, OfFit) else source
+    assert isinstance(fit, Fitted)
     ax = axes_for(ax)
     page = palette_of(ax)
     parts = {kind: table[table["kind"] == kind] for kind in ("law", "run", "moved", "target")}
@@ -117,13 +119,11 @@ def fan(
         )
     dots = table[table["kind"].isin(("run", "moved"))]
     _targets(ax, targets)
-    log_axis(ax, "x", "flop" if way.along == "C" else kind_of(way.along))
+    log_axis(ax, "x", "flop" if way.along == "C" else kind_of(way.along, fit.sources.get(way.along, "")))
     ax.set_xlim(law["x"].min(), law["x"].max())
     seen = table[["value", "lower", "upper"]].to_numpy(float)
     loss_axis(ax, seen[np.isfinite(seen)])
     shade_beyond(ax, None, float(dots["x"].max()))
-    fit = source.fit if isinstance(source, OfFit) else source
-    assert isinstance(fit, Fitted)
     ax.set(
         xlabel=axis_words(way.along, fit.sources.get(way.along, "")),
         ylabel=target_words(fit) + (f" at {way.words}" if way.words else ""),

@@ -12,7 +12,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.plot.axes import axes_for, loss_axis
 from scaling_jax.plot.distance import by_distance
 from scaling_jax.plot.labels import axis_words, end_labels, kind_of, note, target_words
-from scaling_jax.plot.palette import sequence
+from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import picture
 from scaling_jax.plot.ticks import log_axis, written
 
@@ -106,6 +106,9 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
     shades = sequence(SHADES, ax)
     dots, lines = table[table["kind"] == "run"], table[table["kind"] == "fit"]
     colour = shades[np.round(dots["place"] * (SHADES - 1)).astype(int)]
+    alone = len(set(table["curve"])) == 1
+    if alone:
+        colour = np.full(len(dots), palette_of(ax).ink)
     trained = _has_checkpoints(fit.data())
     if trained:
         for _, run in dots.groupby("run"):
@@ -118,9 +121,11 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
     ends = []
     for label, line in lines.groupby("curve", sort=False):
         at = shades[round(float(line["place"].iloc[0]) * (SHADES - 1))]
+        if alone:
+            at = palette_of(ax).main
         by_distance(ax, line["x"], line["value"], line["beyond"], at, lw=1.6 if trained else 1.1, zorder=4)
         ends.append((float(line["value"].iloc[-1]), str(label), at))
-    log_axis(ax, "x", kind_of(name))
+    log_axis(ax, "x", kind_of(name, fit.sources.get(name, "")))
     loss_axis(ax, table["value"])
     ax.set_xlim(table.loc[table["x"] > 0, "x"].min() / 1.15, table["x"].max() * 1.15)
     if len(ends) > 1:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["above", "axis_words", "end_labels", "halo", "kind_of", "mark", "note", "target_words"]
 
 KINDS = {"N": COUNT, "D": COUNT, "U": COUNT, "C": FLOP, "flops": FLOP, "compute": FLOP}
+PARTS = {"param": COUNT, "token": COUNT, "flop": FLOP, "compute": FLOP}
 WORDS = {
     "N": "model size N (parameters)",
     "D": "training data D (tokens)",
@@ -32,14 +33,17 @@ WORDS = {
 LINE = 1.25  # heights of letters from one label to the next
 
 
-def kind_of(name: str) -> str:
-    """How numbers of an input are written."""
-    return KINDS.get(name, PLAIN)
+def kind_of(name: str, column: str = "") -> str:
+    """How numbers of an input are written, by its name, or by that of its column."""
+    if name in KINDS or column in KINDS:
+        return KINDS.get(name) or KINDS[column]
+    told = [kind for part, kind in PARTS.items() if part in column.lower()]
+    return told[0] if told else PLAIN
 
 
 def axis_words(name: str, column: str = "") -> str:
     """What an axis shows: the quantity in words, or its column where it has no common name."""
-    return WORDS.get(name, column or name)
+    return WORDS.get(name) or WORDS.get(column) or (column or name).replace("_", " ")
 
 
 def target_words(fit: Fitted) -> str:
@@ -121,7 +125,7 @@ def end_labels(ax: Axes, labels: Sequence[tuple[float, str, Any]], gap: float = 
     at = scale.transform([(ax.get_xlim()[1], h) for h in heights])[:, 1]
     small = matplotlib.font_manager.FontProperties(size="small").get_size_in_points()
     # lines of a label count, and the axes end up somewhat lower than they are before words take their room
-    step = small * LINE * ax.get_figure(root=True).dpi / 72 * 1.12  # type: ignore[union-attr]
+    step = small * LINE * ax.figure.figure.dpi / 72 * 1.12
     lines = np.array([words.count("\n") + 1 for _, words, _ in labels], dtype=float)
     order = np.argsort(at, kind="stable")
     placed = _apart(at[order], lines[order] * step, box.y0, box.y1)

@@ -73,9 +73,12 @@ def groups(fits: FitGroups, x: str | None = None, ax: Sequence[Axes] | None = No
             one.tick_params("x", labelbottom=True)
     low = min(line.get_xdata().min() for one in axes[: len(drawn)] for line in one.get_lines())
     high = max(line.get_xdata().max() for one in axes[: len(drawn)] for line in one.get_lines())
+    first = next(iter(drawn.values()))
+    name = x or first.law.inputs[-1]
+    kind = kind_of(name, first.sources.get(name, ""))
     for one in axes[: len(drawn)]:
         one.set_xlim(low / 1.15, high * 1.15)
-        log_axis(one, "x", kind_of(x or next(iter(drawn.values())).law.inputs[-1]))
+        log_axis(one, "x", kind)
         log_axis(one, "y")
     return axes[: len(drawn)]
 
@@ -131,7 +134,7 @@ def forest(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9, ax
 @picture
 def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None) -> Axes:
     """A map of numbers, such as the errors of a thousand laws by two of the choices behind them: each cell is
-    the mean of its rows and says it, the darker the larger.
+    the mean of its rows and says it, the stronger the larger.
 
     Args:
         table: tidy, a row per law.

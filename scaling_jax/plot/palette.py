@@ -64,7 +64,7 @@ def palette_of(ax: Axes) -> Palette:
     """The palette for the page that these axes stand on."""
     import matplotlib.colors as colours
 
-    for face in (ax.get_facecolor(), ax.get_figure(root=True).get_facecolor()):  # type: ignore[union-attr]
+    for face in (ax.get_facecolor(), ax.figure.figure.get_facecolor()):
         red, green, blue, alpha = colours.to_rgba(face)
         if alpha > 0:
             return DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DIM else LIGHT
@@ -78,5 +78,5 @@ def sequence(n: int, ax: Axes) -> np.ndarray:
     """(n, 4) colours for ordered things, from quiet to strong on the page of these axes."""
     import matplotlib
 
-    low, high = (0.25, 1.0) if palette_of(ax) is DARK else (0.82, 0.0)
+    low, high = (0.38, 1.0) if palette_of(ax) is DARK else (0.82, 0.0)
     return matplotlib.colormaps["viridis"](np.linspace(low, high, n) if n > 1 else np.array([high * 0.5]))

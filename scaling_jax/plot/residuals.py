@@ -79,7 +79,7 @@ def residuals(fit: FitResult, against: str = "prediction", ax: Axes | None = Non
     for row in list(fit.certificate.outliers)[:MOST_NAMED]:
         mark(ax, table.loc[row, against], 100 * table.loc[row, "miss"], f"row {row}", page.quiet)
     if spans_decade(table[against]):
-        log_axis(ax, "x", "flop" if against == "compute" else kind_of(against))
+        log_axis(ax, "x", "flop" if against == "compute" else kind_of(against, fit.sources.get(against, "")))
     column = fit.sources.get(against, "")
     words = f"predicted {target_words(fit)}" if against == "prediction" else axis_words(against, column)
     ax.set(xlabel=ALONG.get(against, words), ylabel="law above the run (%)")
@@ -119,7 +119,7 @@ def residual_panels(fit: FitResult, ax: Sequence[Axes] | None = None) -> np.ndar
 
 def grid_of(ax: Axes) -> list[Axes]:
     """All axes of the figure that these stand in."""
-    return list(ax.get_figure(root=True).axes)  # type: ignore[union-attr]
+    return list(ax.figure.figure.axes)
 
 
 def _medians(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -39,4 +39,4 @@ def test_labels_that_meet_are_drawn_apart() -> None:
 
 def test_axes_say_what_they_show() -> None:
     assert axis_words("N", "n_params") == "model size N (parameters)"
-    assert axis_words("depth", "n_layers") == "n_layers" and axis_words("depth") == "depth"
+    assert axis_words("depth", "n_layers") == "n layers" and axis_words("depth") == "depth"
