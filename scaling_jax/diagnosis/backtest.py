@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.refits import Variant, refit, vary
+from scaling_jax.fitting.refits import Variant, refit, refit_parts, vary, ways_at_a_time
 from scaling_jax.tables.scale import top_rows
-from scaling_jax.uncertainty.bootstrap import replicates
+from scaling_jax.uncertainty.bootstrap import in_parts, replicates
 from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.few import too_few
 
-__all__ = ["Backtest", "backtest", "judged", "replicates_without", "without_the_largest"]
+__all__ = ["Backtest", "backtest", "draws_without", "judged", "replicates_without", "without_the_largest"]
 
 REPLICATES = 200
 EXPECTED_MISSES = 2.0
@@ -75,13 +75,13 @@ def backtest(fit: Fitted, level: float = 0.9) -> Backtest | None:
     rest = refit([variant])[0].fitted[0]
     if not np.isfinite(rest.objective_value) or too_few(rest.used()):
         return None
-    replicates = replicates_without(fit, rest)
-    return judged(
-        rest,
-        variant.words,
-        Draws.of(rest.used(), refit([replicates], careful=False)[0], replicates.words),
-        level,
-    )
+    return judged(rest, variant.words, draws_without(fit, rest), level)
+
+
+def draws_without(fit: Fitted, rest: Fitted) -> Draws:
+    """The bootstrap of the fit without its top budgets, as many replicates at a time as memory holds."""
+    words, parts = in_parts(rest.used(), REPLICATES, at_a_time=ways_at_a_time(fit))
+    return Draws.of(rest.used(), refit_parts(_on_all_rows(fit, rest, part) for part in parts), words)
 
 
 def without_the_largest(fit: Fitted) -> Variant | None:
@@ -92,8 +92,12 @@ def without_the_largest(fit: Fitted) -> Variant | None:
 
 def replicates_without(fit: Fitted, rest: Fitted) -> Variant:
     """Replicates of the fit without its top budgets, as other weights of all of its rows."""
-    used, whole = rest.used(), np.zeros((REPLICATES, len(fit.data())))
-    variant = replicates(used, REPLICATES)
+    return _on_all_rows(fit, rest, replicates(rest.used(), REPLICATES))
+
+
+def _on_all_rows(fit: Fitted, rest: Fitted, variant: Variant) -> Variant:
+    """Weights of the rows that are left as weights of all rows."""
+    whole = np.zeros((len(variant.weight), len(fit.data())))
     whole[:, rest.data().weight > 0] = variant.weight
     return vary(fit, variant.words, weight=whole, near=rest)
 

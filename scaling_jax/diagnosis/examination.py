@@ -12,10 +12,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scaling_jax.diagnosis.adequacy import adequacy, look
-from scaling_jax.diagnosis.backtest import Backtest, judged, replicates_without, without_the_largest
+from scaling_jax.diagnosis.backtest import (
+    Backtest,
+    draws_without,
+    judged,
+    replicates_without,
+    without_the_largest,
+)
 from scaling_jax.diagnosis.sensitivity import Sensitivity, choices, compared
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.refits import Variant, refit, refits_ahead
+from scaling_jax.fitting.refits import Variant, refit, refits_ahead, ways_at_a_time
 from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, replicates
 from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.few import too_few
@@ -94,6 +100,9 @@ def _resampled(fit: Fitted, top: Variant | None, rest: Fitted | None) -> tuple[D
     backtest."""
     if top is None or rest is None or not np.isfinite(rest.objective_value) or too_few(rest.used()):
         return draws_of(fit), None
+    if ways_at_a_time(fit) < 2 * REPLICATES:  # one batch of both would not fit the memory
+        own_draws = draws_of(fit)
+        return own_draws, judged(rest, top.words, draws_without(fit, rest))
     variants = [replicates(fit), replicates_without(fit, rest)]
     own, without = refit(variants, careful=False)
     fit.kept["draws"] = Draws.of(fit, own, variants[0].words)

@@ -18,6 +18,7 @@ from scaling_jax.core.objective import AbsoluteError, Huber, Objective, SquaredE
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.tables.runs import DataError, run_weights
@@ -94,7 +95,21 @@ def sensitivity(
 ) -> Sensitivity:
     """Refits a table under other defensible choices; see `FitResult.sensitivity`."""
     variants = choices(fit, columns, highest)
-    return compared(fit, variants, refit(variants), at, flops, level)
+    refits = _jointly(fit, variants) if fit.shared else refit(variants)
+    return compared(fit, variants, refits, at, flops, level)
+
+
+def _jointly(fit: Fitted, variants: Sequence[Variant]) -> list[Refits]:
+    """Every choice made of all groups that share parameters with the fit, so that shared values move as well;
+    a group of which it cannot be made stays whole."""
+    others = [one for one in fit.companions if one.key != fit.key]
+    theirs = [{variant.words: variant for variant in choices(one)} for one in others]
+    found = []
+    for variant in variants:
+        also = [known.get(variant.words) or vary(one) for one, known in zip(others, theirs, strict=True)]
+        everyone = [variant, *(replace(one, objective=variant.objective) for one in also)]
+        found.append(refit_jointly(everyone, fit.shared)[0])
+    return found
 
 
 def compared(
@@ -199,6 +214,8 @@ def _objectives(fit: Fitted) -> list[Variant]:
 
 
 def _ties(fit: Fitted) -> list[Variant]:
+    if fit.shared:
+        return []
     if fit.tied:
         return [vary(fit, "free: " + ", ".join("/".join(group) for group in fit.tied), tied=[])]
     linear = {fit.law.labels[i] for i in linear_parameters(fit.law)}

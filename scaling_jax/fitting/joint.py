@@ -94,7 +94,8 @@ def _brought_home(
     lanes = np.arange(groups * ways)
     first = variants[0].fit
     device = search_device(first.spec, problem, len(lanes))
-    rough = None if first.objective.smooth else np.repeat([roughness_of(v.fit) for v in variants], ways)
+    smooth = variants[0].objective.smooth
+    rough = None if smooth else np.repeat([roughness_of(v.fit) for v in variants], ways)
     here = Joint(problem, lanes.reshape(groups, ways).T, columns, rough, device)
     one = here.ends(begin.transpose(1, 0, 2))
     other = here.ends(np.roll(one.z, 1, axis=0))

@@ -159,9 +159,9 @@ def joined(parts: Sequence[Refits]) -> Refits:
     return Refits(numbers, values, moved)
 
 
-def ways_at_a_time(fit: Fitted) -> int:
-    """How many replicates of a fit memory holds."""
-    return fitting_in(BYTES_PER_CELL * len(fit.data()))
+def ways_at_a_time(*fits: Fitted) -> int:
+    """How many replicates of a fit, or of several fits together, memory holds."""
+    return fitting_in(BYTES_PER_CELL * max(1, sum(len(fit.data()) for fit in fits)))
 
 
 def refits_ahead(fit: Fitted, n: int) -> None:

@@ -8,7 +8,7 @@ how published intervals came out a hundred times too narrow (Besiroglu et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.checked import shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import refit_jointly
-from scaling_jax.fitting.refits import Refits, Variant, refit, refit_parts, vary, ways_at_a_time
+from scaling_jax.fitting.refits import (
+    Refits,
+    Variant,
+    joined,
+    refit,
+    refit_parts,
+    vary,
+    ways_at_a_time,
+)
 from scaling_jax.uncertainty.draws import Draws, DrawsGroups
 from scaling_jax.uncertainty.ensemble import generator
 from scaling_jax.uncertainty.few import check_runs
@@ -36,6 +44,7 @@ __all__ = [
     "bootstrap",
     "bootstrap_groups",
     "draws_of",
+    "in_parts",
     "jackknife",
     "joint_draws",
     "paired_draws",
@@ -63,18 +72,24 @@ def bootstrap(
     if fit.shared:
         everyone = {one.key: one for one in fit.companions}
         return bootstrap_groups(everyone, n, seed, method, scale, paired=False)[fit.key]
-    words, parts = _in_parts(fit, n, seed, method, scale)
+    words, parts = in_parts(fit, n, seed, method, scale)
     return Draws.of(fit, refit_parts(parts), words)
 
 
-def _in_parts(
-    fit: Fitted, n: int, seed: int, method: str | None, scale: str | None
+def in_parts(
+    fit: Fitted,
+    n: int = REPLICATES,
+    seed: int | Sequence[int] = 0,
+    method: str | None = None,
+    scale: str | None = None,
+    at_a_time: int | None = None,
 ) -> tuple[str, Iterator[Variant]]:
     """How `n` tables are resampled, in words, and the replicates, as many at a time as memory holds."""
     check_runs(fit)
     method = method_of(fit, n, method)
-    drawn = resampled(fit, n, method, scale, generator(seed), ways_at_a_time(fit))
-    return words_of(fit, method), (vary(fit, weight=weight, target=target) for weight, target in drawn)
+    words = words_of(fit, method)
+    drawn = resampled(fit, n, method, scale, generator(seed), at_a_time or ways_at_a_time(fit))
+    return words, (vary(fit, words, weight=weight, target=target) for weight, target in drawn)
 
 
 def replicates(
@@ -118,8 +133,9 @@ def bootstrap_groups(
         return DrawsGroups(
             dict(zip(fitted, paired_draws(list(fitted.values()), n, seed), strict=True)), paired=True
         )
-    variants = [replicates(fit, n, [seed, i], method, scale) for i, fit in enumerate(fitted.values())]
-    return DrawsGroups(dict(zip(fitted, _drawn(variants), strict=True)))
+    some = ways_at_a_time(*fitted.values())
+    parts = [in_parts(fit, n, [seed, i], method, scale, some)[1] for i, fit in enumerate(fitted.values())]
+    return DrawsGroups(dict(zip(fitted, _drawn(zip(*parts, strict=True)), strict=True)))
 
 
 def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
@@ -129,21 +145,26 @@ def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
         (id(one.together), one.key): one for fit in fits if fit.shared for one in fit.companions
     }  # groups that share parameters with one of them
     everyone = [*fits, *(one for name, one in also.items() if name not in known)]
-    weights = paired_weights(everyone, n, generator(seed))
-    variants = [vary(fit, PAIRED, weight=own) for fit, own in zip(everyone, weights, strict=True)]
-    return _drawn(variants)[: len(fits)]
+    parts = (
+        [vary(fit, PAIRED, weight=own) for fit, own in zip(everyone, weights, strict=True)]
+        for weights in paired_weights(everyone, n, generator(seed), ways_at_a_time(*everyone))
+    )
+    return _drawn(parts)[: len(fits)]
 
 
 def joint_draws(fits: Sequence[Fitted], n: int, seed: int) -> tuple[list[Draws], bool]:
     """Replicates of several fits that are to be compared draw by draw, and whether any run was drawn for
     several of them."""
-    weights, paired, smooth = joint_weights(fits, n, generator(seed))
+    parts, paired, smooth = joint_weights(fits, n, generator(seed), ways_at_a_time(*fits))
     words = ("reweighted by Dirichlet weights" if smooth else "resampled with replacement") + (
         ", the same for recipes that share them" if paired else ""
     )
-    variants = [vary(fit, f"runs {words}", weight=own) for fit, own in zip(fits, weights, strict=True)]
-    found = zip(variants, refit(variants, careful=False), strict=True)
-    return [Draws.of(v.fit, one, v.words) for v, one in found], paired
+    solved = [
+        refit([vary(fit, weight=own) for fit, own in zip(fits, weights, strict=True)], careful=False)
+        for weights in parts
+    ]
+    found = zip(fits, map(joined, zip(*solved, strict=True)), strict=True)
+    return [Draws.of(fit, one, f"runs {words}") for fit, one in found], paired
 
 
 def jackknife(fit: Fitted) -> pd.DataFrame:
@@ -167,9 +188,15 @@ def _joint_jackknife(fit: Fitted) -> pd.DataFrame:
     return pd.DataFrame(own.numbers, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
 
 
-def _drawn(variants: Sequence[Variant]) -> list[Draws]:
-    """The replicates of fits, each with its own words."""
-    return [Draws.of(v.fit, one, _words(v)) for v, one in zip(variants, _solved(variants), strict=True)]
+def _drawn(parts: Iterable[Sequence[Variant]]) -> list[Draws]:
+    """The replicates of fits, which come in parts of all of them, each fit with its own words."""
+    fits: list[tuple[Fitted, str]] = []
+    solved = []
+    for variants in parts:
+        fits = [(variant.fit, _words(variant)) for variant in variants]
+        solved.append(_solved(variants))
+    together = map(joined, zip(*solved, strict=True))
+    return [Draws.of(fit, one, words) for (fit, words), one in zip(fits, together, strict=True)]
 
 
 def _words(variant: Variant) -> str:

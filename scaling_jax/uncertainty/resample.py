@@ -192,20 +192,22 @@ def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndar
     return centre - centred[rng.integers(len(runs), size=(n, len(runs)))] * scale
 
 
-def paired_weights(fits: Sequence[Fitted], n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Weights (n, rows) for each fit; runs that several fits know by the same name are drawn for all of them
-    at once.
+def paired_weights(
+    fits: Sequence[Fitted], n: int, rng: np.random.Generator, at_a_time: int | None = None
+) -> Iterator[list[np.ndarray]]:
+    """Weights (replicates, rows) for each fit, at most `at_a_time` of the `n` replicates together; runs that
+    several fits know by the same name are drawn for all of them at once.
 
     Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
     """
     labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
-    return _shared_weights(fits, labels, n, rng, smooth=False)
+    return _shared_weights(fits, labels, n, rng, False, at_a_time or n)
 
 
 def joint_weights(
-    fits: Sequence[Fitted], n: int, rng: np.random.Generator
-) -> tuple[list[np.ndarray], bool, bool]:
-    """Weights (n, rows) for each of several fits to be compared draw by draw.
+    fits: Sequence[Fitted], n: int, rng: np.random.Generator, at_a_time: int | None = None
+) -> tuple[Iterator[list[np.ndarray]], bool, bool]:
+    """Weights for each of several fits to be compared draw by draw, as `paired_weights` gives them.
 
     Runs are the same where fits know them by the same name, or else where they were trained at the same
     place; both lets errors that fits have in common cancel, and claims none that they have not. The weights
@@ -218,13 +220,20 @@ def joint_weights(
     if not _any_shared(labels):
         labels = [_place_of_rows(fit) for fit in fits]
     smooth = not any(_quadratic(fit) for fit in fits)
-    return _shared_weights(fits, labels, n, rng, smooth), _any_shared(labels), smooth
+    weights = _shared_weights(fits, labels, n, rng, smooth, at_a_time or n)
+    return weights, _any_shared(labels), smooth
 
 
 def _shared_weights(
-    fits: Sequence[Fitted], labels: Sequence[list[Hashable]], n: int, rng: np.random.Generator, smooth: bool
-) -> list[np.ndarray]:
-    """Weights (n, rows) per fit, drawn within the sets of labels known to the same fits."""
+    fits: Sequence[Fitted],
+    labels: Sequence[list[Hashable]],
+    n: int,
+    rng: np.random.Generator,
+    smooth: bool,
+    at_a_time: int,
+) -> Iterator[list[np.ndarray]]:
+    """Weights per fit, drawn within the sets of labels known to the same fits; what is drawn does not depend
+    on how many come together."""
     known_to: dict[Hashable, list[int]] = {}
     for number, part in enumerate(labels):
         for label in dict.fromkeys(part):
@@ -236,11 +245,14 @@ def _shared_weights(
             drawn = rng.dirichlet(np.ones(len(members)), n) * len(members)
         else:
             drawn = counts(rng.integers(len(members), size=(n, len(members))), len(members))
+            drawn = drawn.astype(np.uint16)  # all of them wait until their part is solved
         share.update(zip(members, drawn.T, strict=True))
-    return [
-        np.stack([share[label] for label in part], axis=1) * fit.data().weight
-        for fit, part in zip(fits, labels, strict=True)
-    ]
+    for first in range(0, n, at_a_time):
+        some = slice(first, first + at_a_time)
+        yield [
+            np.stack([share[label][some] for label in part], axis=1) * fit.data().weight
+            for fit, part in zip(fits, labels, strict=True)
+        ]
 
 
 def _any_shared(labels: Sequence[list[Hashable]]) -> bool:

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.core.memory import DEFAULT
 from scaling_jax.diagnosis import examination
+from scaling_jax.fitting import refits
 from scaling_jax.fitting.refits import refit
 
 
@@ -43,6 +45,10 @@ def test_an_examination_is_two_batches_and_what_its_parts_say_alone(monkeypatch:
     tested, others = alone.backtest(), alone.sensitivity()
     pd.testing.assert_frame_equal(found.backtest.table, tested.table, rtol=1e-6)
     np.testing.assert_allclose(found.draws.numbers, alone.bootstrap(1000).numbers, rtol=1e-6)
+    monkeypatch.setattr(refits, "BYTES_PER_CELL", DEFAULT / (300 * 24))  # 300 replicates at a time, not 2,000
+    small = sj.fit(sj.laws.power_law, table, objective=sj.SquaredError()).examine()
+    np.testing.assert_allclose(small.draws.numbers, found.draws.numbers, rtol=1e-6)
+    pd.testing.assert_frame_equal(small.backtest.table, tested.table, rtol=1e-6)
     shared = found.sensitivity.table
     np.testing.assert_allclose(shared["prediction"], others.table.loc[shared.index, "prediction"], rtol=1e-6)
     assert together.examine() is found and together.draws is found.draws

@@ -90,3 +90,26 @@ def test_how_checkpoints_are_weighted_is_a_choice() -> None:
     back = by_run.sensitivity(level=None).table.loc["every checkpoint counts the same", ["A", "alpha"]]
     np.testing.assert_allclose(other.astype(float), by_run.numbers, rtol=1e-6)
     np.testing.assert_allclose(back.astype(float), plain.numbers, rtol=1e-6)
+
+
+def test_shared_values_are_refitted_to_all_groups_under_every_choice() -> None:
+    """A choice made of one group is made of all that share with it: what fit_groups finds under it."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate([np.geomspace(1, 100, 9), np.geomspace(1, 1000, 12)])
+    recipe = np.repeat(["web", "filtered"], [9, 12])
+    loss = np.where(recipe == "web", 5.0, 7.0) * x**-0.3 * np.exp(rng.normal(0, 0.02, 21))
+    table = pd.DataFrame({"x": x, "loss": loss, "recipe": recipe})
+    how = {"by": "recipe", "shared": ["alpha"], "objective": sj.Huber()}
+    fits = sj.fit_groups(sj.laws.power_law, table, **how)
+    found = fits["web"].sensitivity(level=None).table
+    squared = sj.fit_groups(sj.laws.power_law, table, **how | {"objective": sj.SquaredError()})
+    kept = table[table["x"] >= 10]
+    upper = sj.fit_groups(sj.laws.power_law, kept, **how)
+    for words, other in (("squared error", squared), ("without the lowest decade of x", upper)):
+        np.testing.assert_allclose(
+            found.loc[words, ["A", "alpha"]].astype(float), other["web"].numbers, rtol=1e-5, err_msg=words
+        )
+    absolute = sj.fit_groups(sj.laws.power_law, table, **how | {"objective": sj.AbsoluteError()})
+    row = squared["web"].sensitivity(level=None).table.loc["absolute error", ["A", "alpha"]]
+    np.testing.assert_allclose(row.astype(float), absolute["web"].numbers, rtol=2e-3)
+    assert found["alpha"].nunique() == len(found)  # held, it would be the same in every row

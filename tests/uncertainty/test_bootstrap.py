@@ -9,6 +9,7 @@ import pytest
 import scaling_jax as sj
 from scaling_jax.core.memory import DEFAULT
 from scaling_jax.fitting import refits
+from scaling_jax.uncertainty.bootstrap import joint_draws
 
 PUBLISHED = pd.DataFrame(
     {
@@ -118,6 +119,28 @@ def test_replicates_do_not_depend_on_how_many_memory_holds(line: sj.FitResult, m
         np.testing.assert_allclose(found.numbers, expected.numbers, rtol=1e-9)
         assert found.moved == expected.moved
     pd.testing.assert_frame_equal(line.jackknife(), left, rtol=1e-9)
+
+
+def test_replicates_of_groups_do_not_depend_on_how_many_memory_holds(
+    recipes: sj.FitGroups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """21 rows in two groups: seven replicates of both at a time; alone, with shared values, paired, and to be
+    compared draw by draw."""
+    parts = [recipes[key].data() for key in recipes]
+    rows = {"x": np.concatenate([part.inputs["x"] for part in parts])}
+    rows["loss"] = np.concatenate([part.target for part in parts])
+    rows |= {"run": np.r_[:9, :12], "of": np.repeat([0, 1], [9, 12])}
+    apart = sj.fit_groups(sj.laws.power_law, rows, by="of", run="run", objective=sj.SquaredError())
+
+    def drawn() -> list[np.ndarray]:
+        found = [one.numbers for fits in (recipes, apart) for one in fits.bootstrap(20).values()]
+        found += [one.numbers for one in apart.bootstrap(20, paired=True).values()]
+        return found + [one.numbers for one in joint_draws(list(apart.values()), 20, 0)[0]]
+
+    whole = drawn()
+    monkeypatch.setattr(refits, "BYTES_PER_CELL", DEFAULT / (7 * 21))
+    for found, expected in zip(drawn(), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.fixture(scope="module")
