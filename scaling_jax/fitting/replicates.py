@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scaling_jax.core.progress import progress_bar
 from scaling_jax.engine.devices import Place, default_device, exact_device
 from scaling_jax.engine.lanes import FEW_LANES, Lanes, compile_ahead, run_lanes
 from scaling_jax.engine.lm import LM
@@ -100,11 +101,13 @@ def _searched(
     owner = np.repeat(np.arange(n_fits) if fits is None else fits, n_starts)
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), owner)
     running = len(owner)
-    while running == len(owner) or running > LAST_LANES:  # the last few are finished by polishing
-        run_lanes(problem, lanes, solver, STEPS_BETWEEN_PACKINGS, device)
-        running = int(np.sum(lanes.state.status == RUNNING))
-        if not running:
-            break
+    with progress_bar(n_fits, "refitting") as progress:
+        while running == len(owner) or running > LAST_LANES:  # the last few are finished by polishing
+            run_lanes(problem, lanes, solver, STEPS_BETWEEN_PACKINGS, device)
+            running = int(np.sum(lanes.state.status == RUNNING))
+            progress(len(owner) - running, len(owner))
+            if not running:
+                break
     z = lanes.state.z.astype(np.float64).reshape(n_fits, n_starts, k)
     value = lanes.state.value.astype(np.float64).reshape(n_fits, n_starts)
     return z, np.where(np.isfinite(value), value, np.inf)
