@@ -75,7 +75,7 @@ def test_groups_where_and_fixed(table) -> None:
         "--objective",
         "squared",
     )
-    assert "fixed" in out and "squared, on log residuals" in out
+    assert "fixed" in out and "squared error of log residuals" in out
 
 
 def test_a_users_own_law(table) -> None:

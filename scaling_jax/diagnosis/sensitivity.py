@@ -21,6 +21,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
+from scaling_jax.reporting.numbers import kind_of, written
 from scaling_jax.tables.runs import DataError, run_weights
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.bootstrap import draws_of
@@ -67,7 +68,7 @@ class Sensitivity:
     def __str__(self) -> str:
         answer = self.answer[np.isfinite(self.answer)]
         if self.flops is None:
-            where = ", ".join(f"{name} = {value:.3g}" for name, value in self.at.items())
+            where = ", ".join(f"{name} = {written(value, kind_of(name))}" for name, value in self.at.items())
             what = f"the prediction at {where}"
         else:
             what = f"tokens per parameter at {self.flops:.3g} FLOP"

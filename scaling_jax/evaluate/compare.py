@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
+from scaling_jax.core.progress import progress_bar
 from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
@@ -94,8 +95,11 @@ def compare_laws(
         needed = {name: column for name, column in (inputs or {}).items() if name in law.inputs}
         return _judged(law, frame, splits, {"inputs": needed, **options, **own})
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(judged, entries))
+    found = []
+    with ThreadPoolExecutor(THREADS) as pool, progress_bar(1, "comparing", "law") as progress:
+        for one in pool.map(judged, entries):
+            found.append(one)
+            progress(len(found), len(entries))
     table = _table(_names(entries), found, holdout is not None)
     return table.sort_values("extrapolation" if holdout is not None else "aicc", kind="stable")
 

@@ -124,11 +124,11 @@ class Fitted:
 
     @property
     def units(self) -> dict[str, str]:
-        """Unit per input and parameter: the law's, with the user's for what it predicts; of a column that is
-        called otherwise than what the law predicts it is not known."""
+        """Unit per input and parameter: the law's, with the user's or the table's for what it predicts; of a
+        column that is called otherwise than what the law predicts it is not known."""
         theirs, target = self.law.units.get("target"), self.sources.get("target", self.law.target)
         other = self.law.target not in target.lower() and target not in NAMELESS
-        unit = self.spec.unit or ("" if other else theirs)
+        unit = self.spec.unit or self.record.get("unit") or ("" if other else theirs)
         known = {name: unit if said == theirs else said for name, said in self.law.units.items()}
         return {name: said for name, said in known.items() if said}
 

@@ -29,8 +29,6 @@ UNITS = {
     "N": "parameters",
     "D": "tokens",
     "E": "nats/token",
-    "A": "nats/token",
-    "B": "nats/token",
     "target": "nats/token",
 }
 FLOOR = ("normal", 0.5, 0.5)
@@ -112,7 +110,7 @@ def chinchilla_tied(N, D, *, E: Positive, A: Positive, B: Positive, alpha: Real)
 @law(
     cite="Choshen et al. 2024 (arXiv:2410.11840), appendix; Hestness et al. 2017 (arXiv:1712.00409)",
     ranges={"alpha": (0.01, 0.6), "beta": (0.01, 0.6)},
-    units={"N": "parameters", "D": "tokens", "A": "nats/token", "target": "nats/token"},
+    units={"N": "parameters", "D": "tokens", "target": "nats/token"},
     priors={"A": ("normal", 4.0, 3.0), "alpha": ("normal", 0.07, 0.05), "beta": ("normal", 0.07, 0.05)},
     neighbours=("chinchilla", "chinchilla_gamma"),
 )

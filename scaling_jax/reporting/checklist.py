@@ -16,7 +16,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Facts, Section
 from scaling_jax.reporting.formula import readable
 from scaling_jax.reporting.shown import Shown
-from scaling_jax.reporting.summary import Told, objective_words, rows_words
+from scaling_jax.reporting.summary import Told, objective_words, rows_words, solver_words
 
 __all__ = ["TO_FILL_IN", "Checklist", "checklist"]
 
@@ -125,7 +125,8 @@ def _fitting(fit: Fitted) -> list[tuple[str, str]]:
         ("Weights", weights),
         (
             "Optimiser",
-            f"{fit.solver} with exact derivatives, float64; {c.n_polished} lanes polished by Newton's method",
+            f"{solver_words(fit)} with exact derivatives, float64; {c.n_polished} lanes polished by "
+            "Newton's method",
         ),
         (
             "Starts",

@@ -12,6 +12,7 @@ import pandas as pd
 from scaling_jax.fitting.certificate import Certificate
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Block, Facts, Grid, Items, Section, Words, grid_of
+from scaling_jax.reporting.numbers import written
 
 __all__ = [
     "Told",
@@ -24,6 +25,7 @@ __all__ = [
     "of_spread",
     "parameters_grid",
     "rows_words",
+    "solver_words",
     "summary_sections",
     "summary_text",
     "verdict_blocks",
@@ -39,6 +41,15 @@ VERDICTS = {
     "not_converged": "NOT CONVERGED: do not use these parameters",
     "failed": "FAILED: there is no fit",
 }
+LOSSES = {
+    "huber": "Huber loss",
+    "squared": "squared error",
+    "absolute": "absolute error",
+    "asymmetric": "asymmetric error",
+}
+SETTINGS = {"delta": "threshold"}
+SOLVERS = {"lm": "Levenberg-Marquardt", "lbfgs": "L-BFGS"}
+HARMLESS = 1e12  # condition number, in double precision
 FOR_GROUPS = {
     "use": "to use",
     "inside the range": "to use inside the range of their data",
@@ -75,12 +86,17 @@ class Told:
 def objective_words(fit: Fitted) -> str:
     """What was minimised."""
     fields = {k: v for k, v in fit.objective.to_dict().items() if k not in ("kind", "on")}
-    inside = "".join(f", {k} {v:g}" for k, v in fields.items() if v)
-    return f"{fit.objective.kind}{inside}, on {fit.objective.on} residuals, summed"
+    inside = "".join(f", {SETTINGS.get(k, k)} {v:g}" for k, v in fields.items() if v)
+    return f"{LOSSES[fit.objective.kind]} of {fit.objective.on} residuals{inside}, summed over rows"
 
 
 def _facts(fit: Fitted, told: Told) -> list[tuple[str, str]]:
     return [*of_law(fit), *of_rows(fit), *of_optimum(fit), *of_spread(told), *told.findings]
+
+
+def solver_words(fit: Fitted) -> str:
+    """What searched."""
+    return SOLVERS.get(fit.solver, fit.solver)
 
 
 def of_law(fit: Fitted) -> list[tuple[str, str]]:
@@ -104,13 +120,13 @@ def of_optimum(fit: Fitted) -> list[tuple[str, str]]:
     """The certificate."""
     c = fit.certificate
     facts = [
-        ("Objective", f"{fit.objective_value:.10g}  ({objective_words(fit)})"),
+        ("Objective", f"{fit.objective_value:.7g}  ({objective_words(fit)})"),
         ("Status", VERDICTS[c.status]),
     ]
     if not fit.reason:
         screened = f" ({c.n_starts:,} tried)" if c.n_starts != c.n_finished else ""
         agreed = f"{c.n_agree} of {c.n_finished} finished starts agree{screened}"
-        facts.append(("Starts", f"{agreed}; {fit.solver}, {c.n_polished} polished"))
+        facts.append(("Starts", f"{agreed}; {solver_words(fit)}, {c.n_polished} polished by Newton's method"))
         facts.append(("Optimum", _optimum_words(c)))
     return facts
 
@@ -132,7 +148,8 @@ def _optimum_words(c: Certificate) -> str:
         if not np.isfinite(c.runner_up)
         else f"next optimum {100 * c.runner_up:.3g} % higher"
     )
-    return f"{gain}; {other}; condition number {c.condition:.1e}"
+    harmless = ", harmless" if c.condition < HARMLESS else ""
+    return f"{gain}; {other}; condition number {c.condition:.1e}{harmless}"
 
 
 def rows_words(record: Mapping[str, object]) -> str:
@@ -156,16 +173,23 @@ def _parameter_rows(fit: Fitted, told: Told) -> list[tuple[str, ...]]:
     spread: tuple[str, ...] = ("lower", "upper") if told.ends is not None else ("std. error",)
     if told.ends is None and told.errors is None:
         spread = ()
-    rows = [("parameter", "estimate", *spread, "unit or domain", "note")]
-    for label, domain, number in zip(fit.law.labels, fit.law.label_domains, fit.numbers, strict=True):
+    rows = [("parameter", "estimate", *spread, "unit", "note")]
+    for label, number in zip(fit.law.labels, fit.numbers, strict=True):
         name = label.split("[")[0]
         known = [""] * len(spread)
         if label not in fit.fixed and told.ends is not None:
             known = [f"{v:.4g}" for v in told.ends.loc[label, ["lower", "upper"]]]
         elif label not in fit.fixed and told.errors is not None:
-            known = [f"{told.errors[label]:.2g}"]
-        unit = fit.units.get(name, domain.name)
-        rows.append((label, f"{number:.7g}", *known, unit, "; ".join(_notes(fit, label, tied.get(name, ())))))
+            known = [written(told.errors[label], digits=2)]
+        rows.append(
+            (
+                label,
+                f"{number:.5g}",
+                *known,
+                fit.units.get(name, ""),
+                "; ".join(_notes(fit, label, tied.get(name, ()))),
+            )
+        )
     return rows
 
 
@@ -188,11 +212,11 @@ def _notes(fit: Fitted, label: str, tied: tuple[str, ...]) -> list[str]:
 def summary_text(fit: Fitted, told: Told) -> str:
     """The report as monospaced text."""
     lines = ["=" * WIDTH, f"{'Verdict:':<{INDENT}}{told.headline}"]
-    for reason in told.reasons:
-        indent = " " * (INDENT - 2)
-        lines += textwrap.wrap(reason, WIDTH, initial_indent=indent + "- ", subsequent_indent=indent + "  ")
     for name, value in told.first:
         lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
+    for i, reason in enumerate(told.reasons):
+        start = f"{'' if i else 'Why:':<{INDENT - 2}}- "
+        lines += textwrap.wrap(reason, WIDTH, initial_indent=start, subsequent_indent=" " * INDENT)
     lines.append("-" * WIDTH)
     for name, value in _facts(fit, told):
         lines += textwrap.wrap(f"{name + ':':<{INDENT}}{value}", WIDTH, subsequent_indent=" " * INDENT)
@@ -202,7 +226,7 @@ def summary_text(fit: Fitted, told: Told) -> str:
             columns = "".join(f"{value:>11}" for value in spread)
             lines.append(f"{label:<12}{number:>13}{columns}   {unit:<16}{note}".rstrip())
     last = [f"! {warning}" for warning in _other_warnings(fit, told)]
-    last += [] if fit.warnings else ["No warnings."]
+    last += [] if fit.warnings or _missed(told) else ["No warnings."]
     last += [MORE] if _more(fit, told) else []
     if last:
         lines.append("-" * WIDTH)
@@ -254,6 +278,11 @@ def _sentence(headline: str) -> str:
 def _other_warnings(fit: Fitted, told: Told) -> list[str]:
     """The warnings that are not among the reasons."""
     return [warning for warning in fit.warnings if warning not in told.reasons]
+
+
+def _missed(told: Told) -> bool:
+    """Whether what is known so far speaks against the fit, before its examination has ended."""
+    return any("MISSED" in words for _, words in told.findings)
 
 
 def _more(fit: Fitted, told: Told) -> bool:

@@ -6,6 +6,7 @@ Everything is checked here, in NumPy, before anything compiles. What is dropped 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -271,6 +272,8 @@ def read_runs(
             )
         weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
+    if unit := _unit_of(frame, titles["target"]):
+        record["unit"] = unit
     if said:
         record["read_as"] = said
     runs = Runs(
@@ -288,6 +291,14 @@ def read_runs(
     )
     runs.warnings.extend(_table_warnings(runs))
     return runs
+
+
+def _unit_of(frame: pd.DataFrame, column: str) -> str:
+    """The unit that a table states of a column, as the loaders of data sets do."""
+    said = frame.attrs.get("columns")
+    words = said.get(column, "") if isinstance(said, Mapping) else ""
+    found = re.search(r"\[([^\[\]]{1,40})\]$", words) if isinstance(words, str) else None
+    return found[1] if found else ""
 
 
 def _named(given: object, *names: str) -> bool:

@@ -9,7 +9,7 @@ def test_the_checklist_is_filled_in(line: sj.FitResult) -> None:
     text = line.checklist()
     for words in (
         "Form: ",
-        "Objective: squared, on log residuals",
+        "Objective: squared error of log residuals",
         "Rows and filters: 24 fitted",
         "What to do with the fit: use it",
         "Intervals, 90 %: A ",
