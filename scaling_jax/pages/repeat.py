@@ -91,6 +91,8 @@ def _options(fit: Fitted) -> Iterator[tuple[str, str]]:
         yield "starts", f"pd.DataFrame({spec.starts.tolist()}, columns={list(fit.law.labels)})"
     if fit.solver != "lm":
         yield "solver", repr(fit.solver)
+    if fit.units.get("target") != fit.law.units.get("target", ""):
+        yield "unit", repr(fit.units.get("target", ""))
     if not spec.screen:
         yield "screen", "False"
 
