@@ -12,7 +12,15 @@ import pandas as pd
 
 from benchmarks.report import machine, peak_megabytes, save
 from benchmarks.thousand_laws import compare, figures, protocol
-from benchmarks.thousand_laws.laws import OURS, THEIRS, baselines, fit_cells, of_one_run, of_other_families
+from benchmarks.thousand_laws.laws import (
+    JOINT,
+    OURS,
+    THEIRS,
+    baselines,
+    fit_cells,
+    of_one_run,
+    of_other_families,
+)
 from benchmarks.thousand_laws.scipy_side import curve_fit_cell
 from scaling_jax.tables.store import in_chunks
 
@@ -68,6 +76,11 @@ def main() -> None:
     parser.add_argument(
         "--scipy", type=int, default=0, help="time SciPy with the study's settings on so many random cells"
     )
+    parser.add_argument(
+        "--joint",
+        action="store_true",
+        help="also search every law in all its numbers, none eliminated, and compare cell by cell",
+    )
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     begun = time.perf_counter()
@@ -122,6 +135,10 @@ def main() -> None:
             f"ours {ours[1]:.1f} s from six with certificates; per law over the whole study "
             f"{1e3 * ours_each:.1f} ms against {1e3 * scipy_each:.1f} ms, ratio {scipy_each / ours_each:.1f}"
         )
+    if options.joint:
+        begun = time.perf_counter()
+        said, found["joint"] = compare.beside_joint(laws, study(table, splits, JOINT))
+        lines.append(f"{said}; it took {time.perf_counter() - begun:.1f} s with compiling")
     hist = laws[laws["experiment"] == "hist"]
     if len(hist):
         lines += [

@@ -26,6 +26,7 @@ from scaling_jax.engine.devices import Place, across_hosts, lane_program, n_part
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import padded
 from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate
+from scaling_jax.engine.separable import evaluate_projected
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 from scaling_jax.engine.thinning import LONG
@@ -52,6 +53,7 @@ WORTH_A_THREAD = 2**19  # of those cells, times evaluations foreseen, that repay
 EVALUATIONS = 32  # a lane takes as many steps
 SMALLEST_CHUNK = 8  # of tables so long that more do not fit the cache
 STEPS_PER_DISPATCH = 24
+PROJECTED_STEPS = 6  # where linear numbers are eliminated, lanes end after few
 CELLS_PER_DISPATCH = 2**22  # rows times lanes times steps on one device: well under a second
 
 Progress = Callable[[int, int], None] | None
@@ -68,7 +70,7 @@ class Lanes:
     @classmethod
     def start(cls, problem: Problem, solver: Solver, z: Numbers, fit: Numbers) -> Lanes:
         """Fresh lanes at the search coordinates z (lanes, k)."""
-        logs = searched_as_logs(problem.law.label_domains)
+        logs = searched_as_logs(problem.coordinate_domains)
         return cls(solver.init(np.array(z, dtype=solver.dtype), logs), np.asarray(fit))
 
     def take(self, which: Numbers) -> Lanes:
@@ -128,10 +130,16 @@ def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
 
 @kept
 def _program(
-    law: Law, on_log: bool, solver: Solver, sharing: Sharing, device: Place, in_turn: bool
+    law: Law,
+    on_log: bool,
+    eliminated: tuple[int, ...],
+    solver: Solver,
+    sharing: Sharing,
+    device: Place,
+    in_turn: bool,
 ) -> Program[LaneState[Array]]:
     """The compiled chunk: steps every running lane until it is done or the budget is spent."""
-    measure = partial(evaluate, law, on_log)
+    measure = partial(evaluate_projected, law, eliminated) if eliminated else partial(evaluate, law, on_log)
 
     def run(state: LaneState[Array], data: LaneData[Array], budget: Array) -> LaneState[Array]:
         def unfinished(carry: tuple[Array, LaneState[Array]]) -> Array:
@@ -153,7 +161,9 @@ def compile_ahead(problem: Problem, solver: Solver, n_lanes: int, device: Place 
 def _compiled(
     problem: Problem, solver: Solver, chunks: Chunks, device: Place
 ) -> tuple[Program[LaneState[Array]], Future[None]]:
-    program = _program(problem.law, problem.on_log, solver, problem.sharing, device, chunks.in_turn)
+    program = _program(
+        problem.law, problem.on_log, problem.eliminated, solver, problem.sharing, device, chunks.in_turn
+    )
 
     def idle() -> None:
         """One lane and not a single step."""
@@ -199,7 +209,8 @@ def _run_here(
             program, ready = _compiled(problem, solver, chunks, device)
             ready.result()
             affordable = max(1, CELLS_PER_DISPATCH * n_parts(device) // (chunks.wanted * problem.n_rows))
-            most = affordable if chunks.in_turn else min(STEPS_PER_DISPATCH, affordable)
+            at_most = PROJECTED_STEPS if problem.eliminated else STEPS_PER_DISPATCH
+            most = affordable if chunks.in_turn else min(at_most, affordable)
             budget = int(min(most, left[running].min()))
             dealt = chunks.dealt(running)
             advance = partial(_dispatch, program, problem, lanes, chunks.size, budget)

@@ -17,6 +17,7 @@ import numpy as np
 from jax.tree_util import PyTreeDef
 
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
+from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import named_numbers, to_natural
 from scaling_jax.engine.padding import padded
@@ -89,6 +90,8 @@ class Problem:
         data: the arrays (NumPy); rows are padded to a bucket.
         per_fit: LaneData of booleans, true where the leaf differs from fit to fit.
         rows: (fits, rows) positions into the table's columns, or None where the leaves hold every fit's rows.
+        eliminated: numbers that are solved for at every point of the others (`separable`), which alone are
+            coordinates then.
     """
 
     law: Law
@@ -97,6 +100,7 @@ class Problem:
     data: LaneData[Numbers]
     per_fit: LaneData[bool]
     rows: Numbers | None = None
+    eliminated: tuple[int, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -104,7 +108,12 @@ class Problem:
 
     @property
     def n_coordinates(self) -> int:
-        return len(self.law.labels)
+        return len(self.coordinate_domains)
+
+    @property
+    def coordinate_domains(self) -> list[Domain]:
+        """The domains of the numbers that are coordinates."""
+        return [d for i, d in enumerate(self.law.label_domains) if i not in self.eliminated]
 
     def lane_data(self, fits: Numbers | int) -> LaneData[Numbers]:
         """The data of fits, an index or one per lane; leaves that all fits share pass through."""
@@ -121,11 +130,11 @@ class Problem:
         return LaneData._make(map(of_lanes, LaneData._fields))
 
     def thinned(self, most: int) -> Problem:
-        """The same fits on about `most` of their rows, evenly spaced, which is enough to choose starts by."""
+        """The same fits on at most so many of their rows, evenly spaced: enough to choose starts by."""
         if self.rows is None or self.n_rows <= most:
             return self
         used = np.sum(self.rows < len(self.data.target) - 1, axis=1, keepdims=True)
-        at = np.arange(most) * used // most
+        at = np.where(used > most, np.arange(most) * used // most, np.arange(most))
         weight = self.data.weight
         if weight.ndim > 1:
             weight = np.take_along_axis(weight, at, axis=1)

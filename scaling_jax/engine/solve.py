@@ -9,18 +9,24 @@ its best ends go on from there on all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from scaling_jax.core.arrays import Numbers
+from scaling_jax.core.arrays import Array, Numbers
+from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
 from scaling_jax.engine import newton
-from scaling_jax.engine.devices import Place, exact_device
-from scaling_jax.engine.lanes import Lanes, Progress, run_lanes
+from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.coordinates import to_search
+from scaling_jax.engine.devices import Place, exact_device, lane_program
+from scaling_jax.engine.kept import kept
+from scaling_jax.engine.lanes import Lanes, Progress, map_chunks, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, Polished
-from scaling_jax.engine.problem import Problem
+from scaling_jax.engine.problem import Problem, Sharing
+from scaling_jax.engine.separable import reduced, solved_numbers
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
 
@@ -29,7 +35,7 @@ __all__ = ["Solution", "sharpened", "solve"]
 MOST_LANES = 2**18  # of all fits at a time
 BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
 ROUNDS = ((1, 8), (5, 4), (12, 4))
-SAME_END = 1e-7
+SAME_END, SAME_PLACE = 1e-7, 1e-3
 # of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
 FIRST_STEPS = 12
 RIVALS = 1e-3
@@ -79,6 +85,7 @@ def solve(
     roughness: Numbers | None = None,
     search: Problem | None = None,
     patience: int = 1,
+    linear: tuple[int, ...] = (),
     device: Place = None,
     progress: Progress = None,
 ) -> Solution:
@@ -97,34 +104,44 @@ def solve(
         roughness: (fits,), the residual scale at which the first threshold lies, needed when not smooth.
         patience: how often a lane may use up the solver's steps before it is given up.
         search: the same fits on fewer rows, to search on; their ends go on on all rows.
+        linear: numbers to solve for at every point of the others, where the objective is squared error on raw
+            values.
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
-    n_fits, n_starts, k = starts.shape
+    n_fits, n_starts, _ = starts.shape
     thinned, search = search is not None, problem if search is None else search
     plan = _Plan(solver, screen, keep, patience, device, progress)
-    if smooth:
+    if linear:
+        found = _projected_search(search, starts, linear, plan)
+    elif smooth:
         found = _search(search, starts, plan)
-        n_polished = min(polish, found.value.shape[1])
     else:
         found = _search_rounded(search, roughness, starts, plan, polish)
-        n_polished, n_starts = found.value.shape[1], n_starts * len(SEARCHED)
+        polish, n_starts = found.value.shape[1], n_starts * len(SEARCHED)
         problem = problem.with_numbers(sharpened(problem, roughness, SEARCHED[-1]))
         found = found.best_first() if thinned else found
+    n_polished = min(polish, found.value.shape[1])
     device = exact_device(device)
+    end = None
     if thinned:
         found, end = _ends_first(found, n_polished)
         n_polished = int(end.max(initial=0)) + 1
-    fit = np.repeat(np.arange(n_fits), n_polished)
-    top = found.first(n_polished).z.reshape(-1, k)
+    best = found.first(n_polished)
+    leader = _leaders(best, end) if n_fits > 1 and smooth else np.arange(n_polished)[None]
+    own = np.broadcast_to(leader == np.arange(n_polished), best.value.shape)
+    if linear and not thinned:  # what is left to gain is far less than what parts rivals
+        own = own & (best.value <= (1 + RIVALS) * best.value[:, :1])
+    fit = np.nonzero(own)[0]
+    top = best.z[own]
     if thinned:
-        top = _run_on(problem, solver, top, fit, device)
+        top = _run_on(problem, solver, top, fit, linear, device)
     if not smooth:
         for sharper in ROUNDING:
             problem = problem.with_numbers(sharpened(problem, roughness, sharper))
-            top = _run_on(problem, SHARPEN, top, fit, device)
-    final = _per_fit(_polish_rivals(problem, top, fit, device, polish_steps), n_fits)
-    if thinned:
+            top = _run_on(problem, SHARPEN, top, fit, (), device)
+    final = _each_as_its_leader(_polish_rivals(problem, top, fit, device, polish_steps), own, leader)
+    if end is not None:
         found = _as_polished(found, end, final)
     return _collect(found, final, n_starts, smooth, problem.data.numbers)
 
@@ -158,9 +175,33 @@ def _along(part: Numbers, order: Numbers) -> Numbers:
     return np.take_along_axis(part, order[..., None] if part.ndim == 3 else order, axis=1)
 
 
-def _per_fit(final: Polished, n_fits: int) -> Polished:
-    """Lanes that stand fit by fit, equally many of each, with a leading fit axis."""
-    return Polished(*(part.reshape(n_fits, -1, *part.shape[1:]) for part in final))
+def _leaders(best: _Finished, end: Numbers | None) -> Numbers:
+    """(fits, lanes) for each lane the first one that ended where it did, itself if none: by their ends where
+    these are known, else by value and place."""
+    itself = np.broadcast_to(np.arange(best.value.shape[1]), best.value.shape)
+    if end is not None:
+        end = end[:, : itself.shape[1]]
+        return np.where(end >= 0, end, itself)
+    with np.errstate(invalid="ignore"):
+        level = np.abs(best.value[:, :, None] - best.value[:, None]) <= SAME_END * np.abs(best.value[:, None])
+        near = np.abs(best.z[:, :, None] - best.z[:, None]).max(axis=-1) <= SAME_PLACE
+    return np.argmax((level & near) | np.eye(itself.shape[1], dtype=bool), axis=2)
+
+
+def _each_as_its_leader(final: Polished, own: Numbers, leader: Numbers) -> Polished:
+    """Polished lanes (fits, lanes, ...), of which only the `own` were polished.
+
+    Others count as their leader; where that was not polished either, the value is infinite.
+    """
+
+    def whole(part: Numbers, fill: float) -> Numbers:
+        out = np.full((*own.shape, *part.shape[1:]), fill, dtype=part.dtype)
+        out[own] = part
+        order = np.broadcast_to(leader, own.shape)
+        return np.take_along_axis(out, order.reshape(*own.shape, *(1,) * (part.ndim - 1)), axis=1)
+
+    fills = (0.0, np.inf, np.nan, np.nan, float(Status.DROPPED))
+    return Polished(*(whole(part, fill) for part, fill in zip(final, fills, strict=True)))
 
 
 class _Plan(NamedTuple):
@@ -245,9 +286,44 @@ def _survivors(lanes: Lanes, n_fits: int, keep: int) -> Numbers:
     return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
-def _run_on(problem: Problem, solver: Solver, z: Numbers, fit: Numbers, device: Place) -> Numbers:
+def _run_on(
+    problem: Problem, solver: Solver, z: Numbers, fit: Numbers, linear: tuple[int, ...], device: Place
+) -> Numbers:
     """Where lanes that begin at z end."""
-    return run_lanes(problem, Lanes.start(problem, solver, z, fit), solver, None, device).state.z
+    if not linear:
+        return run_lanes(problem, Lanes.start(problem, solver, z, fit), solver, None, device).state.z
+    fewer = reduced(problem, linear)
+    begun = Lanes.start(fewer, solver, np.delete(z, linear, axis=1), fit)
+    return _completed(fewer, run_lanes(fewer, begun, solver, None, device).state.z, fit, device)
+
+
+def _projected_search(problem: Problem, starts: Numbers, linear: tuple[int, ...], plan: _Plan) -> _Finished:
+    """`_search` among the numbers that are not linear; what it finds has the linear ones as well."""
+    fewer = reduced(problem, linear)
+    found = _search(fewer, np.delete(starts, linear, axis=2), plan)
+    fit = np.repeat(np.arange(problem.n_fits), found.value.shape[1])
+    z = _completed(fewer, found.z.reshape(len(fit), -1), fit, plan.device)
+    return found._replace(z=z.reshape(*found.value.shape, -1))
+
+
+def _completed(problem: Problem, z: Numbers, fit: Numbers, device: Place) -> Numbers:
+    """Lanes of a problem with eliminated numbers, (lanes, left), in all search coordinates."""
+    program_for = partial(_solver, problem.law, problem.eliminated, problem.sharing, device)
+    numbers = np.asarray(map_chunks(program_for, problem, z, fit, device))
+    domains = [problem.law.label_domains[i] for i in problem.eliminated]
+    whole = np.empty((len(z), len(problem.law.labels)))
+    whole[:, np.delete(np.arange(whole.shape[1]), problem.eliminated)] = z
+    whole[:, problem.eliminated] = to_search(domains, numbers)
+    tie = np.broadcast_to(problem.data.tie, (problem.n_fits, *problem.data.tie.shape[-2:]))
+    return np.where((tie != 0).any(axis=1)[fit], whole, 0.0)
+
+
+@kept
+def _solver(
+    law: Law, linear: tuple[int, ...], sharing: Sharing, device: Place, in_turn: bool
+) -> Program[Array]:
+    """The compiled chunk that solves for the linear numbers of each lane."""
+    return lane_program(partial(solved_numbers, law, linear), (0, sharing.axes), device, in_turn)
 
 
 def sharpened(problem: Problem, roughness: Numbers | None, factor: float) -> Numbers:

@@ -19,20 +19,28 @@ from scaling_jax.engine.projection import projected
 from scaling_jax.engine.sampling import sample_numbers, spread, wide_numbers
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 
-__all__ = ["default_starts", "second_starts"]
+__all__ = ["default_starts", "moved_starts", "second_starts", "untied_linear"]
 
-ROWS = 96  # of each of many fits, to rank nodes by
+ROWS = 96  # of each of many fits, to rank points by
 # of a number's usual size: where one that vanished is lifted to, and what is as good as gone
 LIFTED, GONE = 1e-2, 1e-9
 NEVER_POSITIVE = 1e-4  # the usual size of a number that no seed has positive
 SAME = 1e-12
 COMPETES = 2.0  # times the least misfit: nodes are coarse
+FURTHER, MOVED_ROWS, MOVED_PLACES = 2.0, 192, 128
 PLACES = 8  # along the range of a number, at which a known end is begun again
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # nodes may lie anywhere, and are judged
 def default_starts(
-    problem: Problem, fixed: Numbers, tied: Numbers, n: int, nodes: int, seed: int = 0
+    problem: Problem,
+    fixed: Numbers,
+    tied: Numbers,
+    n: int,
+    nodes: int,
+    seed: int = 0,
+    rows: int = ROWS,
+    wide: int = 0,
 ) -> Numbers:
     """Seeds in natural units, (fits, n, numbers).
 
@@ -42,11 +50,18 @@ def default_starts(
         tied: (numbers,), for each number the index of the one it equals.
         n: seeds per fit.
         nodes: how many points are tried per fit.
+        seed: of the points.
+        rows: of each of many fits, to rank points by.
+        wide: how many points from far beyond the usual ranges are tried besides.
     """
     law, free = problem.law, np.isnan(fixed)
-    problem = problem.represented(REPRESENTATIVES) if problem.n_rows > LONG else problem.thinned(ROWS)
-    linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
-    candidates = _candidates(problem, free, linear, nodes, seed)[:, :, tied]
+    problem = problem.represented(REPRESENTATIVES) if problem.n_rows > LONG else problem.thinned(rows)
+    linear = untied_linear(law, tied)
+    candidates = _candidates(problem, free, linear, nodes, seed)
+    if wide:
+        far = wide_numbers(law, spread(wide, free.shape[1]), _inputs_of_first(problem))
+        candidates = np.concatenate([candidates, np.repeat(far[None], len(candidates), axis=0)], axis=1)
+    candidates = candidates[:, :, tied]
     candidates = np.where(free[:, None, :], candidates, fixed[:, None, :])
     if not linear:
         return candidates[:, _ranks(candidates.shape[1], n)]
@@ -69,9 +84,8 @@ def second_starts(
         n, nodes: how many of how many points.
     """
     law, free = problem.law, np.isnan(fixed)
-    linear = tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
-    one = problem.lane_data(0)
-    inputs = {name: column[one.weight > 0] for name, column in one.inputs.items()}
+    linear = untied_linear(law, tied)
+    inputs = _inputs_of_first(problem)
     moving = [i for i in range(len(law.labels)) if free[0, i] and tied[i] == i and i not in linear]
     scan = wide_numbers(law, np.repeat((np.arange(PLACES) + 0.5)[:, None] / PLACES, free.shape[1], 1), inputs)
     moved = np.repeat(ends[None], max(1, PLACES * len(moving)), axis=0)
@@ -88,6 +102,67 @@ def second_starts(
     again = np.where(logs & (seeds[:, :count] <= 0), _usual_size(seeds) * LIFTED, seeds[:, :count])
     far = _choose(law, seeds[:, count:], misfits[:, count:], n)
     return np.concatenate([ends[None], again, far], axis=1)
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def moved_starts(
+    problem: Problem, fixed: Numbers, tied: Numbers, ends: Numbers, moving: Numbers, n: int
+) -> Numbers:
+    """Starts of many fits of a law with linear numbers from where each ended, (fits, n + 2, labels).
+
+    The end; the best `n` points with one number after the other moved over its whole range, for where a term
+    vanished nothing holds what shaped it, and elsewhere it might return; and all that is not linear further
+    out, for what goes on towards a step.
+
+    Args:
+        problem, fixed, tied: as for `default_starts`.
+        ends: (fits, labels), natural units.
+        moving: (fits, labels) which numbers are moved.
+        n: how many of the moved points.
+    """
+    law, free, linear = problem.law, np.isnan(fixed), untied_linear(problem.law, tied)
+    problem = problem.represented(REPRESENTATIVES) if problem.rows is None else problem.thinned(MOVED_ROWS)
+    unlike = (tied == np.arange(len(tied))) & ~np.isin(np.arange(len(tied)), linear)
+    points = _one_moved(law, ends, moving & free & unlike, _inputs_of_first(problem))
+    lower, upper = np.array([(d.lower, d.upper) for d in law.label_domains]).T
+    further = np.clip(np.where(unlike, FURTHER * ends, ends), lower, upper)
+    points = np.concatenate([points, further[:, None]], axis=1)[:, :, tied]
+    points = np.where(free[:, None, :], points, fixed[:, None, :])
+    seeds, misfits = projected(problem, points, free, linear)
+    best = np.argsort(np.where(np.isfinite(misfits[:, :-1]), misfits[:, :-1], np.inf), axis=1)[:, :n]
+    chosen = np.concatenate([np.take_along_axis(seeds, best[..., None], axis=1), seeds[:, -1:]], axis=1)
+    logs = searched_as_logs(law.label_domains)
+    lifted = np.where(logs & (chosen <= 0), _usual_size(seeds) * LIFTED, chosen)
+    return np.concatenate([ends[:, None], lifted], axis=1)
+
+
+def _one_moved(law: Law, ends: Numbers, moving: Numbers, inputs: Columns) -> Numbers:
+    """(fits, MOVED_PLACES, labels) the ends with one `moving` number after the other at places of its range,
+    most of them usual ones."""
+    places = np.repeat(((np.arange(MOVED_PLACES) + 0.5) / MOVED_PLACES)[:, None], len(law.labels), axis=1)
+    usual, wide = (
+        np.sort(sample_numbers(law, MOVED_PLACES, inputs), axis=0),
+        wide_numbers(law, places, inputs),
+    )
+    scan = np.where((np.arange(MOVED_PLACES) % 8 == 0)[:, None], wide, usual)
+    points = np.repeat(ends[:, None], MOVED_PLACES, axis=1)
+    count = np.maximum(moving.sum(axis=1), 1)
+    for i in range(len(law.labels)):
+        turn = np.cumsum(moving, axis=1)[:, i] - 1
+        here = moving[:, i, None] & (np.arange(MOVED_PLACES) // 8 % count[:, None] == turn[:, None])
+        points[:, :, i] = np.where(here, scan[:, i], points[:, :, i])
+    return points
+
+
+def _inputs_of_first(problem: Problem) -> Columns:
+    """What the first fit's rows hold, from which ranges are guessed where none is known."""
+    one = problem.lane_data(0)
+    return {name: column[one.weight > 0] for name, column in one.inputs.items()}
+
+
+def untied_linear(law: Law, tied: Numbers) -> tuple[int, ...]:
+    """The numbers that enter a law linearly and equal no other, `tied` being as for `default_starts`."""
+    return tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
 
 
 def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes: int, seed: int) -> Numbers:

@@ -145,6 +145,11 @@ class Certificate:
     limits: list[str] = field(default_factory=list)
 
     @property
+    def open(self) -> bool:
+        """Whether a step would still lower the objective."""
+        return not (self.relative_decrement <= STATIONARY and self.curvature_ok)
+
+    @property
     def few_agree(self) -> bool:
         """Whether so few finished starts reached the optimum that a better one may have been missed."""
         return self.n_finished > 3 and self.n_agree < max(2, FEW_AGREE * self.n_finished)

@@ -3,6 +3,7 @@ given."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import Problem
+from scaling_jax.engine.separable import reduced
 from scaling_jax.engine.solve import Solution, solve
-from scaling_jax.engine.starts import default_starts, second_starts
+from scaling_jax.engine.starts import default_starts, moved_starts, second_starts, untied_linear
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many, unusual
@@ -32,6 +34,12 @@ FEW_STUCK = 0.1
 MOST_ENDS = 3  # of a fit in doubt, from which it is looked at again
 PATIENCE = 6
 POLISHED_CELLS, FEWEST_POLISHED = 2**22, 4
+# where linear numbers are solved for: rows and points by which starts are chosen, and points far beyond
+PROJECTED_ROWS, PROJECTED_NODES, PROJECTED_WIDE = 48, 48, 16
+PROJECTED_CELLS = 512  # starts times rows: short tables have rival optima, and steps on them cost little
+IDLE = 1e-8  # of the objective, the curvature of a number that shapes nothing
+MOVED = 2
+PROJECTED = LM(max_steps=200, tol=1e-10, reach=3.0)  # a lane that goes on creeps towards a step
 
 
 def solve_members(
@@ -44,27 +52,62 @@ def solve_members(
     law that asks too much of the tables, and more starts help none. A fit alone, or one of a few, whose
     certificate has doubts is looked at again.
     """
-    results = _solved(task, polish_steps, starts)
-    if len(task) <= FEW_FITS and starts is None:
-        return [_looked_again(task.some([i]), result) for i, result in enumerate(results)]
+    few, given = len(task) <= FEW_FITS, starts is not None
+    linear = () if few or given else eliminated(task.spec)
+    results = _solved(task, few, linear, polish_steps, starts)
+    if few:
+        return results if given else [_looked_again(task.some([i]), r) for i, r in enumerate(results)]
+    if given or task.spec.starts is not None:
+        return results
+    if linear:
+        left = np.array([_left_open(result, linear) for result in results])
+        doubts = np.flatnonzero(left.any(axis=1))
+        _improve(results, doubts, _moved_on(task, results, left, linear, polish_steps))
     stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
-    if len(task) <= FEW_FITS or len(stuck) > FEW_STUCK * len(task):
-        return results
-    if task.spec.starts is not None or starts is not None:
-        return results
-    stuck.sort(key=lambda i: len(task.members[i]))  # tables alike in length share programs
-    for first in range(0, len(stuck), FEW_FITS):
-        which = stuck[first : first + FEW_FITS]
-        for i, result in zip(which, _solved(task.some(which), polish_steps, None), strict=True):
-            if result.evidence.value <= results[i].evidence.value:
-                results[i] = result
+    if len(stuck) <= FEW_STUCK * len(task):
+        _improve(results, stuck, _solved(task.some(stuck), True, (), polish_steps, None))
     return results
 
 
-def _solved(task: Task, polish_steps: int, starts: np.ndarray | None) -> list[Fitted]:
-    """`solve_members`, every fit once."""
+def _improve(results: list[Fitted], which: Iterable[int], again: list[Fitted]) -> None:
+    """Keeps what another solution of some fits found, where that is no higher."""
+    for i, result in zip(which, again, strict=True):
+        if not result.evidence.value > results[i].evidence.value:
+            results[i] = result
+
+
+def _left_open(result: Fitted, linear: tuple[int, ...]) -> np.ndarray:
+    """(labels,) the numbers that might do better elsewhere: all where a step would gain, else those that are
+    not linear and shape nothing, whose term may return."""
+    e = result.evidence
+    if result.reason:
+        return np.zeros(len(e.z), dtype=bool)
+    if result.certificate.open:
+        return e.free
+    idle = e.moving & (np.diag(e.hessian) <= IDLE * e.value)
+    idle[list(linear)] = False
+    return idle
+
+
+def _moved_on(
+    task: Task, results: list[Fitted], moving: np.ndarray, linear: tuple[int, ...], polish_steps: int
+) -> list[Fitted]:
+    """The fits with numbers that are `moving`, (fits, labels), solved again from where they ended and from
+    there with one such number after the other moved."""
+    which = np.flatnonzero(moving.any(axis=1))
+    if not len(which):
+        return []
+    some, ends = task.some(which), np.stack([results[i].numbers for i in which])
+    problem, _ = build_problem(some)
+    starts = moved_starts(problem, some.fixed, tied_index(task.spec), ends, moving[which], n=MOVED)
+    return _solved(some, False, linear, polish_steps, starts)
+
+
+def _solved(
+    task: Task, few: bool, linear: tuple[int, ...], polish_steps: int, starts: np.ndarray | None
+) -> list[Fitted]:
+    """`solve_members`, every fit once; with `few`, each as thoroughly as a fit alone."""
     results: dict[int, Fitted] = {}
-    few = len(task) <= FEW_FITS
     sizes = np.array([len(m) for m in task.members])
     edges = padded_lengths(sizes)
     assigned = np.searchsorted(edges, sizes)
@@ -74,14 +117,18 @@ def _solved(task: Task, polish_steps: int, starts: np.ndarray | None) -> list[Fi
             for first in range(0, len(in_bucket), FITS_IN_MEMORY):
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 own = None if starts is None else starts[which]
-                results |= zip(
-                    which.tolist(), _batch(task.some(which), own, few, polish_steps, progress), strict=True
-                )
+                found = _batch(task.some(which), own, few, linear, polish_steps, progress)
+                results |= zip(which.tolist(), found, strict=True)
     return [results[i] for i in range(len(task))]
 
 
 def _batch(
-    task: Task, points: np.ndarray | None, few: bool, polish_steps: int, progress: Progress | None
+    task: Task,
+    points: np.ndarray | None,
+    few: bool,
+    linear: tuple[int, ...],
+    polish_steps: int,
+    progress: Progress | None,
 ) -> list[Fitted]:
     """Fits whose rows are padded to one length."""
     spec = task.spec
@@ -90,14 +137,16 @@ def _batch(
         problem = problem.owned()
     device = spec.device or default_device(len(task) * _n_starts(spec, few) * problem.n_rows)
     search = _searched_on(task, problem, few)
-    compile_ahead(search or problem, spec.solver, 1, device)
+    searched = reduced(search or problem, linear) if linear else search or problem
+    solver = PROJECTED if linear else spec.solver
+    compile_ahead(searched, solver, 1, device)
     measure_ahead(problem, device)
     if points is None:
-        points = _start_points(spec, search if few and search else problem, task.fixed, few)
+        points = _start_points(spec, search if few and search else problem, task.fixed, few, bool(linear))
     solution = solve(
         problem,
         search_points(spec.law, points, free),
-        spec.solver,
+        solver,
         screen=spec.screen,
         keep=32 if few else 8,
         polish=_n_polished(few, problem.n_rows),
@@ -105,6 +154,7 @@ def _batch(
         smooth=spec.objective.smooth,
         search=search,
         roughness=None if spec.objective.smooth else _roughness(task),
+        linear=linear,
         device=device,
         progress=progress,
     )
@@ -176,13 +226,31 @@ def _n_polished(few: bool, n_rows: int) -> int:
     return max(FEWEST_POLISHED, min(32, POLISHED_CELLS // n_rows)) if few else 2
 
 
-def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool) -> np.ndarray:
+def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool, projected: bool) -> np.ndarray:
     """Start points in natural units, (fits, starts, labels)."""
     if isinstance(spec.starts, np.ndarray):
         return np.broadcast_to(spec.starts, (problem.n_fits, *spec.starts.shape)).copy()
-    n = _n_starts(spec, few)
-    nodes = spec.starts or start_nodes(few)
-    return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes)
+    n, nodes = _n_starts(spec, few), spec.starts or start_nodes(few)
+    if not projected:
+        return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes)
+    wide = 0
+    if spec.starts is None:
+        n, nodes, wide = (
+            int(np.clip(PROJECTED_CELLS // problem.n_rows, 4, 8)),
+            PROJECTED_NODES,
+            PROJECTED_WIDE,
+        )
+    return default_starts(problem, fixed, tied_index(spec), n=n, nodes=nodes, rows=PROJECTED_ROWS, wide=wide)
+
+
+def eliminated(spec: Spec) -> tuple[int, ...]:
+    """The numbers that need no search: the linear ones under squared error on raw values."""
+    delta, over, _ = spec.objective.numbers
+    chosen = isinstance(spec.starts, np.ndarray) or spec.solver != LM() or not spec.screen
+    if chosen or spec.objective.on_log or np.isfinite(delta) or over != 1.0:
+        return ()
+    linear = untied_linear(spec.law, tied_index(spec))
+    return linear if len(linear) < len(spec.law.labels) else ()
 
 
 def start_nodes(few: bool) -> int:

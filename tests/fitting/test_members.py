@@ -86,3 +86,39 @@ def test_a_fit_without_doubts_and_what_the_user_chose_are_looked_at_once(best: s
     assert best.n_starts == 32
     assert sj.fit(sj.laws.chinchilla, simulated(6), screen=False).n_starts == 32
     assert sj.fit(sj.laws.chinchilla, simulated(6), solver=sj.LM(max_steps=3)).n_starts == 32
+
+
+@sj.law
+def saturating(x, *, floor: sj.NonNegative, gain: sj.Positive, slope: sj.Real, rate: sj.Positive):
+    """A user's own law: three numbers enter linearly, one of any sign, one that may be zero."""
+    return floor + gain / (1.0 + rate * x) - slope * x
+
+
+def test_linear_numbers_are_eliminated_without_asking_and_the_optimum_is_the_joint_one() -> None:
+    rng, n = np.random.default_rng(4), 20
+    group, x = np.repeat(np.arange(n), 15), np.tile(np.linspace(0.1, 8.0, 15), n)
+    floor = rng.uniform(-0.2, 0.5, n)[group]  # where it would be negative, the bound is the optimum
+    loss = floor + rng.uniform(1, 3, n)[group] / (1 + rng.uniform(0.3, 3, n)[group] * x) - 0.01 * x
+    table = {"x": x, "loss": loss + rng.normal(0, 0.01, len(x)), "group": group}
+    raw = {"by": "group", "objective": sj.SquaredError(on="raw")}
+    spec = sj.fit(
+        saturating, {"x": [1.0, 2, 3, 4, 5], "loss": [5.0, 4, 3, 2, 1]}, objective=raw["objective"]
+    ).spec
+    assert members.eliminated(spec) == (0, 1, 2)
+    projected = sj.fit_groups(saturating, table, **raw)
+    joint = sj.fit_groups(
+        saturating, table, solver=sj.LM(max_steps=501), **raw
+    )  # a solver of one's own is kept
+    best = np.array([f.objective_value for f in joint.values()])
+    found = np.array([f.objective_value for f in projected.values()])
+    assert np.all(found <= best * (1 + 1e-6))  # what agreement of two optima means everywhere
+    at_bound = [key for key, f in projected.items() if "floor" in f.certificate.at_bound]
+    assert at_bound
+    assert all(f.certificate.relative_decrement < 1e-8 for f in projected.values())
+    held = sj.fit_groups(saturating, table, fixed={"gain": 2.0}, **raw)
+    assert {f.params["gain"] for f in held.values()} == {2.0}
+
+
+def test_only_squared_error_on_raw_values_is_projected() -> None:
+    spec = sj.fit(sj.laws.power_law, {"x": [1.0, 10, 100], "loss": [4.0, 2, 1]}).spec
+    assert members.eliminated(spec) == ()
