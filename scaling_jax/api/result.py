@@ -563,11 +563,14 @@ class FitResult(Fitted, Shown):
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know, most serious first: what the verdict rests on, then the certificate's.
+        """What a reader must know, most serious first: what the verdict rests on, then the certificate's,
+        then what replicates have shown where there are any.
 
         Empty when there is nothing.
         """
-        return [*self.verdict.new, *self.certificate.warnings]
+        from scaling_jax.diagnosis.verdict import open_by_decades
+
+        return [*self.verdict.new, *self.certificate.warnings, *open_by_decades(self)]
 
     def checklist(self) -> Checklist:
         """The reporting checklist of Li, Kudugunta and Zettlemoyer 2025 (arXiv:2502.18969), filled in as far

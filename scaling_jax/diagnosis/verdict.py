@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from scaling_jax.diagnosis.backtest import Backtest
     from scaling_jax.diagnosis.examination import Examination
     from scaling_jax.diagnosis.sensitivity import Sensitivity
+    from scaling_jax.uncertainty.draws import Draws
 
-__all__ = ["INSIDE", "NOT", "USE", "Verdict", "verdict"]
+__all__ = ["INSIDE", "NOT", "USE", "Verdict", "open_by_decades", "verdict"]
 
 USE, INSIDE, NOT = "use", "inside the range", "do not use"
 HEADLINES = {
@@ -33,6 +34,7 @@ GROSS = 0.2  # of all there is to explain: a pattern that large is another law
 LITTLE = 0.5  # of the target's variance: a law that explains less leaves out what matters most
 ROWS_PER_PARAMETER = 3
 FAR_OFF = 2.0  # half-widths of the interval that another choice may move the answer
+LEVEL, WIDE = 0.9, 100.0  # of an interval, and the ratio of its ends: a decade to either side
 MATTERS = 0.05  # relative: what such a move must be at least
 
 
@@ -79,6 +81,26 @@ def verdict(fit: Fitted) -> Verdict:
     found += _of_rows(fit, law)
     reasons = [*found, *c.limits]
     return Verdict(INSIDE, reasons, found) if reasons else Verdict(USE, [_praise(law, seen)])
+
+
+def open_by_decades(fit: Fitted) -> list[str]:
+    """A sentence on positive parameters that replicates, once there are any, leave open by decades, where the
+    curvature at the optimum had not shown it."""
+    draws: Draws | None = fit.kept.get("draws")
+    if draws is None:
+        return []
+    ends, c = draws.conf_int(LEVEL), fit.certificate
+    found = []
+    for label, domain in zip(fit.law.labels, fit.law.label_domains, strict=True):
+        lower, upper = ends.loc[label, ["lower", "upper"]]
+        if domain.log and label not in {*c.unidentified, *c.extinct} and upper > WIDE * lower:
+            found.append(f"{label} ({lower:.2g} to {upper:.2g})")
+    if not found:
+        return []
+    return [
+        f"Replicates leave {', '.join(found)} open by decades at {100 * LEVEL:g} %: do not quote the "
+        f"value{'s' if len(found) > 1 else ''}; predictions have intervals of their own."
+    ]
 
 
 def _of_backtest(tested: Backtest | None) -> list[str]:

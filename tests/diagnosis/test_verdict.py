@@ -111,3 +111,19 @@ def test_groups_have_a_column_of_verdicts() -> None:
     fits = sj.fit_groups(sj.laws.power_law, table, by="family")
     assert fits.table["verdict"].tolist() == ["use", "inside the range"]
     assert "1 to use" in fits.summary()
+
+
+def test_what_replicates_leave_open_by_decades_is_said() -> None:
+    """Kaplan's law on 20 runs: the curvature at the optimum knows D_c to some factor, replicates do not."""
+    rng = np.random.default_rng(1)
+    N, D = 10 ** rng.uniform(7, 9.5, 20), 10 ** rng.uniform(8.5, 11, 20)
+    true = {"N_c": 8.8e13, "D_c": 5.4e13, "alpha_N": 0.076, "alpha_D": 0.095}
+    loss = np.asarray(sj.laws.kaplan(N, D, **true)) * np.exp(0.02 * rng.normal(size=20))
+    fit = sj.fit(sj.laws.kaplan, {"N": N, "D": D, "loss": loss})
+    assert fit.warnings == []
+    ends = fit.conf_int().loc["D_c"]
+    assert ends["upper"] > 1000 * ends["lower"]
+    assert (
+        "D_c (" in fit.warnings[-1] and "open by decades at 90 %: do not quote the value;" in fit.warnings[-1]
+    )
+    assert "alpha_D" not in fit.warnings[-1] and "No warnings" not in fit.summary()
