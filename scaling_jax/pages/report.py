@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import checked, shown
 from scaling_jax.pages.document import Document
 from scaling_jax.pages.html import html_page
 from scaling_jax.pages.markdown import markdown_page
@@ -19,6 +19,7 @@ WRITERS: dict[str, Write] = {"html": html_page, "md": markdown_page, "pdf": pdf_
 ENDINGS = {"htm": "html", "markdown": "md"}
 
 
+@checked
 def report(
     *things: object,
     path: str | Path | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.api.groups import FitGroups
-from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.checked import checked, one_line, shown
 from scaling_jax.plot.axes import axes_for, grid_for, spans_decade
 from scaling_jax.plot.fits import curves
 from scaling_jax.plot.labels import kind_of
@@ -130,6 +130,20 @@ def forest(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9, ax
     return ax
 
 
+def _cells(table: pd.DataFrame, x: str, y: str, value: str) -> pd.DataFrame:
+    """The mean of each cell."""
+    try:
+        cells = table.pivot_table(index=y, columns=x, values=value, aggfunc="mean").astype(np.float64)
+    except Exception:  # of any type, for labels without an order and what is no number
+        cells = pd.DataFrame()
+    if not np.isfinite(cells).any(axis=None):
+        raise ValueError(
+            f"heat: '{one_line(x)}' and '{one_line(y)}' must hold labels of one kind each, and "
+            f"'{one_line(value)}' numbers."
+        )
+    return cells
+
+
 @checked
 @picture
 def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None) -> Axes:
@@ -143,7 +157,7 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
         ax: axes to draw on.
 
     Raises:
-        ValueError: for columns that are not there.
+        ValueError: for columns that are not there, or hold what makes no map.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -155,7 +169,7 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
     """
     if lost := [name for name in (x, y, value) if name not in table.columns]:
         raise ValueError(f"heat: the table has no column {shown(lost[0])}, but {', '.join(map(str, table))}.")
-    cells = table.pivot_table(index=y, columns=x, values=value, aggfunc="mean")
+    cells = _cells(table, x, y, value)
     width = min(PAGE, max(COLUMN, 0.9 + 0.36 * cells.shape[1]))
     ax = axes_for(ax, width, 0.8 + 0.22 * cells.shape[0])
     page, numbers = palette_of(ax), cells.to_numpy(dtype=float)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from scaling_jax.core.checked import checked
 from scaling_jax.reporting.blocks import Section
 from scaling_jax.reporting.html import notebook_html
 
@@ -40,6 +41,7 @@ class Shown:
         """What it shows."""
         return []
 
+    @checked
     def report(
         self, path: str | Path | None = None, *others: object, title: str | None = None,
         format: str | None = None,
