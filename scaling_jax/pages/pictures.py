@@ -131,7 +131,7 @@ def _svg(name: str, draw: Callable[[], Drawn], dark: bool) -> str | None:
     with plot.style(dark), matplotlib.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a label too long for its axes: it is seen
         try:
-            figure = np.ravel(np.asarray(draw(), dtype=object))[0].get_figure(root=True)
+            figure = np.ravel(np.asarray(draw(), dtype=object))[0].figure.figure
             figure.savefig(out, format="svg", **BARE)
             pyplot.close(figure)
         except (ValueError, TypeError):

@@ -47,15 +47,18 @@ def axis_words(name: str, column: str = "") -> str:
 
 
 def target_words(fit: Fitted) -> str:
-    """What the fit predicts, by its own column."""
-    return fit.sources.get("target", fit.law.target).replace("_", " ")
+    """What the fit predicts, by its own column, in the unit that the user gave."""
+    words = fit.sources.get("target", fit.law.target).replace("_", " ")
+    return f"{words} ({fit.spec.unit})" if fit.spec.unit else words
 
 
 def halo(ax: Axes, width: float = 2.0) -> list[Any]:
     """What keeps words readable over lines: a border in the colour of the page."""
-    from matplotlib import patheffects
+    from matplotlib import colors, patheffects
 
-    return [patheffects.withStroke(linewidth=width, foreground=palette_of(ax).paper)]
+    face = colors.to_rgba(ax.get_facecolor())
+    page = face if face[3] > 0 else palette_of(ax).paper
+    return [patheffects.withStroke(linewidth=width, foreground=page)]
 
 
 def mark(

@@ -166,14 +166,15 @@ def allocation(
 
 @checked
 def plan_data(
-    result: Plan | pd.DataFrame, quantity: str = "N", published: Sequence[str] = ()
+    result: Plan | pd.DataFrame, quantity: str | None = None, published: Sequence[str] = ()
 ) -> pd.DataFrame:
     """A quantity of best runs over budgets, and what published laws say of the same budgets.
 
     Args:
         result: a `Plan`, which is followed from its runs' compute to its goals, or a table with a column of
             budgets, as `sj.compute_optimal` returns it.
-        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan.
+        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan; N, or the first that is
+            chosen.
         published: keys of `sj.published`, laws of N and D.
 
     Returns:
@@ -196,6 +197,7 @@ def plan_data(
     else:
         table = result
     budget = next((name for name in (*COSTS, *table.columns[:1]) if name in table), "flops")
+    quantity = quantity or _usual(table, budget)
     if quantity not in table or quantity == budget:
         usual = [name for name in table if f"{name}_lower" in table or name in QUANTITIES]
         raise ValueError(f"quantity={shown(quantity)}: use one of {', '.join(usual)}.")
@@ -207,14 +209,16 @@ def plan_data(
         parts.append(
             _columns(other, "flops", quantity, "path").assign(who=key).rename(columns={"flops": budget})
         )
-    return pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    whole.attrs["quantity"] = quantity
+    return whole
 
 
 @checked
 @picture
 def plan(
     result: Plan | pd.DataFrame,
-    quantity: str = "N",
+    quantity: str | None = None,
     ax: Axes | None = None,
     label: str | None = None,
     published: Sequence[str] = (),
@@ -224,7 +228,8 @@ def plan(
 
     Args:
         result: a `Plan`, or a table as `sj.compute_optimal` and `sj.inference_optimal` return it.
-        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan.
+        quantity: "N", "D", "loss", "tokens_per_param", or another column of the plan; N, or the first that is
+            chosen.
         ax: axes to draw on, so that several plans can be laid over each other.
         label: what this plan is called.
         published: keys of `sj.published`, to be drawn beside.
@@ -233,6 +238,7 @@ def plan(
         ValueError: for a quantity that the plan lacks.
     """
     table = plan_data(result, quantity, published)
+    quantity = table.attrs["quantity"]
     budget = table.columns[2]
     ax = axes_for(ax)
     page = palette_of(ax)
@@ -265,6 +271,11 @@ def plan(
         note(ax, f"band: {percent}", "upper left" if quantity in ("N", "D") else "lower left")
     ax.set(xlabel=COSTS.get(budget, budget), ylabel=QUANTITIES.get(quantity, quantity))
     return ax
+
+
+def _usual(table: pd.DataFrame, budget: str) -> str:
+    """The column that a reader asks about first."""
+    return "N" if "N" in table else next(str(name) for name in table if name != budget)
 
 
 def _level(result: Plan | pd.DataFrame) -> float:

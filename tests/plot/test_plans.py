@@ -95,3 +95,11 @@ def test_money_is_an_axis_of_its_own():
     cost = sj.cost.money(price=2.0, peak=989e12)
     plan = sj.plan(sj.published["besiroglu2024"], budget=[2e6], cost=cost)
     assert sj.plot.plan(plan, "D").get_xlabel() == "cost ($)"
+
+
+def test_a_plan_without_a_size_is_drawn_by_what_it_chooses():
+    law = sj.laws.power_law
+    plan = sj.plan((law, {"A": 5.0, "alpha": 0.3}), flops=[1e3, 1e5], cost="x")
+    table = sj.plot.plan_data(plan, "loss")
+    np.testing.assert_allclose(table["value"], 5 * table.iloc[:, 2] ** -0.3)
+    assert sj.plot.plan(plan).get_xscale() == "log"
