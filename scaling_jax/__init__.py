@@ -22,8 +22,8 @@ from scaling_jax.engine.lm import LM
 from scaling_jax.published import published
 from scaling_jax.reporting.shown import hand_down
 from scaling_jax.tables.components import components
-from scaling_jax.tables.read import read_runs
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.tracked import read_runs
 
 if TYPE_CHECKING:
     from scaling_jax import datasets, evaluate, plot

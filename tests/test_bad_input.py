@@ -29,8 +29,8 @@ def with_(**columns):
 TABLES = {
     "not a table": (
         [1, 2, 3],
-        "A table is a pandas or polars DataFrame, a mapping of column names to arrays, a list of one mapping "
-        "per row, or the path of a file, not list.",
+        "A table is a DataFrame of pandas, polars, pyarrow or DuckDB, a mapping of column names to arrays, a "
+        "list of one mapping per row, or the path of a file, not list.",
     ),
     "a path": (
         "runs.csv",

@@ -49,6 +49,13 @@ COVERED_BY = {
     "posterior/sampled": "posterior/test_result",
     "posterior/sampler": "posterior/test_result",
     "reporting/shown": "reporting/test_html",
+    "tables/tracked": "trackers/test_source",
+    "trackers/mlflow": "trackers/test_source",
+    "trackers/tensorboard": "trackers/test_source",
+    "trackers/trackio": "trackers/test_source",
+    "trackers/trainer": "trackers/test_source",
+    "trackers/wandb_file": "trackers/test_source",
+    "trackers/wandb_project": "trackers/test_source",
 }
 EVERY_LAW = "laws/test_laws"  # laws are data to it; a file of a law's own holds published numbers
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.law import Law, must_be_law
+from scaling_jax.core.optional import needs
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.files import read_file
 from scaling_jax.tables.names import guessed
@@ -54,6 +55,9 @@ NO_NUMBERS: dict[tuple[type, ...], str] = {
     (datetime.date, np.datetime64, pd.Period): DATES,
     (datetime.timedelta, np.timedelta64): SPANS,
 }
+
+FOREIGN = ("pyarrow", "duckdb", "_duckdb", "modin", "cudf", "ibis")
+"""Libraries whose frames come through narwhals."""
 
 
 class PolarsFrame(Protocol):
@@ -159,17 +163,30 @@ def _as_frame(table: TableLike) -> pd.DataFrame:
         )
     elif isinstance(table, str | Path):
         frame = read_file(table)
+    elif type(table).__module__.partition(".")[0] in FOREIGN:
+        frame = _out_of(table)
     elif isinstance(table, list | tuple) and table and all(isinstance(row, Mapping) for row in table):
         frame = pd.DataFrame.from_records(list(table))
     else:
         raise DataError(
-            "A table is a pandas or polars DataFrame, a mapping of column names to arrays, a list of one "
-            f"mapping per row, or the path of a file, not {type(table).__name__}."
+            "A table is a DataFrame of pandas, polars, pyarrow or DuckDB, a mapping of column names to "
+            f"arrays, a list of one mapping per row, or the path of a file, not {type(table).__name__}."
         )
     if frame.columns.has_duplicates:
         twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
         raise DataError(f"Column names {twice} occur more than once: rename or drop the copies.")
     return frame
+
+
+def _out_of(table: object) -> pd.DataFrame:
+    """A pandas frame out of another library's, or of a query that is run for it."""
+    narwhals = needs("narwhals", "data", "Frames of pyarrow and DuckDB need")
+    try:
+        held = narwhals.from_native(table)
+        eager = held.collect("pyarrow") if isinstance(held, narwhals.LazyFrame) else held
+        return pd.DataFrame(eager.to_pandas())
+    except TypeError as error:
+        raise DataError(f"{shown(type(table).__name__)} is no table: give a frame or a query.") from error
 
 
 def as_columns(table: TableLike) -> TableLike:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import scaling_jax as sj
@@ -95,6 +97,8 @@ def test_missing_rows_are_dropped_and_counted(best: sj.FitResult) -> None:
 TABLES = {
     "polars": pl.from_pandas(TABLE),
     "lazy polars": pl.from_pandas(TABLE).lazy(),
+    "pyarrow": pa.Table.from_pandas(TABLE),
+    "DuckDB": duckdb.from_df(TABLE),
     "arrays": {"N": N, "D": D, "loss": LOSS},
     "lists and JAX arrays": {"N": list(N), "D": D, "loss": LOSS},
     "whole numbers": TABLE.assign(N=TABLE.N.round().astype("int64"), D=TABLE.D.round().astype("Int64")),

@@ -1,0 +1,62 @@
+"""`sj.read_runs`: runs out of wherever they are, as a tidy table; with a law, as what it is fitted to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, overload
+
+import pandas as pd
+
+from scaling_jax.core.law import Law
+from scaling_jax.tables.files import read_file
+from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.read import read_runs as read_for
+from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.trackers.source import is_tracked, read_tracked
+
+__all__ = ["read_runs"]
+
+
+@overload
+def read_runs(source: Law, table: TableLike, **words: Any) -> Runs: ...
+@overload
+def read_runs(source: str | Path, *, keep: str | Path | None = None) -> pd.DataFrame: ...
+def read_runs(source: Law | str | Path, table: TableLike | None = None, **words: Any) -> Runs | pd.DataFrame:
+    """Runs from where they were logged, as one tidy table: a row per run and step.
+
+    Args:
+        source: a file that holds a table; a folder of Weights & Biases' offline runs, of TensorBoard's
+            events, of an MLflow store, or of the Hugging Face Trainer's checkpoints; a Trackio database; or
+            a name: "wandb:ENTITY/PROJECT", "mlflow:ADDRESS", "trackio:PROJECT".
+        table: with a law in the first place, the table that it is fitted to: what `with_data` takes.
+        keep: a folder for what was read of a Weights & Biases project, from where a reading that broke off
+            goes on.
+        **words: with a law, those of `sj.fit` that concern the table.
+
+    Returns:
+        DataFrame with run (text), step, one column per metric and one per configured value (nested ones
+        with points between: opt.lr); `attrs` say what was read, how many steps were logged again (the last
+        value counts) and which runs are empty. With a law, the checked rows.
+
+    Raises:
+        DataError: one sentence, where there is nothing to read or it is damaged.
+        ImportError: where the tracker's own package is missing, with the remedy.
+
+    >>> import json, pathlib, tempfile, scaling_jax as sj
+    >>> folder = pathlib.Path(tempfile.mkdtemp()) / "small"
+    >>> folder.mkdir()
+    >>> state = {"global_step": 20, "log_history": [{"step": 10, "loss": 3.0}, {"step": 20, "loss": 2.5}]}
+    >>> _ = (folder / "trainer_state.json").write_text(json.dumps(state))
+    >>> sj.read_runs(folder.parent)
+         run  step  loss
+    0  small    10   3.0
+    1  small    20   2.5
+    """
+    if table is not None or not isinstance(source, str | Path):
+        return read_for(source, table, **words)  # type: ignore[arg-type]
+    if not is_tracked(source):
+        return read_file(source)
+    try:
+        return read_tracked(source, **words)
+    except ValueError as error:
+        raise DataError(str(error)) from error
