@@ -118,7 +118,7 @@ def measure(groups: int, sampled: int) -> dict[str, Any]:
         "warm": seconds[1],
         "scipy": scipy_seconds,
         "ratio": scipy_seconds / seconds[1],
-        "converged": int(sum(fit.converged for fit in fits.values())),
+        "converged": int(fits.converged.sum()),
         "compared": compared,
         "peak_mb": peak_megabytes(),
     }

@@ -17,6 +17,13 @@ THEIRS: dict[str, Any] = {"objective": sj.SquaredError(on="raw")}
 JOINT: dict[str, Any] = {**THEIRS, "solver": sj.LM(max_steps=501)}
 OURS: dict[str, Any] = {"objective": sj.Huber(1e-3), "run": "model", "weights": "runs"}
 PARAMETERS = ("e", "a", "b", "alpha", "beta")
+CERTIFIED = {
+    "status": "status",
+    "agree": "n_agree",
+    "finished": "n_finished",
+    "decrement": "relative_decrement",
+    "condition": "condition",
+}
 INPUTS = {
     "N": lambda t: t["n_params"] / np.exp(t["log_n0"]),
     "D": lambda t: t["tokens_seen"] / np.exp(t["log_d0"]),
@@ -64,31 +71,20 @@ def fit_cells(
         for name, values in held.items()
     }
     fits = fit_splits(bounded, table, splits, inputs=INPUTS, fixed=fixed, **how)
-    rows = []
-    for split in splits:
-        fit = fits[split.label]
-        c = fit.certificate
-        short = len(split.train) < len(PARAMETERS) - len(held)
-        rows.append(
-            split.info
-            | {
-                "status": "underdetermined" if short else fit.status,
-                "few_rows": short,
-                "agree": c.n_agree,
-                "finished": c.n_finished,
-                "decrement": c.relative_decrement,
-                "condition": c.condition,
-                "unidentified": "|".join(c.unidentified),
-                "at_bound": "|".join(c.at_bound),
-                "extinct": "|".join(c.extinct),
-            }
-        )
+    said = fits.certificates
+    laws = pd.DataFrame([split.info for split in splits])
+    laws["few_rows"] = np.array([len(s.train) for s in splits]) < len(PARAMETERS) - len(held)
+    for name, column in CERTIFIED.items():
+        laws[name] = said[column].to_numpy()
+    for name in ("unidentified", "at_bound", "extinct"):
+        laws[name] = said[name].str.replace(", ", "|").to_numpy()
+    laws["status"] = np.where(laws["few_rows"], "underdetermined", laws["status"])
     E, A, B, alpha, beta = np.stack([fits[s.label].numbers for s in splits]).T
     with np.errstate(divide="ignore"):
         numbers = np.column_stack(
             [np.log(E), np.log(A) + alpha * log_n0, np.log(B) + beta * log_d0, alpha, beta]
         )
-    laws = pd.DataFrame(rows).join(pd.DataFrame(numbers, columns=list(PARAMETERS)))
+    laws = laws.join(pd.DataFrame(numbers, columns=list(PARAMETERS)))
     return laws.join(errors(table, splits, numbers))
 
 

@@ -12,6 +12,7 @@ from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.core.printed import Printed
+from scaling_jax.fitting.certified import certified
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Section
 from scaling_jax.reporting.shown import Shown
@@ -57,20 +58,28 @@ class FitGroups(Keyed[FitResult], Shown):
         return pd.DataFrame([f.numbers for f in self.values()], index=index, columns=list(labels))
 
     @cached_property
+    def certificates(self) -> pd.DataFrame:
+        """One row per group: objective, rows, and what the certificate says, names joined by commas.
+
+        It looks at all groups at once: thousands take moments.
+        """
+        return certified(list(self.values())).set_index(self.params.index)
+
+    @property
+    def converged(self) -> pd.Series:
+        """Of each group whether its certificate calls it an optimum that the data determine."""
+        return self.certificates["status"] == "converged"
+
+    @cached_property
     def table(self) -> pd.DataFrame:
         """One row per group: parameters, objective, rows, status, verdict, agreement, how many warnings."""
-        rows = [
-            {
-                "objective": f.objective_value,
-                "rows": f.record.get("rows_used"),
-                "status": f.status,
-                "verdict": f.verdict.word,
-                "agree": f"{f.n_agree}/{f.certificate.n_finished}",
-                "warnings": len(f.warnings),
-            }
-            for f in self.values()
-        ]
-        return self.params.join(pd.DataFrame(rows, index=self.params.index))
+        said = self.certificates
+        found = said[["objective", "rows", "status"]].assign(
+            verdict=[f.verdict.word for f in self.values()],
+            agree=said["n_agree"].astype(str) + "/" + said["n_finished"].astype(str),
+            warnings=[len(f.warnings) for f in self.values()],
+        )
+        return self.params.join(found)
 
     @checked
     def posterior(self, pool: Sequence[str] = (), **options: Any) -> PosteriorGroups:

@@ -24,6 +24,7 @@ from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
 from scaling_jax.engine.behaviour import behaviour_of, digest
 from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.certified import CERTIFIED, certified
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import Spec
@@ -32,18 +33,6 @@ from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.tables.store import in_chunks
 
 __all__ = ["study"]
-
-CERTIFIED = (
-    "status",
-    "n_agree",
-    "n_finished",
-    "n_basins",
-    "runner_up",
-    "relative_decrement",
-    "curvature_ok",
-    "condition",
-)
-NAMED = ("unidentified", "extinct", "at_bound")
 
 
 @checked
@@ -97,7 +86,7 @@ def study(
             "leave it out with where=."
         )
     groups = _group_columns(by, table.group_labels)
-    if clash := set(groups) & {*law.labels, "objective", "rows", *CERTIFIED, *NAMED, "warnings", "reason"}:
+    if clash := set(groups) & {*law.labels, *CERTIFIED, "warnings", "reason"}:
         raise ValueError(
             f"Column '{clash.pop()}' names the groups, and the table of laws has another of that name: "
             "rename it."
@@ -127,19 +116,16 @@ def _laws(
     own = table.take(np.concatenate(parts))
     members, keys = np.split(np.arange(len(own)), ends[:-1]), [table.group_labels[g] for g in chunk]
     fits = solve_members(Task(spec, own, members, values[chunk], keys))
-    found = pd.DataFrame([_law_row(fit) for fit in fits])
-    return pd.concat([groups.iloc[chunk].reset_index(drop=True), found], axis=1)
+    return pd.concat([groups.iloc[chunk].reset_index(drop=True), _laws_found(spec.law, fits)], axis=1)
 
 
-def _law_row(fit: Fitted) -> dict[str, object]:
-    c = fit.certificate
-    return {
-        **dict(zip(fit.law.labels, fit.numbers.tolist(), strict=True)),
-        "objective": fit.objective_value, "rows": fit.record["rows_used"],
-        **{name: getattr(c, name) for name in CERTIFIED},
-        **{name: ", ".join(getattr(c, name)) for name in NAMED},
-        "warnings": " ".join(c.warnings), "reason": fit.reason,
-    }  # fmt: skip
+def _laws_found(law: Law, fits: list[Fitted]) -> pd.DataFrame:
+    """One row per fit: parameters, objective, rows, and the certificate."""
+    found = pd.DataFrame([fit.numbers for fit in fits], columns=list(law.labels))
+    said = certified(fits)
+    said["warnings"] = [" ".join(fit.certificate.warnings) for fit in fits]
+    said["reason"] = [fit.reason for fit in fits]
+    return found.join(said)
 
 
 def _group_columns(by: Keys, labels: list[Hashable]) -> pd.DataFrame:

@@ -1,21 +1,21 @@
 """The certificate: what an optimum must show before anybody acts on it, and what the data cannot say.
 
-It reads what the engine left behind (exact gradient and Hessian, every finished lane) and the rows that were
-fitted, and turns them into numbers and plain sentences.
+What the engine left behind of a fit (`Evidence`), what is concluded from it and the rows that were fitted
+(`Certificate`, computed in `judged`), and the sentences that say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
-from scaling_jax.engine.behaviour import confounded, linear_parameters, rank_of
-from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
+from scaling_jax.engine.behaviour import confounded, linear_parameters
+from scaling_jax.engine.coordinates import held
 from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
 from scaling_jax.fitting.spec import MEASURE, Spec
@@ -25,12 +25,16 @@ __all__ = [
     "AtRows",
     "Certificate",
     "Evidence",
+    "Evidences",
     "agreement",
+    "alike_numbers",
     "at_rows",
     "at_rows_of_many",
-    "certificate_of",
+    "distinct_points",
+    "sentences",
     "target_scale",
     "unusual",
+    "words_of_alike",
 ]
 
 T = TypeVar("T", float, np.ndarray)
@@ -104,6 +108,49 @@ class Evidence:
     def moving(self) -> np.ndarray:
         """(k,) coordinates that may still move: free, and not held by a bound the gradient pushes against."""
         return self.free & ~held(self.z, self.gradient, self.lower, self.upper, level=True)
+
+
+class Evidences(NamedTuple):
+    """What the engine knows about many fits: `Evidence` with a leading axis of fits, all lanes as basins."""
+
+    z: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    tie: np.ndarray
+    offset: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    free: np.ndarray
+    value: np.ndarray
+    status: np.ndarray
+    basins: np.ndarray
+    finished_value: np.ndarray
+    finished_status: np.ndarray
+    n_starts: np.ndarray
+    n_polished: np.ndarray
+
+    @classmethod
+    def alone(cls, one: Evidence) -> Evidences:
+        """Those of one fit."""
+        return cls(*(np.asarray(getattr(one, name))[None] for name in cls._fields))
+
+    def of(self, f: int) -> Evidence:
+        """That of one fit, whose basins are the lanes that ended apart."""
+        one: dict[str, Any] = {name: getattr(self, name)[f] for name in self._fields}
+        basins = distinct_points(one["basins"], one["finished_value"])
+        numbers = {name: one[name].item() for name in ("value", "status", "n_starts", "n_polished")}
+        return Evidence(**one | numbers | {"basins": basins})
+
+
+def distinct_points(z: np.ndarray, values: np.ndarray, most: int = 4) -> np.ndarray:
+    """Up to `most` finished points that differ, best first."""
+    kept = [z[0]]
+    for point, value in zip(z[1:], values[1:], strict=True):
+        if len(kept) == most or not np.isfinite(value):
+            break
+        if min(np.max(np.abs(point - other)) for other in kept) > 1e-2:
+            kept.append(point)
+    return np.stack(kept)
 
 
 @dataclass(frozen=True)
@@ -220,65 +267,6 @@ def agreement(best: T, scale: T) -> T:
     return best * (1 + 1e-6) + 64 * EPS * scale
 
 
-def certificate_of(
-    spec: Spec,
-    numbers: np.ndarray,
-    evidence: Evidence,
-    runs: Runs,
-    residual: np.ndarray,
-    at: AtRows,
-    fixed: dict[str, float],
-) -> Certificate:
-    """Judges one fit of `runs` with residuals (rows,); see `Certificate`."""
-    law, objective = spec.law, spec.objective
-    if not np.isfinite(evidence.value):
-        return Certificate.failed(NO_FINITE_START, evidence.n_starts)
-    scale = float(np.sum(runs.weight * objective.rho(target_scale(runs, objective))))
-    outliers = _outliers(runs, residual)
-    charged = _share_without(outliers, runs.weight * objective.rho(residual)) * evidence.value
-    noise = 2 * max(charged, EPS * EPS * scale) / max(len(runs) - len(outliers), 1)
-    decrement, curvature_ok, condition, covariance = _local(law, evidence, scale, noise)
-    if not objective.smooth:
-        decrement = _corner_gap(evidence, objective, scale)
-    values = evidence.finished_value
-    agree = values <= agreement(evidence.value, scale)
-    basins, runner_up = _basins(evidence, scale)
-    short = _too_few(law, runs, evidence)
-    spread = _spread(evidence, covariance)
-    at_bound = _at_bound(law, evidence)
-    extinct = [
-        label
-        for label, part in zip(law.labels, at.share, strict=True)
-        if part < EXTINCT_SHARE and label not in fixed
-    ]
-    vague = _unidentified(law, numbers, spread, set(fixed), set(at_bound), set(extinct))
-    stationary = decrement <= STATIONARY
-    alike = [] if short else _confounded(law, evidence)
-    short = short or _words_of_confounded(alike, law, evidence)
-    status = "underdetermined" if short else "converged" if stationary and curvature_ok else "not_converged"
-    certificate = Certificate(
-        status=status,
-        relative_decrement=decrement,
-        curvature_ok=curvature_ok,
-        n_starts=evidence.n_starts,
-        n_finished=int(np.isfinite(values).sum()),
-        n_polished=evidence.n_polished,
-        n_agree=int(agree.sum()),
-        n_basins=basins,
-        runner_up=runner_up,
-        condition=condition,
-        spread=dict(zip(law.labels, spread.tolist(), strict=True)),
-        unidentified=vague,
-        extinct=extinct,
-        at_bound=at_bound,
-        outliers=[r.item() if hasattr(r, "item") else r for r in runs.rows[outliers]],
-    )
-    said = _sentences(law, certificate, numbers, short, alike, judged=spec.solver == MEASURE)
-    certificate.warnings.extend([*(sentence for sentence, _ in said), *_few_runs(runs), *runs.warnings])
-    certificate.limits.extend(sentence for sentence, limits in said if limits)
-    return certificate
-
-
 def _few_runs(runs: Runs) -> list[str]:
     """A sentence where the rows are those of a handful of training runs."""
     used = runs.weight > 0
@@ -298,177 +286,18 @@ def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
     return size if runs.target_se is None else size / runs.target_se
 
 
-def _local(law: Law, evidence: Evidence, scale: float, noise: float) -> tuple[float, bool, float, np.ndarray]:
-    """Relative Newton decrement, definiteness, condition number, and the covariance of z where twice a row's
-    charge is `noise`."""
-    k = len(evidence.z)
-    covariance = np.zeros((k, k))
-    moving = np.flatnonzero(evidence.moving)
-    if not len(moving) or not np.all(np.isfinite(evidence.hessian)):
-        return 0.0, bool(len(moving) == 0), 1.0, covariance
-    hessian = evidence.hessian[np.ix_(moving, moving)]
-    gradient = evidence.gradient[moving]
-    with np.errstate(divide="ignore"):
-        condition = _condition(hessian)
-    scaled, scale_of = _scaled(hessian)
-    values, vectors = np.linalg.eigh(scaled)
-    usable = values > 64 * EPS * len(moving)
-    along = vectors.T @ (gradient * scale_of)
-    gain = float(np.sum(along[usable] ** 2 / values[usable]) / 2)
-    floor = max(evidence.value, 64 * EPS * scale, np.finfo(float).tiny)
-    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), np.inf)
-    with np.errstate(invalid="ignore"):
-        variance = np.where(vectors**2 > 1e-10, vectors**2 * inverse, 0.0).sum(axis=1) * noise * scale_of**2
-    covariance[moving, moving] = np.where(np.isnan(variance), np.inf, variance)
-    # a direction that is flat to rounding has curvature of either sign: what counts is what a step would gain
-    unit = typical_size(evidence.z, searched_as_logs(law.label_domains))[moving]
-    falls = -0.5 * np.linalg.eigvalsh(hessian * np.outer(unit, unit))[0]
-    curved = values[0] > -1e-8 or falls <= STATIONARY * floor or evidence.value <= 64 * EPS * scale
-    return gain / floor, bool(curved), condition, covariance
-
-
-def _scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A symmetric matrix with ones on its diagonal where that is positive, and the scales that make it so."""
-    steep = np.diag(hessian)
-    scale_of = np.where(steep > 0, 1.0 / np.sqrt(np.where(steep > 0, steep, 1.0)), 1.0)
-    return 0.5 * (hessian + hessian.T) * np.outer(scale_of, scale_of), scale_of
-
-
-def _condition(hessian: np.ndarray) -> float:
-    """Largest over smallest curvature in search coordinates; infinite where one is missing."""
-    values = np.linalg.eigvalsh(0.5 * (hessian + hessian.T))
-    return float(values[-1] / values[0]) if values[0] > 0 else np.inf
-
-
-def _corner_gap(evidence: Evidence, objective: Objective, scale: float) -> float:
-    """For objectives with a corner: what the last smoothed problem leaves open, relative to its value."""
-    floor = max(evidence.value, 64 * EPS * scale)
-    moving = np.flatnonzero(evidence.moving)
-    if not len(moving):
-        return 0.0
-    hessian = evidence.hessian[np.ix_(moving, moving)]
-    gradient = evidence.gradient[moving]
-    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
-        return np.inf
-    step = np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
-    return float(abs(gradient @ step) / 2 / floor)
-
-
-def _basins(evidence: Evidence, scale: float) -> tuple[int, float]:
-    """Distinct converged optima, and the relative gap from the best to the next."""
-    converged = evidence.finished_status == Status.CONVERGED
-    values = np.sort(evidence.finished_value[converged & np.isfinite(evidence.finished_value)])
-    if not len(values):
-        return 0, np.nan
-    best = max(evidence.value, 64 * EPS * scale)
-    levels = [values[0]]
-    for value in values[1:]:
-        if value > agreement(levels[-1], scale) and value > levels[-1] * (1 + BASIN_GAP):
-            levels.append(value)
-    return len(levels), float((levels[1] - evidence.value) / best) if len(levels) > 1 else np.nan
-
-
-def _too_few(law: Law, runs: Runs, evidence: Evidence) -> str:
-    """Why the table cannot determine the free parameters, or an empty string."""
-    used = runs.weight > 0
-    free = int(evidence.free.sum())
-    columns = {name: column[used] for name, column in runs.inputs.items()}
-    single = tuple(name for name, column in columns.items() if len(column) and np.all(column == column[0]))
-    if (
-        single
-        and free > 1
-        and free > rank_of(law, single, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free)))
-    ):
-        return f"{' and '.join(single)} {'has' if len(single) == 1 else 'have'} a single value in this table"
-    distinct = _distinct_rows(list(columns.values()), free)
-    if distinct < free:
-        return f"{distinct} distinct runs cannot determine {free} free parameters"
-    if distinct == free:
-        return f"{distinct} distinct runs leave nothing to check {free} free parameters by"
-    return ""
-
-
-def _confounded(law: Law, evidence: Evidence) -> list[str]:
-    """The parameters between which no table could decide; asked only where curvature is missing."""
-    moving = np.flatnonzero(evidence.moving)
-    if not len(moving) or not np.isfinite(evidence.hessian).all():
-        return []
-    values = np.linalg.eigvalsh(_scaled(evidence.hessian[np.ix_(moving, moving)])[0])
-    if values[0] > 64 * EPS * len(moving):
-        return []
-    which = confounded(law, evidence.tie.tobytes(), tuple(np.flatnonzero(evidence.free).tolist()))
+def alike_numbers(law: Law, tie: np.ndarray, free: np.ndarray) -> list[str]:
+    """The parameters between which no table could decide; to be asked where curvature is missing."""
+    which = confounded(law, tie.tobytes(), tuple(np.flatnonzero(free).tolist()))
     return [law.labels[i] for i in which]
 
 
-def _words_of_confounded(alike: list[str], law: Law, evidence: Evidence) -> str:
-    """Why no table can determine them, or an empty string."""
-    if not alike:
-        return ""
-    alone = [n for n in alike if confounded(law, evidence.tie.tobytes(), (list(law.labels).index(n),))]
+def words_of_alike(alike: list[str], law: Law, tie: np.ndarray) -> str:
+    """Why no table can determine them."""
+    alone = [n for n in alike if confounded(law, tie.tobytes(), (list(law.labels).index(n),))]
     if len(alone) == len(alike):
         return f"the law does not depend on {_names(alike)}"
     return f"the law does not tell {_names(alike)} apart on any table"
-
-
-def _distinct_rows(columns: list[np.ndarray], enough: int) -> int:
-    """How many rows differ, counted no further than needed."""
-    seen: set[tuple[float, ...]] = set()
-    for row in zip(*columns, strict=True):
-        seen.add(row)
-        if len(seen) > enough:
-            break
-    return len(seen)
-
-
-def _spread(evidence: Evidence, covariance: np.ndarray) -> np.ndarray:
-    """Rough one-sigma extent of every number of the law in its search coordinate."""
-    with np.errstate(invalid="ignore"):
-        variance = np.where(evidence.tie != 0, evidence.tie**2 * np.diag(covariance)[None, :], 0.0).sum(
-            axis=1
-        )
-    return np.sqrt(variance)
-
-
-def _unidentified(
-    law: Law, numbers: np.ndarray, spread: np.ndarray, fixed: set[str], at_bound: set[str], extinct: set[str]
-) -> list[str]:
-    out = []
-    for label, domain, number, extent in zip(law.labels, law.label_domains, numbers, spread, strict=True):
-        if label in fixed or label in at_bound:
-            continue
-        limit = VAGUE_LOG if domain.log else max(abs(number), 1e-2)
-        if label in extinct or extent > limit:
-            out.append(label)
-    return out
-
-
-def _at_bound(law: Law, evidence: Evidence) -> list[str]:
-    x = evidence.tie @ evidence.z + evidence.offset
-    moves = (evidence.tie != 0).any(axis=1)
-    out = []
-    for label, domain, value, free in zip(law.labels, law.label_domains, x, moves, strict=True):
-        low, high = domain.search_bounds
-        if free and (value <= low or value >= high):
-            out.append(label)
-    return out
-
-
-def _share_without(rows: np.ndarray, charged: np.ndarray) -> float:
-    """Of the charge of all rows, that of the others: a typing error says nothing of the noise."""
-    whole = float(np.nansum(charged))
-    return 1 - float(np.nansum(charged[rows])) / whole if len(rows) and whole > 0 else 1.0
-
-
-def _outliers(runs: Runs, residual: np.ndarray) -> np.ndarray:
-    """Positions of rows that lie far from the fit, the farthest first."""
-    used = np.flatnonzero((runs.weight > 0) & np.isfinite(residual))
-    if len(used) < 8:
-        return np.array([], dtype=int)
-    centre = np.median(residual[used])
-    sigma = 1.4826 * np.median(np.abs(residual[used] - centre))
-    size = np.abs(residual[used] - centre)
-    far = used[size > OUTLIER_SIGMAS * max(sigma, 64 * EPS)]
-    return far[np.argsort(-np.abs(residual[far] - centre))]
 
 
 def unusual(law: Law, numbers: np.ndarray) -> dict[str, float]:
@@ -485,11 +314,14 @@ def _names(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
 
 
-def _sentences(
-    law: Law, c: Certificate, numbers: np.ndarray, short: str, alike: list[str], judged: bool
+def sentences(
+    spec: Spec, c: Certificate, numbers: np.ndarray, short: str, alike: list[str], runs: Runs
 ) -> list[tuple[str, bool]]:
-    """The warnings, in the words of somebody who has to decide, and whether they forbid extrapolation;
-    `judged` parameters had no search."""
+    """The warnings, in the words of somebody who has to decide, and whether they forbid extrapolation.
+
+    `short` says why a table of `runs` cannot determine the parameters, `alike` which of them no table could.
+    """
+    law, judged = spec.law, spec.solver == MEASURE  # what is only judged had no search
     out: list[tuple[str, bool]] = []
 
     def say(sentence: str, limits: bool = True) -> None:
@@ -578,4 +410,4 @@ def _sentences(
             f"deviations from the fit (rows {named}): check them, and see how the answer moves without them.",
             limits=False,
         )
-    return out
+    return [*out, *((sentence, False) for sentence in [*_few_runs(runs), *runs.warnings])]

@@ -17,7 +17,8 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
-from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows, certificate_of
+from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows
+from scaling_jax.fitting.judged import Judged, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
 from scaling_jax.tables.read import TableLike, read_inputs
 from scaling_jax.tables.runs import DataError, Part, Runs
@@ -66,6 +67,7 @@ class Fitted:
         reason: why there is no fit, for a group that could not be fitted.
         stored_certificate: the certificate, where it is not computed from the data.
         foreseen: what the fit says of its own rows, where it was computed for many fits at once.
+        judged: its certificate in numbers among those of many fits, and which of them it is.
     """
 
     spec: Spec
@@ -83,6 +85,7 @@ class Fitted:
     reason: str = ""
     stored_certificate: Certificate | None = None
     foreseen: AtRows | None = None
+    judged: tuple[Judged, int] | None = None
 
     @classmethod
     def failed(cls, spec: Spec, key: Hashable, reason: str) -> Fitted:
@@ -157,14 +160,26 @@ class Fitted:
             return self.stored_certificate
         if self.reason or self.runs is None:
             return Certificate.failed(self.reason or "The data are not attached.")
-        return certificate_of(
-            self.spec, self.numbers, self.evidence, self.data(), self.residuals, self.at_rows, self.fixed
-        )
+        if self.judged is not None:
+            judged, f = self.judged
+            return judged.certificate(f, self.data())
+        return certificate_of(self.spec, self.numbers, self.evidence, self.data(), self.at_rows, self.fixed)
 
     @property
     def status(self) -> str:
         """`converged`, `underdetermined`, `not_converged` or `failed`."""
-        return self.certificate.status
+        if self.judged is None or self.stored_certificate is not None:
+            return self.certificate.status
+        judged, f = self.judged
+        return str(judged.status[f])
+
+    @property
+    def open(self) -> bool:
+        """Whether a step would still lower the objective."""
+        if self.judged is None or self.stored_certificate is not None:
+            return self.certificate.open
+        judged, f = self.judged
+        return bool(judged.open[f])
 
     @property
     def converged(self) -> bool:
@@ -214,7 +229,7 @@ class Fitted:
             return self
         part = self.runs if isinstance(self.runs, Part) else Part(self.runs, np.arange(len(self.runs)))
         rows = Part(part.whole, part.rows[kept], None if part.weight is None else part.weight[kept])
-        return replace(self, runs=rows, foreseen=None)
+        return replace(self, runs=rows, foreseen=None, judged=None)
 
     def point(self, other: TableLike) -> np.ndarray:
         """(rows,) the law's predictions for other runs, in the unit of the target."""
@@ -234,7 +249,7 @@ class Fitted:
                 f"These are other data than were fitted (fingerprint {runs.fingerprint}, fitted "
                 f"{self.fingerprint}): read the same table with the same inputs, where and weights."
             )
-        again = replace(self, runs=runs, foreseen=None)
+        again = replace(self, runs=runs, foreseen=None, judged=None)
         if not self.reason:
             again._check_objective()
         return again

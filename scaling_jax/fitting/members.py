@@ -21,12 +21,21 @@ from scaling_jax.engine.solve import Solution, solve
 from scaling_jax.engine.starts import default_starts, moved_starts, second_starts, untied_linear
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
-from scaling_jax.fitting.certificate import NO_FINITE_START, AtRows, Evidence, at_rows_of_many, unusual
+from scaling_jax.fitting.certificate import (
+    NO_FINITE_START,
+    AtRows,
+    Evidence,
+    Evidences,
+    at_rows_of_many,
+    distinct_points,
+    unusual,
+)
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.judged import Judged, Rows, judge
 from scaling_jax.fitting.spec import Spec, tied_index
 from scaling_jax.tables.runs import Part
 
-__all__ = ["FEW_FITS", "evidence_of", "solve_members", "start_nodes"]
+__all__ = ["FEW_FITS", "evidence_of_all", "solve_members", "start_nodes"]
 
 FITS_IN_MEMORY = 4096
 FEW_FITS = 8
@@ -159,14 +168,26 @@ def _batch(
         progress=progress,
     )
     numbers = problem.natural_numbers(solution.z)
-    foreseen: list[AtRows] | list[None] = [None] * len(task)
-    if not few:
-        foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)
-    evidence = (evidence_of(problem, solution, free, f) for f in range(len(task)))
-    return [
-        _record(task, f, e, n, at)
-        for f, (e, n, at) in enumerate(zip(evidence, numbers, foreseen, strict=True))
-    ]
+    evidence = evidence_of_all(problem, solution, free)
+    if few:
+        return [_record(task, f, evidence.of(f), numbers[f]) for f in range(len(task))]
+    foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)
+    judged = judge(spec, numbers, evidence, ~np.isnan(task.fixed), _rows_of(task, foreseen))
+    return [_record(task, f, evidence.of(f), numbers[f], at, (judged, f)) for f, at in enumerate(foreseen)]
+
+
+def _rows_of(task: Task, foreseen: list[AtRows]) -> Rows:
+    """All rows of a task's fits, one fit's after the other's."""
+    members = np.concatenate(task.members)
+    weight = task.runs.weight[members] if task.weights is None else np.concatenate(list(task.weights))
+    return Rows(
+        task.runs,
+        members,
+        np.array([len(m) for m in task.members]),
+        weight,
+        np.concatenate([at.prediction for at in foreseen]),
+        np.stack([at.share for at in foreseen]),
+    )
 
 
 def _looked_again(task: Task, result: Fitted) -> Fitted:
@@ -198,8 +219,8 @@ def _looked_again(task: Task, result: Fitted) -> Fitted:
         roughness=None if spec.objective.smooth else _roughness(task),
         device=spec.device or default_device(points.shape[1] * problem.n_rows),
     )
-    evidence = _together(first, evidence_of(problem, solution, free, 0))
-    return _record(task, 0, evidence, problem.natural_numbers(evidence.z[None])[0], None)
+    evidence = _together(first, evidence_of_all(problem, solution, free).of(0))
+    return _record(task, 0, evidence, problem.natural_numbers(evidence.z[None])[0])
 
 
 def _in_doubt(result: Fitted) -> bool:
@@ -276,25 +297,29 @@ def _roughness(task: Task) -> np.ndarray:
     return np.array(out)
 
 
-def evidence_of(problem: Problem, solution: Solution, free: np.ndarray, f: int) -> Evidence:
-    """What the engine left behind of one fit of a batch."""
-    data, per_fit = problem.data, problem.per_fit
-    return Evidence(
-        z=solution.z[f],
-        gradient=solution.gradient[f],
-        hessian=solution.hessian[f],
-        tie=data.tie[f] if per_fit.tie else data.tie,
-        offset=data.offset[f] if per_fit.offset else data.offset,
-        lower=data.lower,
-        upper=data.upper,
-        free=free[f],
-        value=float(solution.value[f]),
-        status=int(solution.status[f]),
-        basins=_distinct(solution.finished_z[f], solution.finished_value[f]),
-        finished_value=solution.finished_value[f],
-        finished_status=solution.finished_status[f],
-        n_starts=solution.n_starts,
-        n_polished=solution.n_polished,
+def evidence_of_all(problem: Problem, solution: Solution, free: np.ndarray) -> Evidences:
+    """What the engine left behind of every fit of a batch, all finished lanes among the basins."""
+    data, n_fits, k = problem.data, *solution.z.shape
+
+    def each(part: np.ndarray | int, *shape: int) -> np.ndarray:
+        return np.broadcast_to(part, (n_fits, *shape))
+
+    return Evidences(
+        z=solution.z,
+        gradient=solution.gradient,
+        hessian=solution.hessian,
+        tie=each(data.tie, k, k),
+        offset=each(data.offset, k),
+        lower=each(data.lower, k),
+        upper=each(data.upper, k),
+        free=free,
+        value=solution.value,
+        status=solution.status,
+        basins=solution.finished_z,
+        finished_value=solution.finished_value,
+        finished_status=solution.finished_status,
+        n_starts=each(solution.n_starts),
+        n_polished=each(solution.n_polished),
     )
 
 
@@ -306,7 +331,7 @@ def _together(first: Evidence, second: Evidence) -> Evidence:
     order = np.argsort(finished, kind="stable")
     return replace(
         better,
-        basins=_distinct(basins, np.zeros(len(basins))),
+        basins=distinct_points(basins, np.zeros(len(basins))),
         finished_value=finished[order],
         finished_status=np.concatenate([first.finished_status, second.finished_status])[order],
         n_starts=first.n_starts + second.n_starts,
@@ -314,7 +339,14 @@ def _together(first: Evidence, second: Evidence) -> Evidence:
     )
 
 
-def _record(task: Task, f: int, evidence: Evidence, numbers: np.ndarray, foreseen: AtRows | None) -> Fitted:
+def _record(
+    task: Task,
+    f: int,
+    evidence: Evidence,
+    numbers: np.ndarray,
+    foreseen: AtRows | None = None,
+    judged: tuple[Judged, int] | None = None,
+) -> Fitted:
     spec = task.spec
     part = Part(task.runs, task.members[f], None if task.weights is None else task.weights[f])
     runs = part.read()
@@ -336,18 +368,8 @@ def _record(task: Task, f: int, evidence: Evidence, numbers: np.ndarray, foresee
         key=task.keys[f],
         reason=NO_FINITE_START if failed else "",
         foreseen=foreseen,
+        judged=judged,
     )
     if failed or spec.objective.smooth:
         return result
     return replace(result, objective_value=float(np.sum(runs.weight * spec.objective.rho(result.residuals))))
-
-
-def _distinct(z: np.ndarray, values: np.ndarray, most: int = 4) -> np.ndarray:
-    """Up to `most` finished points that differ, best first."""
-    kept = [z[0]]
-    for point, value in zip(z[1:], values[1:], strict=True):
-        if len(kept) == most or not np.isfinite(value):
-            break
-        if min(np.max(np.abs(point - other)) for other in kept) > 1e-2:
-            kept.append(point)
-    return np.stack(kept)

@@ -27,7 +27,7 @@ from scaling_jax.engine.starts import default_starts
 from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import Evidence, agreement, target_scale
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.members import FEW_FITS, evidence_of, start_nodes
+from scaling_jax.fitting.members import FEW_FITS, evidence_of_all, start_nodes
 from scaling_jax.fitting.replicates import STARTS, search_device, search_replicates, search_solver
 from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
@@ -319,7 +319,8 @@ def _solve_carefully(batch: Batch, prepared: tuple[Problem, np.ndarray]) -> list
     )
     numbers = problem.natural_numbers(solution.z)
     free = batch.repeated(batch.free)
-    evidence = (evidence_of(problem, solution, free, f) for f in range(problem.n_fits))
+    many = evidence_of_all(problem, solution, free)
+    evidence = (many.of(f) for f in range(problem.n_fits))
     out = []
     for variant, own, predicted in zip(batch.variants, *_of_variants(batch, numbers), strict=True):
         values = np.array([variant.charge(way, row) for way, row in enumerate(predicted)])
@@ -351,6 +352,7 @@ def _record(variant: Variant, way: int, numbers: np.ndarray, value: float, evide
         fixed=variant.fixed,
         stored_certificate=None,
         foreseen=None,
+        judged=None,
     )
 
 
