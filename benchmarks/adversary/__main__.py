@@ -144,7 +144,8 @@ def moments(options: argparse.Namespace) -> Found:
         )
         print(rows[-1], file=sys.stderr, flush=True)
     table = pd.DataFrame(rows)
-    good = (table["changed afterwards"] == "nothing").all() and not (table == "WRONG").any().any()
+    reached = (table["that ended it"] > 0).all()  # interrupts that nobody notices show nothing
+    good = reached and (table["changed afterwards"] == "nothing").all() and not (table == "WRONG").any().any()
     return "Interrupts and company\n\n" + table.to_string(index=False), rows, bool(good)
 
 

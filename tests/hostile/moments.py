@@ -67,6 +67,14 @@ def interrupted(name: str, moments: int, rng: np.random.Generator) -> dict[str, 
     """
     task = TASKS[name]
     task()  # compiled
+    given = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _interrupted(task, moments, rng)
+    finally:
+        signal.signal(signal.SIGINT, given)
+
+
+def _interrupted(task: Callable[[], np.ndarray], moments: int, rng: np.random.Generator) -> dict[str, Any]:
     begun = time.perf_counter()
     expected, whole = task(), time.perf_counter() - begun
     before, ended, longest, wrong = state(), 0, 0.0, []
