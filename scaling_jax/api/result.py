@@ -697,7 +697,8 @@ class FitResult(Fitted, Shown):
 
     def _title(self) -> str:
         where = "" if self.key is None else f" of {self.key}"
-        return f"{self.law.name}({', '.join(self.law.inputs)}) fitted{where}"
+        rows = f" to {self.record['rows_used']:,} rows" if self.record.get("rows_used") else ""
+        return f"{self.law.name}({', '.join(self.law.inputs)}) fitted{rows}{where}"
 
     def _sections(self) -> list[Section]:
         return summary_sections(self, self._told())

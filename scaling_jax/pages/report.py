@@ -53,9 +53,9 @@ def report(
     >>> import numpy as np, scaling_jax as sj
     >>> x = np.geomspace(1, 100, 12)
     >>> fit = sj.fit(sj.laws.power_law, {"x": x, "loss": 3 / x**0.5})
-    >>> text = sj.report(fit, format="md")
+    >>> text = sj.report(fit, format="md", title="A fit")
     >>> text.splitlines()[0], "## Repeat it" in text
-    ('# power_law(x) fitted', True)
+    ('# A fit', True)
     """
     if path is None and things and isinstance(things[-1], str | Path):
         path, things = things[-1], things[:-1]

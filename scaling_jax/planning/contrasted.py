@@ -270,7 +270,9 @@ class Contrast(Shown):
         return f"<Contrast of {len(self.names)} recipes at {len(self.places)} places>"
 
     def _title(self) -> str:
-        return f"{len(self.names)} recipes compared at {len(self.places)} places"
+        count = len(self.places)
+        what = "place" if self.places.flops is None else "budget"
+        return f"{len(self.names)} recipes compared at {count} {what}{'s' if count > 1 else ''}"
 
     def _sections(self) -> list[Section]:
         said = [line.strip() for line in self.summary().splitlines()]

@@ -32,7 +32,25 @@ HEADINGS = {
     "run_sd": "scatter of a run",
 }
 MOST = 400  # rows that a table shows
-DIGITS = dict.fromkeys(("extrapolation", "p", "worth", "horizon", "backtest_error", "borrowed", "weight"), 2)
+DIGITS = dict.fromkeys(
+    (
+        "extrapolation",
+        "p",
+        "worth",
+        "horizon",
+        "backtest_error",
+        "borrowed",
+        "weight",
+        "lowest",
+        "low",
+        "middle",
+        "high",
+        "highest",
+        "t",
+        "z",
+    ),
+    2,
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ __all__ = ["COUNT", "FLOP", "PLAIN", "between", "kind_of", "written"]
 
 COUNT, FLOP, PLAIN = "count", "flop", "plain"
 """Kinds of numbers: parameters and tokens; compute; everything else."""
+FEW = 1e4  # below it compute is a ratio, or GPU-hours
 LETTERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 COUNTED = {"N", "D", "U", "tokens", "n_params", "params", "unique_tokens", "N_equal", "D_equal"}
 SPENT = {"C", "flops", "flop", "compute", "spent", "cost", "budget", "run_at"}
@@ -43,7 +44,7 @@ def written(value: float, kind: str = PLAIN, digits: int = 4) -> str:
     if kind == COUNT and 1e3 <= float(f"{size:.3g}") < 1e15:
         at, letter = next((at, letter) for at, letter in LETTERS if float(f"{size:.3g}") >= at)
         return f"{float(f'{value / at:.3g}'):g}{letter}"
-    if value == 0 or (kind != FLOP and 1e-4 <= size < 1e5):
+    if value == 0 or 1e-4 <= size < (FEW if kind == FLOP else 1e5):
         return f"{float(f'{value:.{digits}g}'):g}"
     mantissa, power = f"{value:.2e}".split("e")
     return f"{float(mantissa):g}e{int(power)}"

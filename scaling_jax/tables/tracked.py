@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import pandas as pd
 
+from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.tables.files import read_file
 from scaling_jax.tables.read import TableLike
@@ -21,6 +22,7 @@ __all__ = ["read_runs"]
 def read_runs(source: Law, table: TableLike, **words: Any) -> Runs: ...
 @overload
 def read_runs(source: str | Path, *, keep: str | Path | None = None) -> pd.DataFrame: ...
+@checked
 def read_runs(source: Law | str | Path, table: TableLike | None = None, **words: Any) -> Runs | pd.DataFrame:
     """Runs from where they were logged, as one tidy table: a row per run and step.
 
@@ -56,7 +58,9 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
         return read_for(source, table, **words)  # type: ignore[arg-type]
     if not is_tracked(source):
         return read_file(source)
+    if unknown := set(words) - {"keep"}:
+        raise TypeError(f"read_runs({source!r}) takes keep= alone, not {', '.join(sorted(unknown))}=.")
     try:
-        return read_tracked(source, **words)
+        return read_tracked(source, words.get("keep"))
     except ValueError as error:
         raise DataError(str(error)) from error

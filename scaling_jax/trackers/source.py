@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scaling_jax.core.checked import checked
 from scaling_jax.trackers.mlflow import mlflow_runs
 from scaling_jax.trackers.tensorboard import EVENTS, tensorboard_runs
 from scaling_jax.trackers.tidy import Logged, tidy
@@ -34,6 +35,7 @@ def is_tracked(source: str | Path) -> bool:
     return str(source).partition(":")[0] in SPELLED or Path(source).is_dir() or _is_database(source)
 
 
+@checked
 def read_tracked(source: str | Path, keep: str | Path | None = None) -> pd.DataFrame:
     """The tidy table of a tracker's runs; see `sj.read_runs`."""
     name, colon, rest = str(source).partition(":")
