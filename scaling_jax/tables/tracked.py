@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import pandas as pd
 
-from scaling_jax.core.checked import checked
+from scaling_jax.core.checked import checked, one_line
 from scaling_jax.core.law import Law
 from scaling_jax.tables.files import read_file
 from scaling_jax.tables.read import TableLike
@@ -56,8 +56,11 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
     """
     if table is not None or not isinstance(source, str | Path):
         return read_for(source, table, **words)  # type: ignore[arg-type]
-    if not is_tracked(source):
-        return read_file(source)
+    try:
+        if not is_tracked(source):
+            return read_file(source)
+    except OSError as error:
+        raise DataError(f"{one_line(source)} cannot be read: {error.strerror}.") from error
     if unknown := set(words) - {"keep"}:
         raise TypeError(f"read_runs({source!r}) takes keep= alone, not {', '.join(sorted(unknown))}=.")
     try:
