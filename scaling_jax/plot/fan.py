@@ -66,6 +66,9 @@ def fan_data(
         moved, or predicted), lower, upper (of a new run), mean_lower, mean_upper (of the mean curve),
         measured (of targets, where known), beyond (decades from the data).
 
+    Raises:
+        ValueError: for an input that is none, or a share, which cannot grow.
+
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> fan_data(fit.bootstrap(50), {"x": [1e4]})["kind"].value_counts().to_dict()
@@ -173,6 +176,11 @@ def _fan(
     runs = fit.data()
     ahead = None if at is None else fit.inputs_of(at)
     way = path_through(runs.inputs, along, ratio, ahead)
+    if way.along in fit.law.inputs and np.isfinite(fit.law.input_domains[way.along].upper):
+        raise ValueError(
+            f"fan goes beyond the runs along an input that grows, and {way.along} is a share: give along=, "
+            "or draw the shares by sj.plot.mixture."
+        )
     places = way.place(runs.inputs)
     low, high = float(places[places > 0].min()), float(places.max())
     top = AHEAD * high if ahead is None else max(1.5 * float(way.place(ahead).max()), high)

@@ -51,5 +51,7 @@ def test_the_triangle_holds_the_laws_own_losses(blend: sj.FitResult) -> None:
 def test_a_best_mixture_that_nobody_tried_is_told(blend: sj.FitResult) -> None:
     ax = sj.plot.mixture(blend)
     assert any("beyond the runs" in text.get_text() for text in ax.texts)
+    with pytest.raises(ValueError, match="code is a share"):
+        sj.plot.fan(blend)
     with pytest.raises(ValueError, match="give three of the law's shares, code, books, web"):
         sj.plot.mixture(blend, ["code", "books"])
