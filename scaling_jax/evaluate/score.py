@@ -156,7 +156,8 @@ def solve_splits(law: Law, runs: TableLike, splits: Sequence[Split], options: Ma
     rows = [members[keys[i]][0] for i in once]
     weights = [_each_run_alike(table, m) for m in rows] if reading.runs_alike else None
     task = Task(spec, table, rows, fixed[once], [keys[i] for i in once], weights)
-    fitted = dict(zip(once, map(FitResult.of, solve_members(task)), strict=True))
+    # as in a batch of many: what is scored is the law, and a second look costs several times the first
+    fitted = dict(zip(once, map(FitResult.of, solve_members(task, look_again=False)), strict=True))
     fits = FitGroups({key: fitted[first[content]] for key, content in zip(keys, same, strict=True)})
     return SplitFits(table, members, fits)
 

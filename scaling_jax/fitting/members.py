@@ -52,20 +52,28 @@ PROJECTED = LM(max_steps=200, tol=1e-10, reach=3.0)  # a lane that goes on creep
 
 
 def solve_members(
-    task: Task, *, polish_steps: int = MOST_STEPS, starts: np.ndarray | None = None
+    task: Task,
+    *,
+    polish_steps: int = MOST_STEPS,
+    starts: np.ndarray | None = None,
+    look_again: bool = True,
 ) -> list[Fitted]:
     """Solves every fit of a task; records in its order.
 
     `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own,
     the few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the
     law that asks too much of the tables, and more starts help none. A fit alone, or one of a few, whose
-    certificate has doubts is looked at again.
+    certificate has doubts is looked at again unless told otherwise.
     """
     few, given = len(task) <= FEW_FITS, starts is not None
     linear = () if few or given else eliminated(task.spec)
     results = _solved(task, few, linear, polish_steps, starts)
     if few:
-        return results if given else [_looked_again(task.some([i]), r) for i, r in enumerate(results)]
+        return (
+            results
+            if given or not look_again
+            else [_looked_again(task.some([i]), r) for i, r in enumerate(results)]
+        )
     if given or task.spec.starts is not None:
         return results
     if linear:
