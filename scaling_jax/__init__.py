@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scaling_jax.allocation.hyperparameters import hyperparameters, sweep_optima
     from scaling_jax.allocation.isoflop import isoflop
     from scaling_jax.api.study import study
+    from scaling_jax.api.warm import warm
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
     from scaling_jax.evaluate.selection import select
@@ -107,6 +108,7 @@ __all__ = [
     "study",
     "sweep_optima",
     "v_optimal",
+    "warm",
 ]
 
 _MODULES = {
@@ -115,6 +117,7 @@ _MODULES = {
 }
 _LAZY = {  # what few scripts use is imported on first use
     "study": "scaling_jax.api.study",
+    "warm": "scaling_jax.api.warm",
     "hyperparameters": "scaling_jax.allocation.hyperparameters",
     "sweep_optima": "scaling_jax.allocation.hyperparameters",
     "envelope": "scaling_jax.allocation.envelope",

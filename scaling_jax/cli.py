@@ -1,4 +1,4 @@
-"""The command line: fit a table, predict from a saved fit, list laws and data sets."""
+"""The command line: fit a table, predict from a saved fit, list laws and data sets, compile ahead."""
 
 from __future__ import annotations
 
@@ -442,6 +442,27 @@ def laws() -> None:
             words = ", ".join(signature(found).parameters)
             shown.add_row(f"{name}({words})", "made to order", _first_line(found))
     Console().print(shown)
+
+
+@app.command()
+def warm(
+    law: Annotated[
+        list[str] | None, typer.Option(help="A law, see 'scaling-jax laws'; repeat. All by default.")
+    ] = None,
+    rows: Annotated[
+        list[int] | None, typer.Option(help="A length of table; repeat. 64, 128 and 256 by default.")
+    ] = None,
+) -> None:
+    """Compile the laws now and keep the programs, so that no later first fit waits for them."""
+    with _mistakes_in_one_sentence():
+        chosen = None if law is None else [_law(name) for name in law]
+        done = sj.warm(chosen, **({} if rows is None else {"rows": rows}))
+    typer.echo(
+        f"{done.laws} laws are ready in {done.seconds:.0f} s: {done.programs} programs, "
+        f"{done.megabytes:.0f} MB, in {done.folder}"
+    )
+    if done.left_out:
+        typer.echo(f"Left out, for want of values to fit: {', '.join(done.left_out)}")
 
 
 def _makes_a_law(found: object) -> bool:

@@ -288,3 +288,11 @@ def test_report_writes_one_page(table) -> None:
     assert "Best runs of chinchilla" in (table / "plan.html").read_text()
     assert "say with --flops" in run("report", "besiroglu2024", table / "no.html", code=2)
     assert "not as 'docx'" in run("report", table / "runs.csv", table / "fit.docx", *fit, code=2)
+
+
+def test_warm_says_what_is_ready(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SCALING_JAX_CACHE", str(tmp_path))
+    told = run("warm", "--law", "power_law", "--rows", "64")
+    assert re.match(r"1 laws are ready in \d+ s: \d+ programs, \d+ MB, in", told)
+    monkeypatch.setenv("SCALING_JAX_CACHE", "")
+    assert "turns it off" in run("warm", code=2)

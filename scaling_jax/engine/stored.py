@@ -33,7 +33,7 @@ from platformdirs import user_cache_path
 from scaling_jax.core.law import Law
 from scaling_jax.engine.traced import law_in_bytes
 
-__all__ = ["SETTING", "Form", "available", "folder", "key_of", "load", "save", "settle"]
+__all__ = ["SETTING", "Form", "available", "folder", "inventory", "key_of", "load", "save", "settle"]
 
 SETTING = "SCALING_JAX_CACHE"
 PACKAGE = Path(__file__).parents[1]
@@ -73,6 +73,15 @@ def available() -> str | None:
     except OSError as error:
         return f"{at} cannot be used ({error.strerror or error})"
     return None
+
+
+def inventory() -> tuple[int, int]:
+    """How many programs are kept, and their bytes."""
+    at = folder()
+    if at is None or not at.is_dir():
+        return 0, 0
+    sizes = [file.stat().st_size for file in at.glob("*" + SUFFIX)]
+    return len(sizes), sum(sizes)
 
 
 def key_of(made_by: Hashable, form: Form, options: object, device: jax.Device) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaling_jax.engine.coordinates import search_bounds, to_search
-from scaling_jax.engine.padding import bucket
+from scaling_jax.engine.padding import bucket, few_lengths
 from scaling_jax.engine.problem import LaneData, Problem
 from scaling_jax.fitting.certificate import EPS, target_scale
 from scaling_jax.fitting.spec import Spec, fixed_numbers, tied_index
@@ -38,6 +38,7 @@ class Task:
         keys: what each fit is called.
         weights: in place of the table's own, one vector per fit, or (fits, rows) for fits that differ in
             nothing else.
+        few: whether padding costs less than compiling for another length of table; None: a fit alone.
     """
 
     spec: Spec
@@ -46,6 +47,7 @@ class Task:
     fixed: np.ndarray
     keys: list[Hashable]
     weights: list[np.ndarray] | np.ndarray | None = None
+    few: bool | None = None
 
     @classmethod
     def of(cls, spec: Spec, runs: Runs, fixed: np.ndarray | None = None) -> Task:
@@ -59,7 +61,9 @@ class Task:
     @property
     def width(self) -> int:
         """Padded rows of a fit."""
-        return bucket(max(map(len, self.members)))
+        rows = max(map(len, self.members))
+        alone = len(self) == 1 and self.weights is None
+        return few_lengths(rows) if (alone if self.few is None else self.few) else bucket(rows)
 
     def some(self, which: Sequence[int] | np.ndarray) -> Task:
         """The same for some of the fits."""

@@ -47,6 +47,7 @@ __all__ = [
 
 FRESH = 6
 CELLS_IN_MEMORY = 2**22
+WORTH_A_LENGTH = 4096  # lanes from which programs for the table's own length are worth compiling
 BYTES_PER_CELL = 48  # of a replicate's row: its weight, and copies made while weights are drawn and padded
 VALLEY_SIGMAS = 8.0
 VALLEY_REACH = 4.0
@@ -168,7 +169,7 @@ def refits_ahead(fit: Fitted, n: int) -> None:
     """Begins compiling, in the background, what `n` replicates of a smooth objective will need."""
     if fit.objective.smooth:
         lanes = n * STARTS
-        problem = Batch.of([vary(fit)]).whole
+        problem = Batch.of([vary(fit)], n).whole
         compile_ahead(problem, search_solver(fit.spec, lanes), lanes, search_device(fit.spec, problem, lanes))
 
 
@@ -187,15 +188,17 @@ class Batch:
     leader: np.ndarray
 
     @classmethod
-    def of(cls, variants: list[Variant]) -> Batch:
+    def of(cls, variants: list[Variant], ways: int | None = None) -> Batch:
+        """The batch of some variants, with as many ways as these have unless there will be others."""
         first = variants[0]
+        few = STARTS * (ways or sum(len(v.weight) for v in variants)) <= WORTH_A_LENGTH
         spec = replace(first.fit.spec, objective=first.objective)
         fixed = np.stack([v.held for v in variants])
         leader = np.stack([tied_index(replace(spec, tied=v.tied)) for v in variants])
         if all(_same_rows(v.fit, first.fit) for v in variants):
             weights = np.stack([v.weight[0] for v in variants])
             runs, members = first.fit.data(), [np.arange(len(first.fit.data()))]
-            whole = build_problem(Task(spec, runs, members, fixed, [None], weights))[0].owned()
+            whole = build_problem(Task(spec, runs, members, fixed, [None], weights, few))[0].owned()
         else:
             runs, members = _stacked([v.runs for v in variants])
             whole = build_problem(Task(spec, runs, members, fixed, [None] * len(variants)))[0]
