@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import jax
 
+from scaling_jax.core.settings import traced_apart
 from scaling_jax.engine import stored
 from scaling_jax.engine.kept import has_compiled
 
@@ -117,10 +118,9 @@ class Program(Generic[Result]):
             return None
 
     def _compiled(self, key: str | None, given: tuple[object, ...]) -> tuple[Callable[..., Result], Result]:
-        if key is None:
-            return self._jitted, self._jitted(*given)
-        made = self._jitted.lower(*given).compile()
-        stored.save(key, made)
+        made = traced_apart(lambda: self._jitted.lower(*given).compile())
+        if key is not None:
+            stored.save(key, made)
         return made, made(*given)
 
 

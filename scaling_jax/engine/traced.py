@@ -12,7 +12,7 @@ from jax.extend import core as jex
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.law import Law
-from scaling_jax.core.settings import own_settings
+from scaling_jax.core.settings import traced_apart
 from scaling_jax.engine.coordinates import named_numbers
 
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ def law_in_bytes(law: Law, dtype: str) -> bytes | None:
 
     numbers, one = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((len(law.labels),), ()))
     row = dict.fromkeys(law.inputs, one)
-    with own_settings():
-        traces = [jax.make_jaxpr(value)(numbers, row), jax.make_jaxpr(twice)(numbers, row, numbers)]
+
+    def traced() -> list[jex.ClosedJaxpr]:
+        with jax.enable_x64(True):
+            return [jax.make_jaxpr(value)(numbers, row), jax.make_jaxpr(twice)(numbers, row, numbers)]
+
+    traces = traced_apart(traced)
     if not all(map(says_all, traces)):
         return None
     of_law = (law.inputs, law.parameters, law.label_domains)
