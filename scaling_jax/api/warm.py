@@ -20,6 +20,7 @@ from scaling_jax.engine.sampling import sample_numbers
 __all__ = ["LENGTHS", "Warmed", "warm"]
 
 LENGTHS = (64, 128, 256)  # rows that tables of up to as many are padded to
+LONGEST = 4096  # longer ones are searched on fewer rows
 TRIES = 64  # points of a law, among which is one with values that can be fitted
 NOISE = 0.01
 
@@ -71,8 +72,10 @@ def warm(laws: Sequence[Law] | None = None, rows: Sequence[int] = LENGTHS) -> Wa
     began = time.monotonic()
     if (why := stored.available()) is not None:
         raise OSError(f"No programs can be kept: {why}.")
-    if not rows or min(rows) < 1:
-        raise ValueError(f"rows={shown(list(rows))}: give lengths of tables, such as [64, 256].")
+    if not rows or not all(1 <= n <= LONGEST for n in rows):
+        raise ValueError(
+            f"rows={shown(list(rows))}: give lengths of tables up to {LONGEST}, such as [64, 256]."
+        )
     chosen = [law for law in vars(catalogue).values() if isinstance(law, Law)] if laws is None else list(laws)
     left_out = []
     with progress_bar(len(chosen), "compiling", "law") as progress:

@@ -32,7 +32,7 @@ def test_where_nothing_can_be_kept_it_says_so(monkeypatch) -> None:
         sj.warm([sj.laws.power_law])
 
 
-@pytest.mark.parametrize("rows", [[], [0, 64]])
+@pytest.mark.parametrize("rows", [[], [0, 64], [10**9]])
 def test_lengths_that_no_table_has_are_refused(rows) -> None:
     with pytest.raises(ValueError, match="give lengths of tables"):
         sj.warm([sj.laws.power_law], rows=rows)
