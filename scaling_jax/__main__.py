@@ -2,4 +2,5 @@
 
 from scaling_jax.cli import app
 
-app(prog_name="scaling-jax")
+if __name__ == "__main__":
+    app(prog_name="scaling-jax")

@@ -13,6 +13,7 @@ import pytest
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "scaling_jax"
 COVERED_BY = {
+    "__main__": "test_cli",
     "core/arrays": "core/test_domains",
     "core/keyed": "api/test_groups",
     "datasets/_catalog": "datasets/test_datasets",
