@@ -132,7 +132,7 @@ def main() -> None:
         lines.append(
             f"the same {len(sample)} random cells: "
             f"SciPy {scipy_seconds:.1f} s from one start ({failed} raised), "
-            f"ours {ours[1]:.1f} s from six with certificates; per law over the whole study "
+            f"ours {ours[1]:.1f} s from four to eight with certificates; per law over the whole study "
             f"{1e3 * ours_each:.1f} ms against {1e3 * scipy_each:.1f} ms, ratio {scipy_each / ours_each:.1f}"
         )
     if options.joint:
