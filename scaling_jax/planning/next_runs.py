@@ -216,19 +216,21 @@ def precision_for(source: Any, budgets: ArrayLike, **options: Any) -> pd.DataFra
     >>> bool(bought["sd"].is_monotonic_decreasing)
     True
     """
-    rows = []
-    for budget in budgets_of(budgets, "budgets").tolist():
+    asked = budgets_of(budgets, "budgets")
+    rows: dict[float, dict[str, float]] = {}
+    best: NextRuns | None = None
+    for budget in np.unique(asked).tolist():
         found = next_runs(source, budget, **options)
-        rows.append(
-            {
-                "budget": budget,
-                "runs": int(found.table["runs"].sum()),
-                "sd": found.after,
-                "halfwidth": found.halfwidth,
-                "floor": found.floor,
-            }
-        )
-    return pd.DataFrame(rows)
+        # what a smaller budget paid for a larger one pays for too
+        best = found if best is None or found.after <= best.after else best
+        rows[budget] = {
+            "budget": budget,
+            "runs": int(best.table["runs"].sum()),
+            "sd": best.after,
+            "halfwidth": best.halfwidth,
+            "floor": min(found.floor, best.floor),
+        }
+    return pd.DataFrame([rows[budget] for budget in asked.tolist()])
 
 
 @dataclass(frozen=True, eq=False)

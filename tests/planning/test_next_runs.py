@@ -47,6 +47,17 @@ def test_more_budget_buys_more_and_no_more_than_the_floor():
     np.testing.assert_allclose(bought["halfwidth"], 1.6449 * bought["sd"], rtol=1e-4)
 
 
+def test_a_larger_budget_is_never_worse():
+    """Each budget has a grid of its own; on a known sweep a larger one alone found a wider interval."""
+    entry = sj.published["besiroglu2024_huber"]
+    budgets = [1e23, 1e20, 1e22, 1e21]
+    bought = sj.precision_for(entry, budgets, flops=1e24, discrepancy=0.005)
+    assert bought["budget"].tolist() == budgets
+    ordered = bought.sort_values("budget")
+    assert ordered["sd"].is_monotonic_decreasing and ordered["floor"].is_monotonic_decreasing
+    assert (bought["floor"] <= bought["sd"]).all()
+
+
 def test_runs_that_exist_count_as_made():
     N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e8, 1e9, 4), np.geomspace(2e9, 2e10, 4)))
     true = sj.published["besiroglu2024_huber"].params
