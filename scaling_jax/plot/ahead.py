@@ -15,7 +15,8 @@ from scaling_jax.plot.labels import axis_words, end_labels, kind_of, mark, note
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.path import Path, path_through
 from scaling_jax.plot.style import COLUMN, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

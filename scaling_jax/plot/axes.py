@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.optional import needs
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import COLUMN, HEIGHT
-from scaling_jax.plot.ticks import PLAIN, log_axis
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import PLAIN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,7 +19,8 @@ from scaling_jax.plot.distance import by_distance
 from scaling_jax.plot.labels import axis_words, halo, mark, note
 from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import COUNT, FLOP, log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import COUNT, FLOP, written
 from scaling_jax.tables.scale import TOKENS_FLOP, budgets_of
 
 if TYPE_CHECKING:

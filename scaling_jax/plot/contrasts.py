@@ -17,7 +17,8 @@ from scaling_jax.plot.distance import band, by_distance, shade_beyond
 from scaling_jax.plot.labels import end_labels, mark, note
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import COLUMN, picture
-from scaling_jax.plot.ticks import FLOP, log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import FLOP, written
 from scaling_jax.uncertainty.ensemble import interval, tail_of
 
 if TYPE_CHECKING:

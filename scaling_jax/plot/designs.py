@@ -13,7 +13,8 @@ from scaling_jax.plot.axes import axes_for
 from scaling_jax.plot.labels import axis_words, kind_of, mark, note
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import FLOP, log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import FLOP, written
 from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.tails import normal_quantile
 

@@ -11,7 +11,8 @@ from scaling_jax.plot.axes import axes_for, spans_decade
 from scaling_jax.plot.labels import above, kind_of, mark
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import COLUMN, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

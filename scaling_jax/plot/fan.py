@@ -16,7 +16,8 @@ from scaling_jax.plot.labels import axis_words, end_labels, kind_of, mark, note,
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.path import Path, path_through
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 from scaling_jax.tables.read import TableLike, as_columns, as_frame
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from scaling_jax.plot.distance import by_distance
 from scaling_jax.plot.labels import axis_words, end_labels, kind_of, note, target_words
 from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,8 @@ from scaling_jax.plot.axes import axes_for
 from scaling_jax.plot.labels import kind_of, note
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import COLUMN, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 from scaling_jax.uncertainty.resample import cluster_of
 from scaling_jax.uncertainty.sandwich import influence as moves_of
 from scaling_jax.uncertainty.sandwich import standard_errors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_jax.plot.palette import palette_of
-from scaling_jax.plot.ticks import COUNT, FLOP, PLAIN
+from scaling_jax.reporting.numbers import COUNT, FLOP, PLAIN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

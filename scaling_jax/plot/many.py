@@ -15,7 +15,8 @@ from scaling_jax.plot.fits import curves
 from scaling_jax.plot.labels import kind_of
 from scaling_jax.plot.palette import DARK, palette_of
 from scaling_jax.plot.style import COLUMN, PAGE, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 from scaling_jax.uncertainty.draws import DrawsGroups
 
 if TYPE_CHECKING:

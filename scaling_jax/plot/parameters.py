@@ -14,7 +14,8 @@ from scaling_jax.plot.axes import grid_for, spans_decade
 from scaling_jax.plot.labels import above
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import PAGE, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.draws import Draws, FitEnsemble
 from scaling_jax.uncertainty.ensemble import interval

@@ -61,7 +61,7 @@ class Path:
     @property
     def words(self) -> str:
         """What is held on the way."""
-        from scaling_jax.plot.ticks import written
+        from scaling_jax.reporting.numbers import written
 
         held = [f"{name} = {written(value, 'count')}" for name, value in self.held.items()]
         ratio = [] if self.ratio is None else [f"{written(self.ratio, 'plain', 2)} tokens per parameter"]

@@ -17,8 +17,9 @@ from scaling_jax.plot.distance import band, by_distance, shade_beyond
 from scaling_jax.plot.labels import end_labels, mark, note
 from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import COUNT, FLOP, PLAIN, log_axis, written
+from scaling_jax.plot.ticks import log_axis
 from scaling_jax.published import published as printed
+from scaling_jax.reporting.numbers import COUNT, FLOP, PLAIN, written
 from scaling_jax.tables.scale import TOKENS_FLOP
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from scaling_jax.plot.axes import axes_for
 from scaling_jax.plot.labels import axis_words, halo, kind_of, mark, target_words
 from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import COLUMN, picture
-from scaling_jax.plot.ticks import log_axis, written
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,8 @@ from scaling_jax.plot.labels import end_labels
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.plans import COMPUTE, QUANTITIES
 from scaling_jax.plot.style import picture
-from scaling_jax.plot.ticks import COUNT, FLOP, PLAIN, log_axis
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import COUNT, FLOP, PLAIN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

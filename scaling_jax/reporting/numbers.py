@@ -29,7 +29,7 @@ def written(value: float, kind: str = PLAIN, digits: int = 4) -> str:
     Args:
         value: the number.
         kind: "count" for 7B and 1.4T, "flop" for 3e22, "plain" for 2.5.
-        digits: significant ones of plain numbers; the others have three.
+        digits: significant ones, at most three of counts and compute.
 
     >>> written(7e9, "count"), written(1.4e12, "count"), written(1e24, "flop"), written(2.49962)
     ('7B', '1.4T', '1e24', '2.5')
@@ -40,13 +40,13 @@ def written(value: float, kind: str = PLAIN, digits: int = 4) -> str:
         return ""
     if np.isinf(value):
         return "infinite" if value > 0 else "-infinite"
-    size = abs(value)
-    if kind == COUNT and 1e3 <= float(f"{size:.3g}") < 1e15:
-        at, letter = next((at, letter) for at, letter in LETTERS if float(f"{size:.3g}") >= at)
-        return f"{float(f'{value / at:.3g}'):g}{letter}"
+    size, few = abs(value), min(digits, 3)
+    if kind == COUNT and 1e3 <= float(f"{size:.{few}g}") < 1e15:
+        at, letter = next((at, letter) for at, letter in LETTERS if float(f"{size:.{few}g}") >= at)
+        return f"{float(f'{value / at:.{few}g}'):g}{letter}"
     if value == 0 or 1e-4 <= size < (FEW if kind == FLOP else 1e5):
         return f"{float(f'{value:.{digits}g}'):g}"
-    mantissa, power = f"{value:.2e}".split("e")
+    mantissa, power = f"{value:.{few - 1}e}".split("e")
     return f"{float(mantissa):g}e{int(power)}"
 
 
