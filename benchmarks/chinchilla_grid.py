@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.notebook import DELTA, huber_of_logs
 from benchmarks.report import machine, peak_megabytes, save
 
 TABLE = Path(__file__).parents[1] / "../shared/data/chinchilla/epoch_replication.csv"
 BEST = 1.018274017801e-3
-DELTA = 1e-3
 ALL = 4500
 
 
@@ -50,31 +50,11 @@ def sample(n: int) -> np.ndarray:
     return grid()[np.random.default_rng(0).choice(ALL, n, replace=False)]
 
 
-def value_and_gradient() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """The objective with its exact gradient, in NumPy as a careful notebook has it."""
-    frame = runs()
-    N, D, y = (np.log(frame[c].to_numpy()) for c in ("n_params", "tokens", "loss"))
-
-    def both(x: np.ndarray) -> tuple[float, np.ndarray]:
-        e, a, b, alpha, beta = x
-        terms = np.exp([np.full_like(N, e), a - alpha * N, b - beta * D])
-        total = terms.sum(0)
-        r = np.log(total) - y
-        size = np.abs(r)
-        share = np.clip(r, -DELTA, DELTA) * terms / total
-        slope = np.array(
-            [share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()]
-        )
-        return float(np.where(size <= DELTA, r**2 / 2, DELTA * (size - DELTA / 2)).sum()), slope
-
-    return both
-
-
 def scipy_method(method: str, scale: float, options: dict[str, Any]) -> Callable[[int, int], dict[str, Any]]:
     def measure(n: int, repeat: int) -> dict[str, Any]:
         from scipy.optimize import minimize
 
-        both = value_and_gradient()
+        both = huber_of_logs(*runs()[["n_params", "tokens", "loss"]].to_numpy(float).T)
 
         def scaled(x: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = both(x)

@@ -18,9 +18,9 @@ import pandas as pd
 from scipy.optimize import minimize
 
 import scaling_jax as sj
+from benchmarks.notebook import huber_of_logs
 from benchmarks.report import machine, peak_megabytes, save
 
-DELTA = 1e-3
 STARTS = 64
 TIGHT = {"ftol": 1e-15, "gtol": 1e-12, "maxiter": 10000, "maxfun": 20000, "maxls": 50}
 
@@ -49,20 +49,7 @@ def simulate(groups: int, seed: int = 0) -> pd.DataFrame:
 
 def scipy_fit(table: pd.DataFrame, starts: np.ndarray) -> tuple[float, np.ndarray]:
     """The best of all starts: value and (ln E, ln A, ln B, alpha, beta)."""
-    N, D, y = (np.log(table[c].to_numpy()) for c in ("N", "D", "loss"))
-
-    def both(x: np.ndarray) -> tuple[float, np.ndarray]:
-        e, a, b, alpha, beta = x
-        terms = np.exp([np.full_like(N, e), a - alpha * N, b - beta * D])
-        total = terms.sum(0)
-        r = np.log(total) - y
-        size = np.abs(r)
-        share = np.clip(r, -DELTA, DELTA) * terms / total
-        slope = np.array(
-            [share[0].sum(), share[1].sum(), share[2].sum(), -(share[1] * N).sum(), -(share[2] * D).sum()]
-        )
-        return float(np.where(size <= DELTA, r**2 / 2, DELTA * (size - DELTA / 2)).sum()), slope
-
+    both = huber_of_logs(*table[["N", "D", "loss"]].to_numpy().T)
     with np.errstate(all="ignore"):
         ends = [minimize(both, x, jac=True, method="L-BFGS-B", options=TIGHT) for x in starts]
     best = min(ends, key=lambda end: end.fun if np.isfinite(end.fun) else np.inf)
