@@ -26,7 +26,7 @@ from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.tracked import read_runs
 
 if TYPE_CHECKING:
-    from scaling_jax import datasets, evaluate, plot
+    from scaling_jax import datasets, evaluate, plot, schedules
     from scaling_jax.allocation.envelope import envelope
     from scaling_jax.allocation.family import approaches
     from scaling_jax.allocation.hyperparameters import hyperparameters, sweep_optima
@@ -104,6 +104,7 @@ __all__ = [
     "read_runs",
     "read_wandb",
     "report",
+    "schedules",
     "select",
     "study",
     "sweep_optima",
@@ -113,7 +114,7 @@ __all__ = [
 
 _MODULES = {
     "cost": "scaling_jax.planning.cost",
-    **{name: f"scaling_jax.{name}" for name in ("datasets", "evaluate", "plot")},
+    **{name: f"scaling_jax.{name}" for name in ("datasets", "evaluate", "plot", "schedules")},
 }
 _LAZY = {  # what few scripts use is imported on first use
     "study": "scaling_jax.api.study",

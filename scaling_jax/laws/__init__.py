@@ -6,6 +6,7 @@ it, or in `kaplan_relations`; they are functions of its constants and nothing to
 
 from types import ModuleType as _Module
 
+from scaling_jax.laws.annealing import *
 from scaling_jax.laws.bracket import *
 from scaling_jax.laws.broken import *
 from scaling_jax.laws.chinchilla import *
