@@ -24,6 +24,7 @@ LEFT = {  # share of the way from the final rate back to the peak, at a share x 
     "cosine": lambda x: (1 + np.cos(np.pi * x)) / 2,
 }
 SHAPES = (*LEFT, "exponential")
+MOST = 10**9  # updates: more is a number of tokens
 
 
 @checked
@@ -162,7 +163,8 @@ def features(
       m_i = \lambda m_{i-1} + (\eta_{i-1} - \eta_i)$$
 
     Args:
-        lr: rate of updates 1, 2, ... of the run, absolute; or one such curve per name of a mapping.
+        lr: rate of updates 1, 2, ... of the run, absolute, every one of them (rates that were logged now and
+            then: `np.interp(np.arange(1, last + 1), steps, rates)`); or one such curve per name of a mapping.
         at: checkpoints, as numbers of updates done; every update by default.
         run: where `lr` is a mapping, the name of each checkpoint's curve.
         momentum: decay of the annealing momentum per update, lambda, at least 0 and below 1.
@@ -195,7 +197,7 @@ def features(
         return _taken(sums, _updates(at, sums.shape[1], "lr"))
     if run is None or at is None:
         raise ValueError("lr is a mapping of curves: give at= and run=, update and curve of each checkpoint.")
-    return _of_runs(lr, np.asarray(at), np.asarray(run, dtype=object), momentum, warmup)
+    return _of_runs(lr, np.atleast_1d(at), np.asarray(run, dtype=object), momentum, warmup)
 
 
 def _of_runs(
@@ -257,7 +259,7 @@ def _updates(at: ArrayLike | None, length: int, title: str) -> np.ndarray:
     if bad.any():
         raise ValueError(
             f"at holds {asked[np.argmax(bad)]:g}, and {title} has updates 1 to {length}: give whole numbers "
-            "of updates within the curve."
+            "of updates within the curve, and a rate for every update (np.interp fills in those not logged)."
         )
     return asked.astype(np.int64)
 
@@ -284,8 +286,8 @@ def _length(cooldown: float, steps: int, warmup: int) -> int:
 
 
 def _check(steps: int, peak: float, final: float, warmup: int) -> None:
-    if steps < 1:
-        raise ValueError(f"steps={shown(steps)}: give at least one update.")
+    if not 1 <= steps <= MOST:
+        raise ValueError(f"steps={shown(steps)}: give a number of updates from 1 to {MOST:g}.")
     if not 0 < peak < np.inf:
         raise ValueError(f"peak={shown(peak)}: give a finite rate above zero.")
     if not 0 <= final <= peak:

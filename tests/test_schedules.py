@@ -75,6 +75,7 @@ def test_checkpoints_of_many_runs_are_those_of_each():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: sj.schedules.constant(10**18, 1.0), "updates from 1 to 1e"),
         (lambda: sj.schedules.cosine(10, 0.0), "peak=0.0: give a finite rate above zero"),
         (lambda: sj.schedules.constant(10, 1.0, warmup=11), "from 0 to the 10 of the run"),
         (lambda: sj.schedules.wsd(10, 1.0, cooldown=9, warmup=2), "the 8 updates after the warm-up"),
