@@ -206,11 +206,15 @@ def _of_runs(
     """Sums at the checkpoints of many runs; each curve is summed once."""
     if at.shape != run.shape:
         raise ValueError(f"at has {at.size} checkpoints and run {run.size} names: give one name for each.")
+    names = list(dict.fromkeys(run.tolist()))
+    code = dict(zip(names, range(len(names)), strict=True))
+    codes = np.array([code[name] for name in run.tolist()], dtype=np.int64)
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]) if names else []
     out = {"S1": np.empty(len(at)), "S2": np.empty(len(at))}
-    for name in dict.fromkeys(run.tolist()):
+    for name, rows in zip(names, members, strict=True):
         if name not in curves:
             raise ValueError(f"run: no curve is called {shown(name)}; there are {shown(list(curves))}.")
-        rows, title = run == name, f"lr[{name!r}]"
+        title = f"lr[{name!r}]"
         sums = _sums(_curve(curves[name], title), momentum, warmup)
         for feature, values in _taken(sums, _updates(at[rows], sums.shape[1], title)).items():
             out[feature][rows] = values
