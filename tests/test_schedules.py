@@ -7,15 +7,9 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from tests.cases.schedules import CURVES
 
-T, W, PEAK, FLOOR = 24_000, 2_160, 3e-4, 3e-5
-LOGGED = {
-    "constant_24000": sj.schedules.constant(T, PEAK, warmup=W),
-    "cosine_24000": sj.schedules.cosine(T, PEAK, final=FLOOR, warmup=W),
-    "cosine_72000": sj.schedules.cosine(3 * T, PEAK, final=FLOOR, warmup=W),
-    "wsd_20000_24000": sj.schedules.wsd(T, PEAK, cooldown=4000, shape="exponential", final=FLOOR, warmup=W),
-    "wsdld_20000_24000": sj.schedules.wsd(T, PEAK, cooldown=4000, shape="linear", final=FLOOR, warmup=W),
-}
+PEAK, FLOOR = 3e-4, 3e-5
 
 
 def by_definition(rates: np.ndarray, momentum: float, warmup: int) -> tuple[list[float], list[float]]:
@@ -30,12 +24,12 @@ def by_definition(rates: np.ndarray, momentum: float, warmup: int) -> tuple[list
     return S1, S2
 
 
-@pytest.mark.parametrize("name", LOGGED)
+@pytest.mark.parametrize("name", CURVES)
 def test_rates_are_those_that_were_logged(name, shared):
     runs = pd.read_csv(shared("lr_schedules/curves.csv"))
     logged = runs[runs["schedule"] == name]
     # the table prints rates to ten digits
-    np.testing.assert_allclose(LOGGED[name][logged["step"] - 1], logged["lr"], rtol=1e-8)
+    np.testing.assert_allclose(CURVES[name][logged["step"] - 1], logged["lr"], rtol=1e-8)
 
 
 @pytest.mark.parametrize("shape", ["linear", "1-sqrt", "cosine", "exponential"])
@@ -57,7 +51,7 @@ def test_sums_are_those_of_the_definition(warmup):
 
 
 def test_no_annealing_at_a_constant_rate_and_a_drop_is_worth_itself_over_one_less_the_momentum():
-    assert not sj.schedules.features(LOGGED["constant_24000"])["S2"].any()
+    assert not sj.schedules.features(CURVES["constant_24000"])["S2"].any()
     dropped = np.r_[np.full(100, 1.0), np.full(5000, 0.3)]
     last = sj.schedules.features(dropped, at=5000, momentum=0.99)["S2"]
     assert last == pytest.approx(0.7 / (1 - 0.99), rel=1e-10)  # what is left of the momentum is .99^4900

@@ -60,7 +60,7 @@ def tissue(S1, S2: Real, *, L0: Positive, A: Positive, alpha: Positive, C: NonNe
         Loss in nats/token.
 
     Known to go wrong: a drop d of the rate is worth C d / (1 - momentum) in the end, so C belongs to its
-    momentum: on nine published curves .998 and .999 predict equally well, with C .78 and .40. Fit with
+    momentum: on nine published curves .998 and .999 predict about as well, with C .78 and .40. Fit with
     several and compare what they predict. A and C move with the unit of the rate. Rows of one run are
     dependent: name the run.
 
