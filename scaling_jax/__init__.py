@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scaling_jax.api.warm import warm
     from scaling_jax.datasets.wandb import read_wandb
     from scaling_jax.evaluate.compare import compare_laws
+    from scaling_jax.evaluate.repeated import repeated_sampling
     from scaling_jax.evaluate.selection import select
     from scaling_jax.forecasting.calibrate import calibrate
     from scaling_jax.forecasting.calibration import Calibration
@@ -103,6 +104,7 @@ __all__ = [
     "published",
     "read_runs",
     "read_wandb",
+    "repeated_sampling",
     "report",
     "schedules",
     "select",
@@ -126,6 +128,7 @@ _LAZY = {  # what few scripts use is imported on first use
     "approaches": "scaling_jax.allocation.family",
     "read_wandb": "scaling_jax.datasets.wandb",
     "compare_laws": "scaling_jax.evaluate.compare",
+    "repeated_sampling": "scaling_jax.evaluate.repeated",
     "select": "scaling_jax.evaluate.selection",
     "calibrate": "scaling_jax.forecasting.calibrate",
     "Calibration": "scaling_jax.forecasting.calibration",

@@ -125,8 +125,8 @@ def coverage_beta(k, *, alpha: Positive, beta: Positive):
         Share of problems, alpha / (alpha + beta) at k = 1.
 
     Known to go wrong: problems never solved carry alpha, and the curve hides them: where successes are
-    counted per problem, their own likelihood says more than this curve. Stopping at the first success biases
-    both.
+    counted per problem, their own likelihood (`sj.repeated_sampling`) says more than this curve. Stopping at
+    the first success biases both.
 
     Source: Schaeffer et al. 2025 (Pythia 12B on MATH: alpha .2955, beta 12.37).
 
