@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from itertools import pairwise, product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ __all__ = ["simulate"]
 def simulate(
     law: Callable[..., ArrayLike],
     params: Mapping[str, ArrayLike],
-    design: pd.DataFrame | Mapping[str, ArrayLike],
+    design: pd.DataFrame | Mapping[str, Any],
     *,
     noise: float = 0.0,
     kind: Literal["multiplicative", "additive"] = "multiplicative",
@@ -159,7 +159,7 @@ def _run_codes(table: pd.DataFrame, run: str | None) -> np.ndarray:
     return codes
 
 
-def _frame(design: pd.DataFrame | Mapping[str, ArrayLike], grid: bool) -> pd.DataFrame:
+def _frame(design: pd.DataFrame | Mapping[str, Any], grid: bool) -> pd.DataFrame:
     if isinstance(design, pd.DataFrame):
         if grid:
             raise ValueError("grid=True needs a mapping from column to axis, not a table.")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scaling_jax.core.checked import one_line
 from scaling_jax.core.optional import needs
 from scaling_jax.tables.runs import DataError
 
@@ -35,14 +36,15 @@ def read_file(path: str | Path) -> pd.DataFrame:
         ".parquet": _read_parquet,
         ".jsonl": _read_json_lines,
     }
+    named = one_line(path)
     if path.suffix not in readers:
-        raise DataError(f"{path} is none of {', '.join(readers)}: convert it first.")
+        raise DataError(f"{named} is none of {', '.join(readers)}: convert it first.")
     if not path.is_file():
-        raise DataError(f"There is no file {path}.")
+        raise DataError(f"There is no file {named}.")
     try:
         return readers[path.suffix](path)
     except ValueError as error:
-        raise DataError(f"{path} cannot be read as {path.suffix}: {error}") from error
+        raise DataError(f"{named} cannot be read as {path.suffix}: {error}") from error
 
 
 def _read_text(path: Path) -> pd.DataFrame:

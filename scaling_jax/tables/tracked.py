@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any, overload
 
 import pandas as pd
 
-from scaling_jax.core.checked import checked, one_line
+from scaling_jax.core.checked import checked, one_line, shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.files import read_file
 from scaling_jax.tables.read import TableLike
@@ -55,15 +57,22 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
     1  small    20   2.5
     """
     if table is not None or not isinstance(source, str | Path):
+        _check_words(words, [*signature(read_for).parameters][2:])
         return read_for(source, table, **words)  # type: ignore[arg-type]
     try:
         if not is_tracked(source):
             return read_file(source)
     except OSError as error:
         raise DataError(f"{one_line(source)} cannot be read: {error.strerror}.") from error
-    if unknown := set(words) - {"keep"}:
-        raise TypeError(f"read_runs({source!r}) takes keep= alone, not {', '.join(sorted(unknown))}=.")
+    _check_words(words, ["keep"])
     try:
         return read_tracked(source, words.get("keep"))
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def _check_words(words: Iterable[str], known: list[str]) -> None:
+    if unknown := sorted(set(words) - set(known)):
+        raise TypeError(
+            f"read_runs has no {', '.join(map(shown, unknown))} here; it takes {', '.join(known)}."
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scaling_jax.core.checked import checked
+from scaling_jax.core.checked import checked, one_line
 from scaling_jax.trackers.mlflow import mlflow_runs
 from scaling_jax.trackers.tensorboard import EVENTS, tensorboard_runs
 from scaling_jax.trackers.tidy import Logged, tidy
@@ -47,7 +47,7 @@ def read_tracked(source: str | Path, keep: str | Path | None = None) -> pd.DataF
         runs, what = _inside(Path(source))
     table = tidy(runs)
     if not len(table):
-        raise ValueError(f"{source} holds {what}, in which no run has logged a number.")
+        raise ValueError(f"{one_line(source)} holds {what}, in which no run has logged a number.")
     table.attrs["read_as"] = [f"{what}, {table['run'].nunique()} runs"]
     return table
 

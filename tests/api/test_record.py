@@ -150,13 +150,13 @@ def test_every_field_within_is_checked(written: dict, part: str, value) -> None:
 
 
 def test_every_field_must_be_there(written: dict) -> None:
-    for name in set(written) - {"behaviour", "verdict"}:
+    for name in set(written) - {"behaviour", "verdict", "unit"}:
         with pytest.raises(ValueError, match=name):
             sj.FitResult.from_json(json.dumps({k: v for k, v in written.items() if k != name}))
 
 
 def test_files_written_before_laws_were_known_by_behaviour_are_read(written: dict) -> None:
-    older = {k: v for k, v in written.items() if k != "behaviour"} | {"options": {}}
+    older = {k: v for k, v in written.items() if k not in ("behaviour", "unit")} | {"options": {}}
     again = sj.FitResult.from_json(json.dumps(older))
     assert again.params == written["params"]
     assert sj.FitResult.from_json(json.dumps(older), law=sj.laws.power_law).status == "converged"

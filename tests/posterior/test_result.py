@@ -83,5 +83,5 @@ def test_bad_input_is_one_sentence(fit):
     ):
         with pytest.raises(ValueError, match=words):
             fit.posterior(**options)
-    with pytest.raises(TypeError, match="a NumPyro distribution, or a number"):
+    with pytest.raises(TypeError, match="a mapping to a Distribution or a number"):
         fit.posterior(priors={"alpha": "wide"})
