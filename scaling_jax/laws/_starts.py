@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["grid", "line", "logit", "scale_of_power"]
+__all__ = ["grid", "line", "logit", "non_negative_scales", "scale_of_power"]
 
 
 def grid(**axes: ArrayLike) -> dict[str, np.ndarray]:
@@ -40,6 +40,19 @@ def logit(share: ArrayLike) -> np.ndarray:
     """
     inside = np.clip(share, 1e-3, 1 - 1e-3)
     return np.log(inside / (1 - inside))
+
+
+def non_negative_scales(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(terms,) none negative, of the sum of terms (rows, terms) nearest to the target in relative error.
+
+    >>> non_negative_scales(np.array([[1.0, 2.0], [1.0, 4.0]]), np.array([5.0, 9.0])).round(6).tolist()
+    [1.0, 2.0]
+    """
+    from scipy.optimize import nnls  # only here: it takes longer to load than the catalogue
+
+    design = terms / target[:, None]
+    size = np.maximum(np.linalg.norm(design, axis=0), 1e-300)
+    return nnls(design / size, np.ones(len(target)))[0] / size
 
 
 def scale_of_power(x: str, scale: str, exponent: str) -> Callable[..., dict[str, np.ndarray]]:

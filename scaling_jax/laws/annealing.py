@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 from scaling_jax.core.domains import NonNegative, Positive, Real
 from scaling_jax.core.law import law
+from scaling_jax.laws._starts import non_negative_scales
 
 __all__ = ["tissue"]
 
@@ -19,9 +19,8 @@ def _starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict[str, np.n
     scales = np.empty((3, len(EXPONENTS)))
     middle = np.exp(np.mean(np.log(S1)))
     for i, alpha in enumerate(EXPONENTS):
-        design = np.stack([np.ones_like(S1), (S1 / middle) ** -alpha, -S2], axis=1) / target[:, None]
-        size = np.maximum(np.linalg.norm(design, axis=0), 1e-300)
-        scales[:, i] = nnls(design / size, np.ones_like(S1))[0] / size
+        terms = np.stack([np.ones_like(S1), (S1 / middle) ** -alpha, -S2], axis=1)
+        scales[:, i] = non_negative_scales(terms, target)
     level = np.median(target)
     floor, reducible = np.maximum(scales[:2], 1e-2 * level)
     return {"L0": floor, "A": reducible * middle**EXPONENTS, "alpha": EXPONENTS, "C": scales[2]}

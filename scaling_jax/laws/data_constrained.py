@@ -10,11 +10,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import nnls
 
 from scaling_jax.core.domains import NonNegative, Positive, Real, Unit
 from scaling_jax.core.law import law
-from scaling_jax.laws._starts import grid
+from scaling_jax.laws._starts import grid, non_negative_scales
 
 __all__ = [
     "data_constrained",
@@ -232,9 +231,8 @@ def _saturated_starts(inputs: dict[str, np.ndarray], target: np.ndarray) -> dict
     for i, floor in enumerate(floors):
         odds = (target - floor) / (uninformed - target)
         alpha, beta, gamma, delta = (axes[name][i] for name in ("alpha", "beta", "gamma", "delta"))
-        design = np.stack([N**-alpha, D**-beta, N**gamma * U**-delta], axis=1) / odds[:, None]
-        size = np.linalg.norm(design, axis=0)
-        scales[:, i] = nnls(design / size, np.ones_like(N))[0] / size
+        terms = np.stack([N**-alpha, D**-beta, N**gamma * U**-delta], axis=1)
+        scales[:, i] = non_negative_scales(terms, odds)
     usual = np.exp(np.mean(np.log(np.maximum(scales, 1e-12)), axis=1, keepdims=True))
     a, b, c = np.where(scales > 0, scales, 1e-2 * usual)
     return {"E": floors, "L_0": np.array([uninformed]), "a": a, "b": b, "c": c} | axes
