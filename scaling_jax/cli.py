@@ -294,8 +294,7 @@ def plan(
         spent = sj.cost.of(cost, "FLOP") if cost is not None else spent
         if peak is not None:
             spent = sj.cost.gpu_hours(peak=peak, mfu=mfu, of=spent)
-        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
-        read = source_of(_source(source, law, _pairs(input, str), columns), draws=level > 0)
+        read = source_of(_source(source, law, input, target=target, run=run, where=where), draws=level > 0)
         found = planned(read, flops, budget, loss, spent, _limits(limit), level or None, None)
         typer.echo(str(found))
         if off:
@@ -307,14 +306,16 @@ def plan(
             found.table.to_csv(csv, index=False)
 
 
-def _source(name: str, law: str, inputs: dict[str, str], columns: dict[str, Any]) -> sj.FitResult | Entry:
+def _source(
+    name: str, law: str, inputs: list[str] | None, *, target: str | None, run: str | None, where: str | None
+) -> sj.FitResult | Entry:
     """What the command line plans from: printed constants, a saved fit, or a table that is fitted first."""
     if name in sj.published:
         return sj.published[name]
     path = Path(name)
     if path.suffix == ".json":
         return _saved_fit(path, _law(law) if ":" in law else None)
-    return sj.fit(_law(law), read_file(path), inputs=inputs, **columns)
+    return sj.fit(_law(law), read_file(path), inputs=_pairs(inputs, str), target=target, run=run, where=where)
 
 
 LIMIT = re.compile(r"\s*(?P<what>.+?)\s*(?P<sign><=|>=|=)\s*(?P<value>[^<>=]+)$")
@@ -360,8 +361,7 @@ def report(
 ) -> None:
     """Write one page about a fit: verdict, pictures, certificate, intervals, plan, code to repeat it."""
     with _mistakes_in_one_sentence():
-        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
-        read = _source(source, law, _pairs(input, str), columns)
+        read = _source(source, law, input, target=target, run=run, where=where)
         if isinstance(read, sj.FitResult) and data is not None:
             read = _with_table(read, data)
         plans = [sj.plan(read, flops=flops)] if flops else []
@@ -419,8 +419,7 @@ def next_(
 ) -> None:
     """Say which runs to train next for the loss at a budget."""
     with _mistakes_in_one_sentence():
-        columns: dict[str, Any] = {"target": target, "run": run, "where": where}
-        read = _source(source, law, _pairs(input, str), columns)
+        read = _source(source, law, input, target=target, run=run, where=where)
         typer.echo(
             str(
                 sj.next_runs(

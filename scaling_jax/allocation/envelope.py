@@ -11,7 +11,7 @@ import pandas as pd
 from scaling_jax.allocation.lines import Allocation, AllocationDraws
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import Curves, read_curves
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import generator, is_count
 from scaling_jax.uncertainty.resample import counts

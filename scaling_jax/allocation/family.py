@@ -19,7 +19,7 @@ from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.spec import asked
-from scaling_jax.tables.read import TableLike, as_columns, as_frame
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 

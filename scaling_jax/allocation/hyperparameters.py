@@ -21,7 +21,7 @@ from scaling_jax.laws.kaplan_relations import kaplan_learning_rate
 from scaling_jax.laws.power import power_product
 from scaling_jax.published import published
 from scaling_jax.published.hyperparameters import ENTRIES, LEARNING_RATE
-from scaling_jax.tables.read import TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 from scaling_jax.uncertainty.ensemble import generator, is_count

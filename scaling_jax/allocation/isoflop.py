@@ -16,7 +16,7 @@ from scaling_jax.allocation.interpolate import akima, line
 from scaling_jax.allocation.lines import Allocation, AllocationDraws
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.tables.curves import columns_of, read_curves
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import generator, is_count

@@ -21,8 +21,9 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import solve_shared
 from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.groups import read_groups as read_table
-from scaling_jax.tables.read import Column, Keys, Reading, TableLike, Weights, as_frame, names_columns
+from scaling_jax.tables.read import Column, Keys, Reading, Weights, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]

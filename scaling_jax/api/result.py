@@ -24,7 +24,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Section
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.reporting.summary import Told, summary_sections, summary_text
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 
 if TYPE_CHECKING:
     from scaling_jax.diagnosis.adequacy import Adequacy

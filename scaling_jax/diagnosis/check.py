@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.read import TableLike, as_frame, read_runs, same_columns
+from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.read import read_runs, same_columns
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.resample import cluster_of

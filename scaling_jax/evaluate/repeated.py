@@ -24,7 +24,7 @@ from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.domains import NonNegative, Positive
 from scaling_jax.core.law import law
 from scaling_jax.core.objective import SquaredError
-from scaling_jax.tables.read import TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import generator, interval, is_count
 

@@ -20,7 +20,8 @@ from scaling_jax.evaluate.splits import Split
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import asked, fixed_numbers
-from scaling_jax.tables.read import Reading, TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 
 __all__ = ["fit_splits", "score"]

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.api.fit import fit_groups
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
-from scaling_jax.tables.read import TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import is_count
 

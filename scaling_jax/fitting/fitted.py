@@ -20,7 +20,8 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows
 from scaling_jax.fitting.judged import Judged, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
-from scaling_jax.tables.read import TableLike, read_inputs
+from scaling_jax.tables.frames import TableLike
+from scaling_jax.tables.read import read_inputs
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted", "Together"]

@@ -23,7 +23,7 @@ from scaling_jax.forecasting.source import beyond, source_of_members
 from scaling_jax.planning.source import Source
 from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
-from scaling_jax.tables.read import TableLike, as_columns, as_frame
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
 from scaling_jax.uncertainty.tails import student_quantile, student_share

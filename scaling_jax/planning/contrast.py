@@ -14,7 +14,8 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.ladder import Ladder
 from scaling_jax.planning.recipes import Places, compute_of, last_rows, read_recipes, recipes_of
-from scaling_jax.tables.read import Column, Keys, Reading, TableLike
+from scaling_jax.tables.frames import TableLike
+from scaling_jax.tables.read import Column, Keys, Reading
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import check_level
 

@@ -20,7 +20,7 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 
 __all__ = ["Design", "v_optimal"]
 

@@ -14,7 +14,7 @@ from scaling_jax.plot.labels import note, target_words
 from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import picture
 from scaling_jax.plot.ticks import log_axis
-from scaling_jax.tables.read import TableLike, as_columns, as_frame
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 
 if TYPE_CHECKING:

@@ -67,7 +67,8 @@ def dress(ax: Axes) -> None:
                 width=said[f"{which}tick.{level}.width"],
                 length=said[f"{which}tick.{level}.size"],
             )
-    for label in (ax.xaxis.label, ax.yaxis.label, ax.title, ax._left_title):  # type: ignore[attr-defined]
+    left = ax._left_title  # type: ignore[attr-defined]  # Matplotlib gives its text, but not the artist
+    for label in (ax.xaxis.label, ax.yaxis.label, ax.title, left):
         label.set_color(page.ink)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from scaling_jax.plot.path import Path, path_through
 from scaling_jax.plot.style import picture
 from scaling_jax.plot.ticks import log_axis
 from scaling_jax.reporting.numbers import written
-from scaling_jax.tables.read import TableLike, as_columns, as_frame
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +39,12 @@ class OfFit(Protocol):
 
     @property
     def fit(self) -> Fitted: ...
+
+
+class _Predicts(Protocol):
+    """What fits and their draws have in common."""
+
+    def predict(self, inputs: TableLike, *, interval: str, level: float) -> pd.DataFrame: ...
 
 
 @checked
@@ -206,7 +212,7 @@ def _fan(
 
 def _banded(source: Fitted | Ensemble, inputs: dict[str, np.ndarray], level: float) -> pd.DataFrame:
     """Predictions with both bands."""
-    mean, new = (source.predict(inputs, interval=band, level=level) for band in BANDS)  # type: ignore[union-attr]
+    mean, new = (cast(_Predicts, source).predict(inputs, interval=band, level=level) for band in BANDS)
     return pd.DataFrame({
         "value": mean["prediction"], "lower": new["lower"], "upper": new["upper"],
         "mean_lower": mean["lower"], "mean_upper": mean["upper"],

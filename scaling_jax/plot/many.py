@@ -199,8 +199,9 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
 
 
 def _label(key: object) -> object:
-    number = isinstance(key, float | int | np.number) and not isinstance(key, bool)
-    return written(float(key), "count") if number else key  # type: ignore[arg-type]
+    if isinstance(key, float | int | np.number) and not isinstance(key, bool):
+        return written(float(key), "count")
+    return key
 
 
 def _short(key: object) -> str:

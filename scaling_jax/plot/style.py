@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import wraps
 from inspect import signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from scaling_jax.core.checked import checked
 from scaling_jax.core.optional import needs
@@ -95,4 +95,4 @@ def picture(draw: Draw) -> Draw:
         with matplotlib.rc_context(SHAPE):
             return draw(*args, **options)
 
-    return drawn  # type: ignore[return-value]
+    return cast(Draw, drawn)

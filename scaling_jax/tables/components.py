@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked
-from scaling_jax.tables.read import TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 
 __all__ = ["Components", "components"]

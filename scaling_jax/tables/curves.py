@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import shown
-from scaling_jax.tables.read import TableLike, as_frame
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
 

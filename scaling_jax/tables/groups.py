@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.law import Law
-from scaling_jax.tables.read import Keys, Reading, TableLike, as_frame, described, key_of_rows, rows_chosen
+from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.read import Keys, Reading, described, key_of_rows, rows_chosen
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["read_groups"]

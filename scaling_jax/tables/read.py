@@ -1,4 +1,4 @@
-"""The table's door: whatever frame a user has becomes plain float64 arrays, or one clear sentence.
+"""The table's door: a frame becomes plain float64 arrays, or one clear sentence.
 
 Everything is checked here, in NumPy, before anything compiles. What is dropped is counted and recorded.
 """
@@ -9,8 +9,7 @@ import datetime
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,8 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.law import Law, must_be_law
-from scaling_jax.core.optional import needs
 from scaling_jax.tables.expression import rows_where
-from scaling_jax.tables.files import read_file
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame, in_floats
 from scaling_jax.tables.names import guessed
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 from scaling_jax.tables.scale import size_weights
@@ -29,11 +27,8 @@ from scaling_jax.tables.written import TWO_MEANINGS, as_written
 __all__ = [
     "Column",
     "Reading",
-    "TableLike",
     "Weights",
     "aligned",
-    "as_columns",
-    "as_frame",
     "described",
     "floats",
     "input_columns",
@@ -56,24 +51,6 @@ NO_NUMBERS: dict[tuple[type, ...], str] = {
     (datetime.timedelta, np.timedelta64): SPANS,
 }
 
-FOREIGN = ("pyarrow", "duckdb", "_duckdb", "modin", "cudf", "ibis")
-"""Libraries whose frames come through narwhals."""
-
-
-class PolarsFrame(Protocol):
-    """What is asked of a polars frame."""
-
-    @property
-    def schema(self) -> object: ...
-
-    def to_dict(self, *, as_series: bool = True) -> Any: ...
-
-
-TableLike: TypeAlias = (
-    pd.DataFrame | Mapping[str, Any] | PolarsFrame | Sequence[Mapping[str, Any]] | str | Path
-)
-"""A table: a pandas or polars frame, a mapping of column names to equally long arrays (or numbers), a list of
-one mapping per row, or the path of a file."""
 Column: TypeAlias = str | ArrayLike | Callable[[pd.DataFrame], ArrayLike]
 """Where values come from: a column\'s name, an array, or a function of the table."""
 Weights: TypeAlias = Column | Mapping[str, float]
@@ -125,89 +102,6 @@ class Reading:
     def runs_alike(self) -> bool:
         """Whether every run is to count the same."""
         return _named(self.weights, "runs")
-
-
-def as_frame(table: TableLike) -> pd.DataFrame:
-    """A pandas frame from pandas, polars, a mapping of equally long arrays, a list of one mapping per row, or
-    the path of a file.
-
-    Raises:
-        DataError: for anything else, columns of different lengths, or text that is none.
-    """
-    try:
-        return _as_frame(table)
-    except UnicodeError as error:  # pandas keeps text in Arrow, which holds whole characters only
-        raise DataError(f"The table holds text that is not Unicode ({error}): correct it.") from error
-
-
-def _as_frame(table: TableLike) -> pd.DataFrame:
-    if isinstance(table, pd.DataFrame):
-        frame = table.copy(deep=False)
-    elif hasattr(table, "collect") and hasattr(table, "lazy"):
-        return as_frame(table.collect())
-    elif hasattr(table, "to_dict") and hasattr(table, "schema"):
-        frame = pd.DataFrame(table.to_dict(as_series=False))
-    elif isinstance(table, Mapping):
-        if flat := [name for name, values in table.items() if np.ndim(values) > 1]:
-            raise DataError(
-                f"Column {shown(flat[0])} has {np.ndim(table[flat[0]])} dimensions: give one value per row."
-            )
-        lengths = {name: np.ndim(values) and len(values) for name, values in table.items()}
-        if len({n for n in lengths.values() if n}) > 1:
-            raise DataError(
-                f"The columns have different lengths ({_pairs(lengths)}): give arrays of equal length."
-            )
-        rows = max(lengths.values(), default=0) or 1
-        frame = pd.DataFrame(
-            {name: values if np.ndim(values) else [values] * rows for name, values in table.items()}
-        )
-    elif isinstance(table, str | Path):
-        frame = read_file(table)
-    elif type(table).__module__.partition(".")[0] in FOREIGN:
-        frame = _out_of(table)
-    elif isinstance(table, list | tuple) and table and all(isinstance(row, Mapping) for row in table):
-        frame = pd.DataFrame.from_records(list(table))
-    else:
-        raise DataError(
-            "A table is a DataFrame of pandas, polars, pyarrow or DuckDB, a mapping of column names to "
-            f"arrays, a list of one mapping per row, or the path of a file, not {type(table).__name__}."
-        )
-    if frame.columns.has_duplicates:
-        twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
-        raise DataError(f"Column names {twice} occur more than once: rename or drop the copies.")
-    return frame
-
-
-def _out_of(table: object) -> pd.DataFrame:
-    """A pandas frame out of another library's, or of a query that is run for it."""
-    narwhals = needs("narwhals", "data", "Frames of pyarrow and DuckDB need")
-    try:
-        held = narwhals.from_native(table)
-        eager = held.collect("pyarrow") if isinstance(held, narwhals.LazyFrame) else held
-        return pd.DataFrame(eager.to_pandas())
-    except TypeError as error:
-        raise DataError(f"{shown(type(table).__name__)} is no table: give a frame or a query.") from error
-
-
-def as_columns(table: TableLike) -> TableLike:
-    """The numbers of a mapping as columns of equal length; any other table as it is."""
-    if not isinstance(table, Mapping):
-        return table
-    try:
-        size = max((np.size(v) for v in table.values()), default=1)
-        return {k: np.broadcast_to(v, size).copy() if np.ndim(v) == 0 else v for k, v in table.items()}
-    except Exception as error:  # lists in lists, and whatever an object's own conversion does
-        raise DataError(f"The table {shown(table)} holds what is no column.") from error
-
-
-def _in_floats(frame: pd.DataFrame) -> pd.DataFrame:
-    """Whole-number columns as float64, so that a user's function of them (6 * N * D) cannot overflow."""
-    whole = [
-        c
-        for c in frame.columns
-        if pd.api.types.is_integer_dtype(frame[c].dtype) and not frame[c].isna().any()
-    ]
-    return frame.astype(dict.fromkeys(whole, np.float64))
 
 
 def read_runs(
@@ -414,7 +308,7 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
         return together.mask(pd.concat(parts, axis=1).isna().any(axis=1))
     if callable(source):
         try:
-            source = source(_in_floats(frame))
+            source = source(in_floats(frame))
         except Exception as error:
             raise DataError(
                 f"The function given for {what} failed on the table ({type(error).__name__}: {error})."
@@ -466,7 +360,7 @@ def rows_chosen(frame: pd.DataFrame, chosen: Column, argument: str) -> np.ndarra
         return rows_where(frame, chosen, argument)
     if callable(chosen):
         try:
-            chosen = chosen(_in_floats(frame))
+            chosen = chosen(in_floats(frame))
         except Exception as error:
             raise DataError(
                 f"{argument}={described(chosen)!r} does not work on this table ({type(error).__name__}: "
@@ -679,7 +573,3 @@ def described(source: object) -> str:
 def _columns(frame: pd.DataFrame) -> str:
     names = [one_line(c) for c in frame.columns]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-
-
-def _pairs(mapping: Mapping[str, object]) -> str:
-    return ", ".join(f"{k}: {v}" for k, v in mapping.items())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from inspect import signature
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import pandas as pd
 
 from scaling_jax.core.checked import checked, one_line, shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.files import read_file
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.read import read_runs as read_for
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.trackers.source import is_tracked, read_tracked
@@ -58,7 +58,7 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
     """
     if table is not None or not isinstance(source, str | Path):
         _check_words(words, [*signature(read_for).parameters][2:])
-        return read_for(source, table, **words)  # type: ignore[arg-type]
+        return read_for(cast(Law, source), cast(TableLike, table), **words)  # what is none is refused there
     try:
         if not is_tracked(source):
             return read_file(source)

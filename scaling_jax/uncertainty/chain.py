@@ -16,7 +16,7 @@ import pandas as pd
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.engine.predict import predict, predict_paired
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.read import TableLike, as_columns, as_frame
+from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import REPLICATES, paired_draws
 from scaling_jax.uncertainty.draws import Draws

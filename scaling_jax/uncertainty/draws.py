@@ -16,7 +16,7 @@ from scaling_jax.core.keyed import Keyed
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Refits
-from scaling_jax.tables.read import TableLike
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, check_level, generator, interval, tail_of
 from scaling_jax.uncertainty.few import few_runs, held_words, widened
 from scaling_jax.uncertainty.tails import normal_quantile
