@@ -48,9 +48,8 @@ OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # of a processor, from core to core or from moment to moment
 VARIES = rb"processor|cpu MHz|bogomips|BogoMIPS|core id|initial apicid|apicid|physical id|siblings|cpu cores"
 
-Form = tuple[
-    Hashable, ...
-]  # of arguments: their tree, shapes and types, and the settings they are used under
+Form = tuple[Hashable, ...]
+"""Of arguments: their tree, shapes and types, and the settings they are used under."""
 
 
 def folder() -> Path | None:
@@ -122,9 +121,8 @@ _WRITER = ThreadPoolExecutor(1, thread_name_prefix="scaling_jax-store")
 
 
 def _save(key: str, compiled: jax.stages.Compiled) -> None:
-    with suppress(
-        Exception
-    ):  # no room, no permission, a program that JAX cannot write: it was compiled anyhow
+    # no room, no permission, a program that JAX cannot write: it was compiled anyhow
+    with suppress(Exception):
         body = zlib.compress(pickle.dumps(serialize_executable.serialize(compiled)), 1)
         _write(key, MAGIC + _checksum(key, body) + body)
         _bounded()

@@ -47,9 +47,8 @@ def test_arrays_say_what_each_fit_says_alone(fits: sj.FitGroups) -> None:
 
 
 def _alike(one: Any, other: Any) -> None:
-    if isinstance(
-        one, float
-    ):  # eigenvalues of a batch and of one differ by rounding times the condition number
+    # eigenvalues of a batch and of one differ by rounding times the condition number
+    if isinstance(one, float):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-12)
     elif isinstance(one, dict):
         np.testing.assert_allclose(list(one.values()), list(other.values()), rtol=1e-3)
