@@ -120,7 +120,13 @@ def next_runs(
     run_sd: float | None = None,
     level: float = 0.9,
 ) -> NextRuns:
-    """The runs, within a budget, after which the answer is known best.
+    r"""The runs, within a budget, after which the answer is known best.
+
+    $$\min_n \operatorname{Var}[q \mid n \text{ runs}] \quad \text{where } \sum_i n_i k_i \le B$$
+
+    of the answer q, k_i being the cost of a run at place i and B the budget; runs err by the
+    law's own error, a walk of `discrepancy` per root decade of compute that ends at the answer, and by
+    `run_sd`.
 
     Args:
         source: a fit (its runs count as made), draws of one, a published entry or `(law, params)` where no
@@ -210,7 +216,11 @@ def precision_for(source: Any, budgets: ArrayLike, **options: Any) -> pd.DataFra
 
     Returns:
         A row per budget: budget, runs, sd (of the answer), halfwidth (of its interval), and floor, which no
-        number of runs at the candidates gets below: where sd comes near it, only larger runs help.
+        number of runs at the candidates gets below: where sd comes near it, only larger runs help. What a
+        smaller budget paid for a larger one pays for too, so that sd never rises.
+
+    Raises:
+        ValueError: as `next_runs`.
 
     >>> import scaling_jax as sj
     >>> bought = sj.precision_for(sj.published["besiroglu2024_huber"], [1e20, 1e22], flops=1e24)

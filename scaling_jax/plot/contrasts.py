@@ -167,6 +167,15 @@ def contrast_panels(
 
     Returns:
         The axes.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> one = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    >>> law = sj.laws.chinchilla
+    >>> found = sj.contrast((law, one), (law, one | {"B": 2500.0}), flops=[1e24])
+    >>> len(contrast_panels(found))
+    2
     """
     quantities = [q for q in QUANTITIES[:3] if q != "probability" or result.losses.has_draws]
     axes = grid_for(ax, len(quantities), 1, COLUMN, ROW * len(quantities) + 0.4)

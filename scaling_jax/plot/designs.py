@@ -39,6 +39,14 @@ def next_runs(result: NextRuns, fit: FitResult | None = None, ax: Axes | None = 
         result: of `sj.next_runs`.
         fit: the fit it was made from, whose runs are drawn as dots.
         ax: axes to draw on.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> source = sj.published["besiroglu2024"]
+    >>> plan = sj.next_runs(source, 1e22, flops=1e24)
+    >>> next_runs(plan).get_xlabel()
+    'model size N (parameters)'
     """
     ax = axes_for(ax)
     page, table = palette_of(ax), result.table
@@ -92,6 +100,14 @@ def precision(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Raises:
         ValueError: for another table.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> source = sj.published["besiroglu2024"]
+    >>> bought = sj.precision_for(source, [1e21, 1e22], flops=1e24)
+    >>> precision(bought).get_xlabel()
+    'spent on runs (FLOP)'
     """
     table = _bought(table)
     ax = axes_for(ax, height=2.2)

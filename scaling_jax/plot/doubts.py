@@ -29,7 +29,15 @@ LINE = 0.17  # inches of height for a choice
 @picture
 def profile(result: Profile, ax: Axes | None = None) -> Axes:
     """A profile: the fall in log-likelihood by the parameter's value, and the interval where it stays below
-    the cut-off; see `.table`."""
+    the cut-off; see `.table`.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> profile(fit.profile("alpha")).get_xlabel()
+    'alpha'
+    """
     ax = axes_for(ax, height=2.3)
     page = palette_of(ax)
     table = result.table[result.table["drop"] <= 4 * result.cutoff].sort_values("value")
@@ -57,7 +65,15 @@ def profile(result: Profile, ax: Axes | None = None) -> Axes:
 @picture
 def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     """The answer under every choice, the farthest first, beside the interval of the fit as it stands; numbers
-    in `.table`."""
+    in `.table`.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> sensitivity(fit.sensitivity({"x": 1e4})).get_xlabel()
+    'prediction at x = 10000'
+    """
     answer = result.answer[np.isfinite(result.answer)]
     fitted = float(answer["as fitted"])
     others = answer.drop("as fitted")

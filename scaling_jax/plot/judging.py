@@ -40,6 +40,11 @@ def influence_data(fit: FitResult) -> pd.DataFrame:
     Returns:
         One row per run left out (row, where runs are unknown), one column per parameter, and `words`, which
         say where that run lies.
+
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> influence_data(fit).columns.tolist()
+    ['A', 'alpha', 'words']
     """
     moves = moves_of(fit)
     errors = standard_errors(fit).replace(0.0, np.nan)
@@ -64,6 +69,13 @@ def influence(fit: FitResult, ax: Axes | None = None) -> Axes:
     Args:
         fit: a fit with its data.
         ax: axes to draw on.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> influence(fit).get_xlabel()
+    'move without the run (standard errors)'
     """
     table = influence_data(fit).head(MOST).iloc[::-1]
     names = [name for name in table.columns.drop("words") if table[name].notna().any()]
@@ -91,6 +103,11 @@ def backtest_data(result: Backtest | Forecast) -> pd.DataFrame:
     Returns:
         A row per run kept back: horizon (decades beyond the rows that were fitted), error, lower, upper
         (prediction over measured, less one, and the ends of its interval; NaN for forecasts).
+
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> backtest_data(fit.backtest()).columns.tolist()
+    ['horizon', 'error', 'lower', 'upper']
     """
     if isinstance(result, Backtest):
         table = result.table
@@ -116,6 +133,13 @@ def backtest(result: Backtest | Forecast, ax: Axes | None = None) -> Axes:
 
     Raises:
         ValueError: where nothing was kept back.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> backtest(fit.backtest()).get_xlabel()
+    'decades beyond the fitted rows'
     """
     table = backtest_data(result)
     if not len(table):
@@ -164,6 +188,14 @@ def comparison(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Raises:
         ValueError: for another table, or one without anything held out.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]}
+    >>> ranked = sj.compare_laws([sj.laws.power_law], table, holdout="x > 100")
+    >>> comparison(ranked).get_xlabel()
+    'error (root mean square, %)'
     """
     if not {"extrapolation", "in_sample"} <= set(table.columns):
         known = shown(list(table)[:9])

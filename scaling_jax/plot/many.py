@@ -45,6 +45,14 @@ def groups(fits: FitGroups, x: str | None = None, ax: Sequence[Axes] | None = No
 
     Raises:
         ValueError: where no group could be fitted.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
+    >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
+    >>> len(groups(fits))
+    2
     """
     drawn = {key: fit for key, fit in fits.items() if not fit.reason}
     if not drawn:
@@ -98,6 +106,12 @@ def forest_data(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.
 
     Raises:
         ValueError: for a parameter that the law has not.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
+    >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
+    >>> forest_data(fits, "alpha").columns.tolist()
+    ['estimate', 'lower', 'upper', 'se']
     """
     draws = fits if isinstance(fits, DrawsGroups) else fits.bootstrap()
     table = draws.conf_int(level)
@@ -116,6 +130,14 @@ def forest(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9, ax
     Args:
         fits, parameter, level: as in `forest_data`.
         ax: axes to draw on.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
+    >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
+    >>> forest(fits, "alpha").get_xlabel()
+    'alpha, 90 % intervals'
     """
     table = forest_data(fits, parameter, level).iloc[::-1]
     ax = axes_for(ax, COLUMN, max(1.3, 0.6 + LINE * len(table)))

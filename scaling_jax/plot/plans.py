@@ -237,6 +237,13 @@ def plan(
 
     Raises:
         ValueError: for a quantity that the plan lacks.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> source = sj.published["besiroglu2024"]
+    >>> plan(sj.plan(source, flops=[1e22, 1e24])).get_ylabel()
+    'best model size N* (parameters)'
     """
     table = plan_data(result, quantity, published)
     quantity = table.attrs["quantity"]

@@ -34,7 +34,13 @@ MOST_NAMED = 6
 @checked
 def residual_data(fit: FitResult) -> pd.DataFrame:
     """Prediction, residual (on the objective's scale), miss (prediction over target, less one) and inputs per
-    fitted row; for laws of N and D also "D / N" and "compute"."""
+    fitted row; for laws of N and D also "D / N" and "compute".
+
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> residual_data(fit).columns.tolist()
+    ['prediction', 'residual', 'miss', 'x']
+    """
     runs = fit.data()
     predicted = fit.at_rows.prediction
     with np.errstate(all="ignore"):
@@ -63,6 +69,13 @@ def residuals(fit: FitResult, against: str = "prediction", ax: Axes | None = Non
 
     Raises:
         ValueError: for something that the rows have no value of.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> residuals(fit).get_ylabel()
+    'law above the run (%)'
     """
     table = residual_data(fit)
     if against not in table or against in ("residual", "miss"):
@@ -98,6 +111,13 @@ def residual_panels(fit: FitResult, ax: Sequence[Axes] | None = None) -> np.ndar
 
     Returns:
         The axes, one for each panel.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import scaling_jax as sj
+    >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
+    >>> len(residual_panels(fit))
+    2
     """
     names = list(residual_data(fit).columns.drop(["residual", "miss"]))
     columns = min(len(names), 3)
