@@ -118,7 +118,8 @@ def precision(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     log_axis(ax, "x", FLOP)
     log_axis(ax, "y")
     for row in table.itertuples():
-        mark(ax, row.budget, 100 * row.halfwidth, f"{row.runs} runs", page.quiet, (3, 3))
+        words = f"{row.runs} run" if row.runs == 1 else f"{row.runs} runs"
+        mark(ax, row.budget, 100 * row.halfwidth, words, page.quiet, (3, 3))
     mark(
         ax,
         table["budget"].iloc[0],
