@@ -13,6 +13,7 @@ import jax
 from scaling_jax.core.settings import traced_apart
 from scaling_jax.engine import stored
 from scaling_jax.engine.kept import has_compiled
+from scaling_jax.engine.traffic import called
 
 __all__ = ["INSTANT", "QUICK", "Program"]
 
@@ -72,9 +73,16 @@ class Program(Generic[Result]):
 
     def __call__(self, *arguments: object) -> Result:
         given = arguments if self._place is None else self._place(arguments)
+        called(self.name, given)
         form = _form(given)
         ready = self._ready.get(form)
         return self._first(form, given) if ready is None else ready(*given)
+
+    @property
+    def name(self) -> str:
+        """The file that made it, or the function it is."""
+        makers = self.kept_as if isinstance(self.kept_as, tuple) else (self._fn,)
+        return str(getattr(makers[0], "__module__", "?")).rpartition(".")[2]
 
     def ahead(self, shape: Hashable, use: Callable[[], object]) -> Future[None]:
         """Begins, in the background and once per shape, to use the program on arrays of that shape."""

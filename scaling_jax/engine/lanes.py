@@ -30,6 +30,7 @@ from scaling_jax.engine.separable import evaluate_projected
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 from scaling_jax.engine.thinning import LONG
+from scaling_jax.engine.traffic import fetched
 
 __all__ = [
     "FEW_LANES",
@@ -238,7 +239,8 @@ def _dispatch(
         advanced = program(part.state, data, np.int32(budget), np.int32(len(which)))
         if advanced.z.dtype != dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {dtype}")
-        return jax.tree.map(np.asarray, advanced)
+        found: LaneState[Numbers] = fetched(advanced)
+        return found
 
 
 def map_chunks(
@@ -256,7 +258,7 @@ def map_chunks(
         with own_settings():
             given = np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled])
             found = program(*given, np.int32(len(which)))
-            return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(which)], found)
+            return jax.tree.map(lambda leaf: leaf[: len(which)], fetched(found))
 
     first, *others = chunks.dealt(np.arange(len(z)))
     if not others:

@@ -13,6 +13,7 @@ from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
+from scaling_jax.engine.traffic import fetched
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
 
@@ -89,6 +90,6 @@ def _in_calls(program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, 
         for first in range(0, len(numbers), per_call):
             part = slice(first, first + per_call)
             mine = {name: padded(values[part], per_call) for name, values in own.items()}
-            found = np.asarray(program(padded(numbers[part], per_call), mine, shared))
+            found = fetched(program(padded(numbers[part], per_call), mine, shared))
             parts.append(found[: len(numbers) - first])
     return np.concatenate(parts)

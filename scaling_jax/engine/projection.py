@@ -20,6 +20,7 @@ from scaling_jax.engine.kept import kept
 from scaling_jax.engine.linear import of_length_one, solve_nonnegative
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
+from scaling_jax.engine.traffic import fetched
 
 __all__ = ["projected"]
 
@@ -57,12 +58,12 @@ def _solved(
         some = nodes[:, first : first + per_call]
         filled = np.pad(some, ((0, 0), (0, per_call - some.shape[1]), (0, 0)), mode="edge")
         with own_settings():
-            found = program(jnp.asarray(filled), jnp.asarray(movable), data)
-        parts.append([np.asarray(part)[:, : some.shape[1]] for part in found])
+            found = program(filled, movable, data)
+        parts.append([part[:, : some.shape[1]] for part in fetched(found)])
     return [np.concatenate(part, axis=1) for part in zip(*parts, strict=True)]
 
 
-Projector = Callable[[Array, Array, LaneData[Numbers]], tuple[Array, Array]]
+Projector = Callable[[Numbers, Numbers, LaneData[Numbers]], tuple[Array, Array]]
 
 
 @kept
