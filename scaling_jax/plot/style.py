@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -68,7 +68,7 @@ def style(dark: bool = False) -> AbstractContextManager[None]:
     >>> inside, bool(matplotlib.rcParams["font.size"] == before)
     (8.0, True)
     """
-    matplotlib = needs("matplotlib", "plot", "Plots need")
+    matplotlib = _ready()
     page = DARK if dark else LIGHT
     colours = {
         "figure.facecolor": page.paper,
@@ -89,10 +89,21 @@ def picture(draw: Draw) -> Draw:
 
     @wraps(draw)
     def drawn(*args: Any, **options: Any) -> Any:
-        matplotlib = needs("matplotlib", "plot", "Plots need")
+        matplotlib = _ready()
         if signature(draw).bind(*args, **options).arguments.get("ax") is not None:
             return draw(*args, **options)
         with matplotlib.rc_context(SHAPE):
             return draw(*args, **options)
 
     return cast(Draw, drawn)
+
+
+@cache
+def _ready() -> Any:
+    """Matplotlib with its backend loaded.
+
+    A notebook's backend turns interactive mode on when it is loaded, which is with the first figure. Inside a
+    context that would be undone at its end, and no later picture of the notebook would be shown.
+    """
+    needs("matplotlib.pyplot", "plot", "Plots need").draw_if_interactive()
+    return needs("matplotlib", "plot", "Plots need")

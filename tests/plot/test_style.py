@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import matplotlib
 import pytest
 from matplotlib.figure import Figure
@@ -58,3 +63,40 @@ def test_a_dark_context_is_kept() -> None:
 def test_too_few_axes_are_told() -> None:
     with pytest.raises(ValueError, match="holds 1 axes, and this picture needs 4"):
         grid_for([Figure().subplots()], 2, 2, 3.0, 3.0)
+
+
+NOTEBOOK = """
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+
+matplotlib.interactive(True)
+"""
+SCRIPT = """
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from scaling_jax import plot
+
+plot.heat(pd.DataFrame({"a": [1, 1, 2, 2], "b": [1, 2, 1, 2], "error": [1.0, 2, 3, 4]}), "a", "b", "error")
+print(matplotlib.is_interactive())
+"""
+
+
+def test_a_backend_that_turns_interactive_mode_on_keeps_it_on(tmp_path: Path) -> None:
+    """As notebooks do: otherwise none but the first picture of a notebook is shown."""
+    (tmp_path / "notebook_backend.py").write_text(NOTEBOOK)
+    paths = [str(tmp_path), str(Path(sj.__file__).parents[1])]
+    known = {"MPLBACKEND": "module://notebook_backend", "PYTHONPATH": os.pathsep.join(paths)}
+    said = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=os.environ | known, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "True"
