@@ -265,7 +265,8 @@ ARGUMENTS = {
     "an unknown solver": ({"solver": "adam"}, "solver='adam': use 'lm', 'lbfgs' or a solver object."),
     "a solver that is none": (
         {"solver": 3},
-        "solver=3: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000).",
+        "solver=3: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000) or "
+        "sj.Optax(optax.adamw(5e-2), steps=200).",
     ),
     "an objective by name": (
         {"objective": "hubert"},

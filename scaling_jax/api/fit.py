@@ -57,6 +57,7 @@ def fit(
     mesh: Mesh | None = None,
     strict: bool = False,
     unit: str | None = None,
+    polish: bool = True,
 ) -> FitResult:
     r"""Fits a law to a table of runs and certifies the optimum.
 
@@ -85,7 +86,8 @@ def fit(
         tied: groups of parameters that share one value, for example [("alpha", "beta")].
         starts: None (the law's own), "grid" (its classical grid), a mapping to axes of a product grid, a
             number of space-filling starts, or an array or frame of start points; natural units.
-        solver: "lm", "lbfgs", or a solver object such as `sj.LM(max_steps=1000)`.
+        solver: "lm", "lbfgs", or a solver object such as `sj.LM(max_steps=1000)` or any optimiser of optax,
+            `sj.Optax(optax.adamw(5e-2), steps=200)`.
         screen: False runs every start to convergence.
         device: a JAX device; None picks by size of the work, and uses every local accelerator where that
             pays.
@@ -93,6 +95,7 @@ def fit(
             each of them calls `fit` with the same table and returns the whole result.
         strict: raise instead of warning when the table cannot determine the parameters.
         unit: of the target, such as "bits/byte", where it is not the law's own; echoed and stored.
+        polish: False leaves the fit where the solver ended, certified there: what a protocol left to gain.
 
     Returns:
         A `FitResult`: `.params`, `.predict(...)`, `.summary()`, `.warnings`, `.certificate`.
@@ -112,7 +115,7 @@ def fit(
     (2.0, 'converged')
     """
     strict = truth(strict, "strict")
-    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh, unit)
+    spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh, unit, polish)
     reading = Reading(inputs, target, run, where, missing, weights, target_se)
     table = reading.read(spec.law, runs, on_log=spec.objective.on_log)
     result = FitResult.of(solve_members(Task.of(spec, table))[0])

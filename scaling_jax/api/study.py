@@ -153,7 +153,7 @@ def _identity(table: Runs, groups: pd.DataFrame) -> str:
 def _options(spec: Spec, values: np.ndarray) -> str:
     """What was asked of the fits, without where they run."""
     starts = spec.starts.tobytes() if isinstance(spec.starts, np.ndarray) else spec.starts
-    asked = repr((_settings(spec.objective), spec.tied, _settings(spec.solver), spec.screen))
+    asked = repr((_settings(spec.objective), spec.tied, _settings(spec.solver), spec.screen, spec.polish))
     return digest(asked, starts, values.tobytes())
 
 

@@ -143,7 +143,8 @@ def solve(
     final = _each_as_its_leader(_polish_rivals(problem, top, fit, device, polish_steps), own, leader)
     if end is not None:
         found = _as_polished(found, end, final)
-    return _collect(found, final, n_starts, smooth, problem.data.numbers)
+    counted = n_polished if polish_steps else 0
+    return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
 
 
 class _Finished(NamedTuple):
@@ -372,7 +373,9 @@ def _as_polished(found: _Finished, end: Numbers, final: Polished) -> _Finished:
     )
 
 
-def _collect(found: _Finished, final: Polished, n_starts: int, smooth: bool, numbers: Numbers) -> Solution:
+def _collect(
+    found: _Finished, final: Polished, n_starts: int, n_polished: int, smooth: bool, numbers: Numbers
+) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
     improved = _improved(found.first(final.value.shape[1]), final, smooth)
     best = np.arange(len(found.value)), np.argmin(improved.value, axis=1)
@@ -387,7 +390,7 @@ def _collect(found: _Finished, final: Polished, n_starts: int, smooth: bool, num
         finished_value=finished.value,
         finished_status=finished.status,
         n_starts=n_starts,
-        n_polished=final.value.shape[1],
+        n_polished=n_polished,
         numbers=numbers,
     )
 

@@ -247,11 +247,11 @@ def _of_package(thing: object) -> bool:
 
 
 def _parts(thing: object) -> tuple[object, ...]:
-    """The fields of a record, the items of a tuple; of a function none."""
+    """The fields by which a record is told from another, the items of a tuple; of a function none."""
     if isinstance(thing, tuple):
         return tuple(thing)
     fields = getattr(thing, "__dataclass_fields__", {})
-    return tuple(getattr(thing, name) for name in fields)
+    return tuple(getattr(thing, name) for name, one in fields.items() if one.compare)
 
 
 @lru_cache(maxsize=64)

@@ -47,6 +47,7 @@ FEW_AGREE = 0.1
 VAGUE_LOG = np.log(10.0)
 OUTLIER_SIGMAS = 6.0
 ILL_CONDITIONED = 1e12
+NOT_POLISHED = "This is where the solver ended: polish=True goes on from there."
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
 
@@ -322,6 +323,7 @@ def sentences(
     `short` says why a table of `runs` cannot determine the parameters, `alike` which of them no table could.
     """
     law, judged = spec.law, spec.solver == MEASURE  # what is only judged had no search
+    further = "Raise the solver's max_steps or refit from more starts." if spec.polish else NOT_POLISHED
     out: list[tuple[str, bool]] = []
 
     def say(sentence: str, limits: bool = True) -> None:
@@ -356,7 +358,7 @@ def sentences(
             )
             say(
                 f"Not converged: a Newton step promises to lower the objective by {left}."
-                + ("" if judged else " Raise the solver's max_steps or refit from more starts.")
+                + ("" if judged else f" {further}")
             )
     if c.extinct:
         many = len(c.extinct) > 1

@@ -66,6 +66,7 @@ def solve_members(
     certificate has doubts is looked at again unless told otherwise.
     """
     few, given = len(task) <= FEW_FITS, starts is not None
+    polish_steps = polish_steps if task.spec.polish else 0
     linear = () if few or given else eliminated(task.spec)
     results = _solved(task, few, linear, polish_steps, starts)
     if few:
@@ -201,11 +202,12 @@ def _rows_of(task: Task, foreseen: list[AtRows]) -> Rows:
 def _looked_again(task: Task, result: Fitted) -> Fitted:
     """The fit, or a lower one where its certificate has doubts and other starts or more steps find it.
 
-    What the user chose is left alone: points to start at, a solver's own settings, every start to its end.
+    What the user chose is left alone: points to start at, a solver's own settings, every start to its end,
+    an end that is not polished.
     """
     spec = task.spec
-    chosen = isinstance(spec.starts, np.ndarray) or spec.solver not in (LM(), LBFGS()) or not spec.screen
-    if chosen or not _in_doubt(result):
+    chosen = isinstance(spec.starts, np.ndarray) or spec.solver not in (LM(), LBFGS())
+    if chosen or not (spec.screen and spec.polish) or not _in_doubt(result):
         return result
     problem, free = build_problem(task)
     problem = problem.owned()

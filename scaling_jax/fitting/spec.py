@@ -43,7 +43,7 @@ class Spec:
         fixed: parameter -> value, or per group a mapping key -> value.
         tied: groups of parameters that share one value.
         starts: None for the law's own, a number of them, or points (starts, labels) in natural units.
-        solver, screen: how lanes are run.
+        solver, screen, polish: how lanes are run.
         device: a JAX device, a mesh, or None.
         count: how sizes and compute were counted.
         unit: of the target, where the user says so.
@@ -59,6 +59,7 @@ class Spec:
     device: Place
     count: dict[str, str]
     unit: str = ""
+    polish: bool = True
 
     def __getstate__(self) -> dict[str, Any]:
         """Devices belong to a process: a pickled specification leaves its own behind."""
@@ -77,6 +78,7 @@ def make_spec(
     count: Mapping[str, str] | None = None,
     mesh: Mesh | None = None,
     unit: str | None = None,
+    polish: bool = True,
 ) -> Spec:
     """A specification out of the words of `sj.fit`, each checked."""
     if isinstance(law, str):
@@ -89,7 +91,7 @@ def make_spec(
         raise TypeError(
             f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {shown(objective)}."
         )
-    screen = truth(screen, "screen")
+    screen, polish = truth(screen, "screen"), truth(polish, "polish")
     place = _device_named(device) if isinstance(device, str) else device
     if not (place is None or isinstance(place, jax.Device | Mesh)):
         raise TypeError(f"device={shown(device)}: give a JAX device, such as jax.devices()[0], or its name.")
@@ -113,7 +115,9 @@ def make_spec(
     held = dict(fixed or {})
     _check_names(law, held, groups)
     points = _read_starts(law, starts, held, groups)
-    return Spec(law, objective, held, groups, points, chosen, screen, place, dict(count or {}), unit or "")
+    return Spec(
+        law, objective, held, groups, points, chosen, screen, place, dict(count or {}), unit or "", polish
+    )
 
 
 def _groups(tied: object) -> list[tuple[str, ...]]:
@@ -139,7 +143,8 @@ def _read_solver(solver: str | Solver, place: Place) -> Solver:
         return SOLVERS[solver](dtype="float32" if platform(place) == "tpu" else "float64")
     if not (hasattr(solver, "init") and hasattr(solver, "step")):
         raise TypeError(
-            f"solver={shown(solver)}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000)."
+            f"solver={shown(solver)}: use 'lm', 'lbfgs' or a solver object such as sj.LM(max_steps=1000) or "
+            "sj.Optax(optax.adamw(5e-2), steps=200)."
         )
     return solver
 

@@ -14,6 +14,7 @@ import pandas as pd
 from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.spec import SOLVERS
 
 __all__ = ["code_of", "rows_of", "versions"]
 
@@ -89,12 +90,14 @@ def _options(fit: Fitted) -> Iterator[tuple[str, str]]:
         yield "starts", repr(spec.starts)
     elif spec.starts is not None:
         yield "starts", f"pd.DataFrame({spec.starts.tolist()}, columns={list(fit.law.labels)})"
-    if fit.solver != "lm":
+    if fit.solver in SOLVERS and fit.solver != "lm":  # the optimum is the same for a solver object
         yield "solver", repr(fit.solver)
     if fit.units.get("target") != fit.law.units.get("target", ""):
         yield "unit", repr(fit.units.get("target", ""))
     if not spec.screen:
         yield "screen", "False"
+    if not spec.polish:
+        yield "polish", "False"
 
 
 def _law_lines(law: Law) -> list[str]:

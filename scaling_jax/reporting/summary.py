@@ -48,7 +48,7 @@ LOSSES = {
     "asymmetric": "asymmetric error",
 }
 SETTINGS = {"delta": "threshold"}
-SOLVERS = {"lm": "Levenberg-Marquardt", "lbfgs": "L-BFGS"}
+SOLVERS = {"lm": "Levenberg-Marquardt", "lbfgs": "L-BFGS", "optax": "an optimiser of optax"}
 HARMLESS = 1e12  # condition number, in double precision
 FOR_GROUPS = {
     "use": "to use",
