@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Law", "Parameter", "check_law", "law", "must_be_law"]
 
+SHARES_ADD_UP = 0.01  # to one, within this: printed shares are rounded
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -98,6 +100,7 @@ class Law:
         target: what the law predicts, with its unit.
         units: unit per input or parameter, for documentation.
         neighbours: laws to try where this one does not describe the rows, by name in `sj.laws` or themselves.
+        simplex: inputs that are shares of one whole and add up to one, such as the weights of a mixture.
         recipe: for factories, `(module, function, args)` that rebuilds the law.
 
     Raises:
@@ -122,6 +125,7 @@ class Law:
         target: str = "loss",
         units: Mapping[str, str] | None = None,
         neighbours: Sequence[str | Law] = (),
+        simplex: Sequence[str] = (),
         recipe: tuple[str, str, tuple] | None = None,
     ):
         if not _is_function(fn):
@@ -142,6 +146,7 @@ class Law:
         self.grid = dict(grid or {})
         self.ranges = dict(ranges or {})
         self.starts = starts
+        self.simplex = tuple(simplex)
         self.recipe = recipe
         read_inputs, read_params = _read_signature(fn, self.name, domains or {}, shapes or {}, priors or {})
         self.inputs: tuple[str, ...] = tuple(inputs if inputs is not None else read_inputs)
@@ -169,6 +174,10 @@ class Law:
             raise TypeError(
                 f"Law '{self.name}' has {', '.join(map(repr, repeated))} more than once among its inputs and "
                 "parameters: give each a name of its own."
+            )
+        if strangers := [name for name in self.simplex if name not in self.inputs]:
+            raise TypeError(
+                f"Law '{self.name}': simplex names {strangers}, but its inputs are {list(self.inputs)}."
             )
         for what in ("grid", "ranges", "units"):
             if unknown := set(getattr(self, what)) - known - {"target"}:
@@ -234,6 +243,12 @@ class Law:
     def params(self) -> tuple[str, ...]:
         """Names of the parameters, in the order of the signature."""
         return tuple(p.name for p in self.parameters)
+
+    def off_simplex(self, inputs: Mapping[str, Numbers]) -> Numbers:
+        """Which rows have shares that do not add up to one, (rows,); of a law without shares none."""
+        if not self.simplex:
+            return np.zeros(len(next(iter(inputs.values()))), dtype=bool)
+        return np.asarray(np.abs(sum(inputs[name] for name in self.simplex) - 1.0) > SHARES_ADD_UP)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

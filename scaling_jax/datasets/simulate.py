@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import checked, real_numbers, shown
+from scaling_jax.core.law import Law
 
 __all__ = ["simulate"]
 
@@ -60,7 +61,8 @@ def simulate(
         along: positive column, usually tokens, along which the correlation decays.
         inputs: law input -> column, where the names differ.
         target: name of the new column.
-        grid: the mapping's arrays are axes, and every combination is a row (the last axis varies fastest).
+        grid: the mapping's arrays are axes, and every combination is a row (the last axis varies fastest); of
+            a law of mixtures, every one whose shares add up to one.
         seed: seed, or a NumPy generator (which is advanced); NumPy's global state is not touched.
 
     Returns:
@@ -85,6 +87,9 @@ def simulate(
     _check_share("outliers", outliers, 1.0)
     _check_share("correlation", correlation, 1.0 - 1e-12)
     table = _frame(design, grid)
+    if grid and isinstance(law, Law) and set(law.simplex) <= set(table.columns):
+        whole = ~law.off_simplex({name: table[name].to_numpy(float) for name in table.columns})
+        table = table[whole].reset_index(drop=True)
     if target in table.columns:
         raise ValueError(f"The design already has a column {shown(target)}: rename it, or choose target=.")
     run = "run" if run is None and "run" in table.columns else run

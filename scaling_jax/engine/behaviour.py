@@ -9,14 +9,23 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from scaling_jax.core.arrays import Columns, Numbers
+from scaling_jax.core.arrays import Array, Columns, Named, Numbers
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.traced import as_bytes, told
 
-__all__ = ["behaviour_of", "confounded", "digest", "linear_parameters", "probed", "rank_of", "same_values"]
+__all__ = [
+    "behaviour_of",
+    "confounded",
+    "digest",
+    "linear_parameters",
+    "loose_direction",
+    "probed",
+    "rank_of",
+    "same_values",
+]
 
 STRAIGHT = 1e-11  # of the values whose second difference is taken
 MOST_LINEAR = 5
@@ -24,6 +33,7 @@ MOST_LINEAR = 5
 POINTS = 16
 DECADES = 13.0  # of the inputs: from one run to as many tokens as anybody has
 GOLDEN = 0.5 * (1 + 5**0.5)
+TINY, SINGULAR = 1e-12, 1e-9  # a slope that is none; of the largest singular value, what is rounding
 SAME = 1e-6  # relative: powers differ from machine to machine in their last digits
 
 
@@ -119,37 +129,68 @@ def same_values(found: Sequence[float], stored: Sequence[float]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def rank_of(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]) -> int:
+def rank_of(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...], fixed: bytes) -> int:
     """How many directions of the free coordinates a law tells apart where `single` inputs have one value."""
-    return _rank(_slopes(law, single, tie, free))
+    return _rank(_slopes(law, single, tie, free, fixed))
 
 
 @lru_cache(maxsize=256)
-def confounded(law: Law, tie: bytes, free: tuple[int, ...]) -> tuple[int, ...]:
-    """Free coordinates that a law does not tell apart, or does not depend on, whatever the table."""
-    slopes = _slopes(law, (), tie, free)
+def confounded(law: Law, tie: bytes, free: tuple[int, ...], fixed: bytes) -> tuple[int, ...]:
+    """Free coordinates that a law does not tell apart, or does not depend on, whatever the table.
+
+    `fixed` holds the values of numbers that do not move, (labels,) in natural units, NaN for the others.
+    """
+    slopes = _slopes(law, (), tie, free, fixed)
     if not np.isfinite(slopes).all() or (rank := _rank(slopes)) == len(free):
         return ()
     return tuple(c for i, c in enumerate(free) if _rank(np.delete(slopes, i, axis=1)) == rank)
 
 
-def _slopes(law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...]) -> Numbers:
-    """(points, free) slopes of a law's values in its free coordinates, each of its own largest size."""
-    rng = np.random.default_rng(0)
+@lru_cache(maxsize=256)
+def loose_direction(law: Law, tie: bytes, free: tuple[int, ...], fixed: bytes) -> tuple[float, ...]:
+    """The one move of the free coordinates that changes no value of a law on any table, its largest part one.
+
+    Empty where there is none or more than one, or where it differs from place to place.
+    """
+    moves = []
+    for seed in (0, 1):
+        slopes = _slopes(law, (), tie, free, fixed, seed)
+        if not np.isfinite(slopes).all() or _rank(slopes) != len(free) - 1:
+            return ()
+        size = np.maximum(np.abs(slopes).max(axis=0), TINY)
+        move = np.linalg.svd(slopes / size)[2][-1] / size
+        move[np.abs(move) < 1e-9 * np.abs(move).max()] = 0.0
+        first = np.flatnonzero(move)[0]
+        moves.append(move * np.sign(move[first]) / np.abs(move).max())
+    same = np.allclose(moves[0], moves[1], rtol=1e-6, atol=1e-9)
+    return tuple(moves[0].tolist()) if same else ()
+
+
+def _slopes(
+    law: Law, single: tuple[str, ...], tie: bytes, free: tuple[int, ...], fixed: bytes, seed: int = 0
+) -> Numbers:
+    """(points, free) slopes of a law's values in its free search coordinates."""
+    rng = np.random.default_rng(seed)
     k, points = len(law.labels), 4 * len(law.labels) + 8
-    numbers, inputs = _some_numbers(law, 1, rng), _some_runs(law, points, rng)
-    inputs |= {name: np.full(points, inputs[name][0]) for name in single}
-    step = 1e-6 * np.eye(k)
-    both = predict(law, np.concatenate([numbers + step, numbers - step]), inputs)
-    slopes = (both[:k] - both[k:]).T @ np.frombuffer(tie).reshape(k, k)[:, free] / 2e-6
-    return np.asarray(slopes / np.maximum(np.abs(slopes).max(axis=0), 1e-12))
+    numbers, inputs = _some_numbers(law, 1, rng)[0], _some_runs(law, points, rng, single)
+    held = np.frombuffer(fixed)
+    numbers = np.where(np.isnan(held), numbers, held)
+
+    def value(numbers: Array, row: Named) -> Array:
+        return law.apply(law.unflatten(numbers), row)
+
+    with own_settings():
+        slope = jax.vmap(jax.jacfwd(value), (None, 0))(numbers, inputs)
+    per_coordinate = np.array([n if d.log else 1.0 for n, d in zip(numbers, law.label_domains, strict=True)])
+    return np.asarray(slope) * per_coordinate @ np.frombuffer(tie).reshape(k, k)[:, free]
 
 
 def _rank(slopes: Numbers) -> int:
     """The rank of slopes (points, free); all of it where they are not finite, of which LAPACK would print."""
     if not np.isfinite(slopes).all():
         return slopes.shape[1]
-    return int(np.linalg.matrix_rank(slopes, tol=1e-5)) if slopes.size else 0
+    scaled = slopes / np.maximum(np.abs(slopes).max(axis=0), TINY)
+    return int(np.linalg.matrix_rank(scaled, tol=SINGULAR)) if slopes.size else 0
 
 
 @lru_cache(maxsize=256)
@@ -197,6 +238,26 @@ def _some_numbers(law: Law, vectors: int, rng: np.random.Generator) -> Numbers:
     return np.clip(rng.uniform(0.3, 0.9, (vectors, len(law.labels))), *_bounds(law.label_domains))
 
 
-def _some_runs(law: Law, rows: int, rng: np.random.Generator) -> Columns:
-    """Inputs inside the law's domains, each (rows,)."""
-    return {n: np.clip(rng.uniform(2.0, 9.0, rows), d.lower, d.upper) for n, d in law.input_domains.items()}
+def _some_runs(law: Law, rows: int, rng: np.random.Generator, single: Sequence[str] = ()) -> Columns:
+    """Inputs inside the law's domains, each (rows,); those that are `single` have one value.
+
+    Shares of a whole are what is left of it by the single ones, in varying parts.
+    """
+    inputs = {
+        name: _within(domain, rng.uniform(2.0, 9.0, rows)) for name, domain in law.input_domains.items()
+    }
+    inputs |= {name: np.full(rows, inputs[name][0]) for name in single}
+    held = [name for name in law.simplex if name in single]
+    inputs |= {name: inputs[name] / len(law.simplex) for name in held}
+    left = 1.0 - sum((inputs[name] for name in held), np.zeros(rows))
+    parts = [name for name in law.simplex if name not in single]
+    total = sum((inputs[name] for name in parts), np.zeros(rows))
+    return inputs | {name: left * inputs[name] / total for name in parts}
+
+
+def _within(domain: Domain, values: Numbers) -> Numbers:
+    """Values between 2 and 9, or as far along an interval that ends before."""
+    if domain.upper >= 9.0:
+        return np.maximum(values, domain.lower)
+    low = max(domain.lower, domain.upper - 7.0)
+    return np.asarray(low + (domain.upper - low) * values / 10.0)

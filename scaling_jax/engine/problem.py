@@ -24,11 +24,21 @@ from scaling_jax.engine.padding import padded
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.thinning import LONG, representative_rows
 
-__all__ = ["Evaluation", "LaneData", "Problem", "Sharing", "evaluate", "exact_evaluation", "residuals"]
+__all__ = [
+    "Evaluation",
+    "LaneData",
+    "Problem",
+    "Sharing",
+    "evaluate",
+    "exact_evaluation",
+    "residuals",
+    "second_derivatives",
+]
 
 Sums = TypeVar("Sums")
 OfRows = tuple[dict[str, Array], Array, Array, Array]  # inputs, target, weight, scale
 BLOCK = 2048  # rows of a long table that are evaluated at a time; divides every padded length above LONG
+MOST_PAIRED = 16  # coordinates, up to which second derivatives are cheaper pair by pair
 
 
 class LaneData(NamedTuple, Generic[Leaf]):
@@ -298,8 +308,14 @@ def evaluate(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluat
     return _pull_back(data, 0.5 * square[k, k], square[:k, k], square[:k, :k])
 
 
-def _second_derivatives(fn: Callable[[Array], Array], x: Array) -> Array:
-    """The Hessian (k, k) of a scalar function: every pair of directions once."""
+def second_derivatives(fn: Callable[[Array], Array], x: Array) -> Array:
+    """The Hessian (k, k) of a scalar function: every pair of directions once.
+
+    Of many coordinates it is one slope of the gradient each.
+    """
+    if len(x) > MOST_PAIRED:
+        turned = jax.linearize(jax.grad(fn), x)[1]
+        return jax.vmap(turned)(jnp.eye(len(x), dtype=x.dtype))
     first, second = np.triu_indices(len(x))
     directions = jnp.eye(len(x), dtype=x.dtype)
 
@@ -330,7 +346,7 @@ def exact_evaluation(law: Law, on_log: bool, z: Array, data: LaneData[Array]) ->
         def weighted(coordinates: Array) -> Array:
             return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
 
-        curved = _second_derivatives(weighted, x)
+        curved = second_derivatives(weighted, x)
         return jnp.sum(rho), jacobian @ slope, (jacobian * bend) @ jacobian.T + curved
 
     return _pull_back(data, *_over_rows(sums, data))

@@ -14,7 +14,7 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
-from scaling_jax.engine.behaviour import confounded, linear_parameters
+from scaling_jax.engine.behaviour import confounded, linear_parameters, loose_direction
 from scaling_jax.engine.coordinates import held
 from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.engine.status import Status
@@ -287,18 +287,42 @@ def target_scale(runs: Runs, objective: Objective) -> np.ndarray:
     return size if runs.target_se is None else size / runs.target_se
 
 
-def alike_numbers(law: Law, tie: np.ndarray, free: np.ndarray) -> list[str]:
-    """The parameters between which no table could decide; to be asked where curvature is missing."""
-    which = confounded(law, tie.tobytes(), tuple(np.flatnonzero(free).tolist()))
+def alike_numbers(law: Law, tie: np.ndarray, free: np.ndarray, fixed: np.ndarray) -> list[str]:
+    """The parameters between which no table could decide; to be asked where curvature is missing.
+
+    `fixed`, (labels,), holds the values of those that do not move, NaN for the others.
+    """
+    which = confounded(law, tie.tobytes(), tuple(np.flatnonzero(free).tolist()), fixed.tobytes())
     return [law.labels[i] for i in which]
 
 
-def words_of_alike(alike: list[str], law: Law, tie: np.ndarray) -> str:
+def words_of_alike(alike: list[str], law: Law, tie: np.ndarray, fixed: np.ndarray) -> str:
     """Why no table can determine them."""
-    alone = [n for n in alike if confounded(law, tie.tobytes(), (list(law.labels).index(n),))]
+    held = fixed.tobytes()
+    alone = [n for n in alike if confounded(law, tie.tobytes(), (list(law.labels).index(n),), held)]
     if len(alone) == len(alike):
         return f"the law does not depend on {_names(alike)}"
-    return f"the law does not tell {_names(alike)} apart on any table"
+    words = f"the law does not tell {_names(alike)} apart on any table"
+    free = tuple(np.flatnonzero((tie != 0).any(axis=0)).tolist())
+    move = loose_direction(law, tie.tobytes(), free, held)
+    if not move:
+        return words
+    why = f"{_names(list(law.simplex))} add up to 1, so " if set(law.simplex) & set(law.inputs) else ""
+    return f"{words}: {why}{_move_words(law, free, move)} changes no prediction"
+
+
+def _move_words(law: Law, free: tuple[int, ...], move: tuple[float, ...]) -> str:
+    """A move of search coordinates in natural units: what is added to numbers, and what they are multiplied
+    by."""
+    added: dict[float, list[str]] = {}
+    times: dict[float, list[str]] = {}
+    for i, by in zip(free, move, strict=True):
+        if by:
+            words, size = (times, np.exp(by)) if law.label_domains[i].log else (added, by)
+            words.setdefault(float(f"{size:.3g}"), []).append(law.labels[i])
+    said = [f"adding {size:g} to {_names(labels)}" for size, labels in added.items()]
+    said += [f"multiplying {_names(labels)} by {size:g}" for size, labels in times.items()]
+    return " and ".join(said)
 
 
 def unusual(law: Law, numbers: np.ndarray) -> dict[str, float]:

@@ -40,6 +40,7 @@ from scaling_jax.tables.runs import Runs
 __all__ = ["Judged", "Rows", "certificate_of", "judge"]
 
 FEWEST_FOR_OUTLIERS = 8
+FIRM = 1e-9  # least curvature, from which on no direction is flat: rounding leaves less
 
 
 class Rows(NamedTuple):
@@ -179,10 +180,11 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
     extinct = (rows.share < EXTINCT_SHARE) & ~fixed
     limit = np.where(searched_as_logs(law.label_domains), VAGUE_LOG, np.maximum(np.abs(numbers), 1e-2))
     unidentified = (extinct | (spread > limit)) & ~fixed & ~at_bound
-    short = _too_few(law, e, rows)
+    held_at = np.where(fixed, numbers, np.nan)
+    short = _too_few(law, e, rows, held_at, local.least > FIRM)
     flat = [f for f in np.flatnonzero(local.flat & finite).tolist() if f not in short]
-    alike = {f: same for f in flat if (same := alike_numbers(law, e.tie[f], e.free[f]))}
-    short |= {f: words_of_alike(same, law, e.tie[f]) for f, same in alike.items()}
+    alike = {f: same for f in flat if (same := alike_numbers(law, e.tie[f], e.free[f], held_at[f]))}
+    short |= {f: words_of_alike(same, law, e.tie[f], held_at[f]) for f, same in alike.items()}
     good = (decrement <= STATIONARY) & local.curved
     status = np.where(good, "converged", "not_converged").astype(object)
     status[list(short)] = "underdetermined"
@@ -212,13 +214,15 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
 
 class _Local(NamedTuple):
     """Around each optimum: the relative decrement, whether it curves upwards, the condition number, the
-    variance (fits, k) of z, and whether curvature is missing in some direction."""
+    variance (fits, k) of z, whether curvature is missing in some direction, and the least curvature, in units
+    in which that of each coordinate is one."""
 
     decrement: np.ndarray
     curved: np.ndarray
     condition: np.ndarray
     variance: np.ndarray
     flat: np.ndarray
+    least: np.ndarray
 
 
 def _local(law: Law, e: Evidences, moving: np.ndarray, scale: np.ndarray, noise: np.ndarray) -> _Local:
@@ -251,6 +255,7 @@ def _local(law: Law, e: Evidences, moving: np.ndarray, scale: np.ndarray, noise:
         condition=np.where(usual, condition, 1.0),
         variance=np.where(moving & usual[:, None], variance, 0.0),
         flat=usual & (values[:, 0] <= 64 * EPS * count),
+        least=np.where(usual, values[:, 0], 0.0),
     )
 
 
@@ -298,8 +303,12 @@ def _at_bound(law: Law, e: Evidences) -> np.ndarray:
     return (e.tie != 0).any(axis=2) & ((x <= low) | (x >= high))
 
 
-def _too_few(law: Law, e: Evidences, rows: Rows) -> dict[int, str]:
-    """Why the table cannot determine the free parameters, for the fits of which it cannot."""
+def _too_few(law: Law, e: Evidences, rows: Rows, fixed: np.ndarray, firm: np.ndarray) -> dict[int, str]:
+    """Why the table cannot determine the free parameters, for the fits of which it cannot.
+
+    An input with one value leaves nothing open where the objective is `firm`, (fits,): curved in every
+    direction.
+    """
     used = rows.weight > 0
     owner, at = rows.owner[used], rows.members[used]
     n_fits, free = len(rows.sizes), e.free.sum(axis=1)
@@ -318,7 +327,8 @@ def _too_few(law: Law, e: Evidences, rows: Rows) -> dict[int, str]:
     for f in np.flatnonzero((single.any(axis=0) & (free > 1)) | (distinct <= free)).tolist():
         names = tuple(name for c, (name, _) in enumerate(columns) if single[c, f])
         moves = tuple(np.flatnonzero(e.free[f]).tolist())
-        if names and free[f] > 1 and free[f] > rank_of(law, names, e.tie[f].tobytes(), moves):
+        loose = names and free[f] > 1 and not firm[f]
+        if loose and free[f] > rank_of(law, names, e.tie[f].tobytes(), moves, fixed[f].tobytes()):
             has = "has" if len(names) == 1 else "have"
             out[f] = f"{' and '.join(names)} {has} a single value in this table"
         elif distinct[f] < free[f]:

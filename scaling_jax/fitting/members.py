@@ -18,6 +18,7 @@ from scaling_jax.engine.newton import MOST_STEPS, measure_ahead
 from scaling_jax.engine.problem import Problem
 from scaling_jax.engine.separable import reduced
 from scaling_jax.engine.solve import Solution, solve
+from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.starts import default_starts, moved_starts, second_starts, untied_linear
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
@@ -42,7 +43,10 @@ FEW_FITS = 8
 FEW_STUCK = 0.1
 MOST_ENDS = 3  # of a fit in doubt, from which it is looked at again
 PATIENCE = 6
+# rows times pairs of coordinates: what an exact Hessian costs, and the lanes of a fit for which it is taken
 POLISHED_CELLS, FEWEST_POLISHED = 2**22, 4
+HEAVY = 2**19  # of those, from which a fit's lanes are few, and handed to Newton's method early
+FEW_LANES_KEPT, HANDED_OVER = 6, 60
 # where linear numbers are solved for: rows and points by which starts are chosen, and points far beyond
 PROJECTED_ROWS, PROJECTED_NODES, PROJECTED_WIDE = 48, 48, 16
 PROJECTED_CELLS = 512  # starts times rows: short tables have rival optima, and steps on them cost little
@@ -156,7 +160,7 @@ def _batch(
     device = spec.device or default_device(len(task) * _n_starts(spec, few) * problem.n_rows)
     search = _searched_on(task, problem, few)
     searched = reduced(search or problem, linear) if linear else search or problem
-    solver = PROJECTED if linear else spec.solver
+    solver = PROJECTED if linear else _handed_over(spec, searched)
     compile_ahead(searched, solver, 1, device)
     measure_ahead(problem, device)
     if points is None:
@@ -166,8 +170,8 @@ def _batch(
         search_points(spec.law, points, free),
         solver,
         screen=spec.screen,
-        keep=32 if few else 8,
-        polish=_n_polished(few, problem.n_rows),
+        keep=_n_kept(few, searched),
+        polish=_n_polished(few, problem),
         polish_steps=polish_steps,
         smooth=spec.objective.smooth,
         search=search,
@@ -212,6 +216,10 @@ def _looked_again(task: Task, result: Fitted) -> Fitted:
     problem, free = build_problem(task)
     problem = problem.owned()
     search = _searched_on(task, problem, True)
+    searched = search or problem
+    patience = 1 if _cells(searched) > HEAVY else PATIENCE
+    if patience == 1 and not (result.certificate.open or result.certificate.few_agree):
+        return result
     first = result.evidence
     ends = to_natural(spec.law.label_domains, first.basins[:MOST_ENDS] @ first.tie.T + first.offset)
     points = second_starts(
@@ -220,10 +228,11 @@ def _looked_again(task: Task, result: Fitted) -> Fitted:
     solution = solve(
         problem,
         search_points(spec.law, points, free),
-        spec.solver,
-        polish=_n_polished(True, problem.n_rows),
-        polish_steps=PATIENCE * MOST_STEPS,
-        patience=PATIENCE,
+        _handed_over(spec, searched),
+        keep=_n_kept(True, searched),
+        polish=_n_polished(True, problem),
+        polish_steps=patience * MOST_STEPS,
+        patience=patience,
         smooth=spec.objective.smooth,
         search=search,
         roughness=None if spec.objective.smooth else _roughness(task),
@@ -251,10 +260,26 @@ def _searched_on(task: Task, problem: Problem, few: bool) -> Problem | None:
     return None if few or problem.n_rows <= SEARCH_ROWS else problem.thinned(SEARCH_ROWS)
 
 
-def _n_polished(few: bool, n_rows: int) -> int:
-    """How many ends per fit are polished: of a very long table those that a search's noise leaves in
-    doubt."""
-    return max(FEWEST_POLISHED, min(32, POLISHED_CELLS // n_rows)) if few else 2
+def _cells(problem: Problem) -> int:
+    """What an exact Hessian costs."""
+    return problem.n_rows * problem.n_coordinates * (problem.n_coordinates + 1) // 2
+
+
+def _n_polished(few: bool, problem: Problem) -> int:
+    """How many ends per fit are polished: where that is dear, those that a search's noise leaves in doubt."""
+    return max(FEWEST_POLISHED, min(32, POLISHED_CELLS // _cells(problem))) if few else 2
+
+
+def _handed_over(spec: Spec, problem: Problem) -> Solver:
+    """The search's solver; of a heavy fit lanes that creep go on by Newton's method, which takes far fewer
+    steps."""
+    heavy = _cells(problem) > HEAVY and spec.solver == LM() and spec.screen
+    return LM(max_steps=HANDED_OVER) if heavy else spec.solver
+
+
+def _n_kept(few: bool, problem: Problem) -> int:
+    """How many lanes of a fit survive screening."""
+    return (FEW_LANES_KEPT if _cells(problem) > HEAVY else 32) if few else 8
 
 
 def _start_points(spec: Spec, problem: Problem, fixed: np.ndarray, few: bool, projected: bool) -> np.ndarray:

@@ -279,7 +279,18 @@ def read_inputs(
             raise DataError(
                 f"Input {name} must be {domain.name} and finite to predict with law '{law.name}'."
             )
+    if (off := law.off_simplex(found)).any():
+        raise DataError(_shares_words(law, found, np.arange(len(off)), off))
     return found
+
+
+def _shares_words(law: Law, numbers: Mapping[str, np.ndarray], rows: np.ndarray, off: np.ndarray) -> str:
+    """That shares do not add up to one, with the rows."""
+    total = sum(numbers[name][off][0] for name in law.simplex)
+    return (
+        f"The shares {', '.join(law.simplex)} must add up to 1 for law '{law.name}', and add up to "
+        f"{total:.4g} in {_rows(rows, off)}: give every domain of the mixture, as fractions of the whole."
+    )
 
 
 def floats(values: pd.Series) -> np.ndarray:
@@ -477,6 +488,8 @@ def _check_domains(
                 f"{numbers[name][outside][0]:g} in {_rows(rows, outside)}: remove them with where=, or "
                 "correct them."
             )
+    if (off := law.off_simplex(numbers)).any():
+        raise DataError(_shares_words(law, numbers, rows, off))
     if on_log and (bad := numbers["target"] <= 0).any():
         raise DataError(
             f"{_title('target', described)} must be positive for residuals on logs, and is "

@@ -83,14 +83,14 @@ def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
 
 def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
     """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
-    the factor; a loss falls a little below the least."""
+    the factor, save shares; a loss falls a little below the least."""
     largest = int(np.argmax(scale_of(runs, law)[1]))
     at = {}
     for name, column in runs.inputs.items():
         if name in LOSSES:
             at[name] = NEXT_LOSS * float(column[largest])
             continue
-        spans = column.min() > 0 and column.max() >= 10 * column.min()
+        spans = name not in law.simplex and column.min() > 0 and column.max() >= 10 * column.min()
         at[name] = float(column[largest]) * (factor if spans else 1.0)
     return at
 

@@ -315,9 +315,9 @@ CASES |= {
     ),
 }
 
-SHARES = np.array([0.05, 0.3, 0.6, 0.9])
+SHARES = np.array([0.02, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 0.98])  # those of two domains add up in pairs
 REPEATED = {"N": _powers(7.5, 10, 5), "D": _powers(9, 11.5, 5), "U": _powers(8, 10.5, 4)}
-WORTH = {"logC_code": 0.5, "logC_books": 1.0, "g_code": 0.3, "g_books": 0.6}
+WORTH = {"C_code": 1.6, "C_books": 2.7, "g_code": 0.3, "g_books": 0.6}
 CASES |= {
     "data_constrained_overfit": Case(
         sj.laws.data_constrained_overfit,
@@ -353,14 +353,14 @@ CASES |= {
     ),
     "mixture_additive": Case(
         sj.laws.mixture_additive("code", "books"),
-        CHINCHILLA | WORTH,
+        {"E": 1.8, "A": 0.34, "alpha": 0.35, "B": 0.42, "beta": 0.37} | WORTH,
         {"code": SHARES, "books": SHARES, "N": _powers(7, 10, 3), "D": _powers(9, 12, 3)},
     ),
     "mixture_joint": Case(
         sj.laws.mixture_joint("code", "books"),
         {"E": 1.8, "alpha": 0.35, "beta": 0.37, "gA": 1.0, "gB": 1.0}
         | WORTH
-        | {"A_code": 300.0, "A_books": 600.0, "B_code": 3000.0, "B_books": 1500.0},
+        | {"A_code": 0.21, "A_books": 0.42, "B_code": 0.6, "B_books": 0.3},
         {"code": SHARES, "books": SHARES, "N": _powers(7, 10, 3), "D": _powers(9, 12, 3)},
         fixed=("gA", "gB"),
     ),

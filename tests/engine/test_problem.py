@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.engine.problem import evaluate, exact_evaluation
+from scaling_jax.engine.problem import MOST_PAIRED, evaluate, exact_evaluation, second_derivatives
 from scaling_jax.fitting.batch import Task, build_problem
 from scaling_jax.fitting.spec import make_spec
 from scaling_jax.tables.read import read_runs
@@ -77,3 +77,16 @@ def test_a_long_table_is_summed_block_by_block() -> None:
             )
             for once, often in zip(short, tall, strict=True):
                 np.testing.assert_allclose(often, 123 * np.asarray(once), rtol=1e-12)
+
+
+def test_second_derivatives_of_many_coordinates_are_those_taken_pair_by_pair() -> None:
+    weights = np.random.default_rng(0).normal(size=(40, MOST_PAIRED + 2))
+
+    def bent(x):
+        return jnp.sum(jnp.exp(jnp.tanh(weights[:, : len(x)] @ x)))
+
+    x = np.random.default_rng(1).normal(size=MOST_PAIRED + 2) / 4
+    with jax.enable_x64(True):
+        many = second_derivatives(bent, jnp.asarray(x))
+        few = second_derivatives(lambda part: bent(jnp.append(part, x[-2:])), jnp.asarray(x[:-2]))
+    np.testing.assert_allclose(many[:-2, :-2], few, rtol=1e-10, atol=1e-10)

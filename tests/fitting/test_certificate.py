@@ -198,7 +198,10 @@ def one_idle(x, *, E: sj.Positive, A: sj.Positive, Z: sj.Real, alpha: sj.Real):
     ("law", "words"),
     [
         (two_floors, "does not tell E and F apart on any table; their values are arbitrary"),
-        (two_factors, "does not tell A and B apart on any table; their values are arbitrary"),
+        (
+            two_factors,
+            "apart on any table: multiplying A by 2.72 and multiplying B by 0.368 changes no prediction",
+        ),
         (one_idle, "does not depend on Z; its value is arbitrary"),
     ],
     ids=lambda value: getattr(value, "name", ""),

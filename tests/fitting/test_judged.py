@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,3 +74,20 @@ def test_what_was_judged_on_other_rows_is_judged_again(fits: sj.FitGroups) -> No
     with_fewer = replace(fits["well"], judged=None, foreseen=None, runs=fits["short"].runs)
     assert with_fewer.certificate.status == "underdetermined"
     assert fits["well"].with_data(fits["well"].data()).judged is None
+
+
+def test_an_input_of_one_value_leaves_nothing_open_where_the_others_decide() -> None:
+    """Of one set of unique tokens repetitions still tell how fast they lose their worth."""
+
+    @sj.law
+    def repeated(D, U, *, E: sj.Positive, B: sj.Positive, beta: sj.Real, R: sj.Positive):
+        unique, again = jnp.minimum(D, U), jnp.maximum(D / U - 1, 0.0)
+        return E + B / (unique * (1 + R * (1 - jnp.exp(-again / R)))) ** beta
+
+    tokens = np.geomspace(1e9, 1e12, 24)
+    truth = {"E": 1.8, "B": 2100.0, "beta": 0.37, "R": 15.0}
+    table = {"D": tokens, "U": np.full(24, 3e10), "loss": repeated(tokens, 3e10, **truth)}
+    noisy = table | {"loss": table["loss"] * np.random.default_rng(0).normal(1, 1e-4, 24)}
+    fit = sj.fit(repeated, noisy)
+    assert fit.status == "converged" and not any("single value" in said for said in fit.warnings)
+    assert fit.params["R"] == pytest.approx(15.0, rel=0.05)

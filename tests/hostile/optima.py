@@ -78,6 +78,8 @@ def problem(name: str, turn: int) -> Problem:
         truth = {p.name: _near(case.truth[p.name], p.domain, rng, spread) for p in case.law.parameters}
         inputs = {k: rng.choice(np.asarray(v, float), ROWS) for k, v in case.design.items()}
         inputs = {k: _between(v, case.design[k], rng) for k, v in inputs.items()}
+        whole = sum((inputs[name] for name in case.law.simplex), np.zeros(ROWS))
+        inputs |= {name: inputs[name] / whole for name in case.law.simplex}
         exact = np.asarray(case.law(**inputs, **truth))
         if np.isfinite(exact).all() and (exact > 0).all():
             break
