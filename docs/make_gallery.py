@@ -18,6 +18,7 @@ import pandas as pd
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 import scaling_jax as sj
 
@@ -51,6 +52,7 @@ FITTED = {  # law -> which runs of our sweep it is fitted to
     "data_constrained_geometric": "(arm == 'main' and final) or (arm == 'repeat' and final)",
 }
 CURVES = 4
+GUIDE = Path(__file__).parent / "which_law.md"
 
 
 def law_of(name: str) -> sj.Law:
@@ -75,6 +77,15 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 
 def picture(name: str, path: Path) -> None:
+    """The law's shape, on white (`path`) and on dark (`path` with _dark)."""
+    for dark in (False, True):
+        with sj.plot.style(dark=dark):
+            figure = shape(name)
+        figure.savefig(path.with_stem(path.stem + "_dark" * dark), dpi=130)
+        plt.close(figure)
+
+
+def shape(name: str) -> Figure:
     """The law against its first input, one line per value of the second, the others in the middle."""
     law = law_of(name)
     params, ranges = constants(name)
@@ -91,7 +102,7 @@ def picture(name: str, path: Path) -> None:
         at = {key: float(np.median(along(key, 3))) for key in others}
         label = f"{second} = {value:.3g}" if second else None
         y = law(**({first: x} | at | ({second: value} if second else {})), **params)
-        ax.plot(x, y, color=plt.get_cmap("viridis")(0.85 * i / CURVES), label=label)
+        ax.plot(x, y, color=plt.get_cmap("viridis")(0.25 + 0.6 * i / CURVES), label=label)
     ax.set(
         xlabel=f"{first} [{law.units[first]}]" if first in law.units else first,
         ylabel=law.units.get("target", law.target),
@@ -99,8 +110,7 @@ def picture(name: str, path: Path) -> None:
     ax.set_xscale("log" if logs[first] else "linear")
     if second:
         ax.legend(fontsize="small", frameon=False)
-    fig.savefig(path, dpi=110)
-    plt.close(fig)
+    return fig
 
 
 def parameters(law: sj.Law) -> str:
@@ -149,10 +159,11 @@ def fit_to_our_sweep(name: str, runs: pd.DataFrame, path: Path) -> str:
     law = law_of(name)
     inputs = {key: SWEEP[key] for key in law.inputs}
     fit = sj.fit(law, runs, inputs=inputs, where=FITTED[name], run="run")
-    fig, ax = plt.subplots(figsize=(6.0, 3.8), layout="constrained")
-    sj.plot.curves(fit, ax=ax)
-    fig.savefig(path, dpi=110)
-    plt.close(fig)
+    for dark in (False, True):
+        with sj.plot.style(dark=dark):
+            figure = sj.plot.curves(fit).figure
+        figure.savefig(path.with_stem(path.stem + "_dark" * dark), dpi=170)
+        plt.close(figure)
     shown = ", ".join(
         f"{key}={SWEEP[key]!r}" if isinstance(SWEEP[key], str) else f"{key}=tokens / n_params"
         for key in law.inputs
@@ -162,7 +173,7 @@ def fit_to_our_sweep(name: str, runs: pd.DataFrame, path: Path) -> str:
         "Byte-level transformers of 5 thousand to half a million parameters, "
         f'`tiny_sweep` ({shown}; `where="{FITTED[name]}"`).',
         f"```text\n{fit.summary()}\n```",
-        f"![fit]({path.name})\n",
+        both("fit", path.stem),
     ]
     return "\n\n".join(parts)
 
@@ -182,15 +193,52 @@ def page(name: str, folder: Path, runs: pd.DataFrame) -> None:
         f"# {name}",
         first,
         made + f"```{{math}}\n{law.formula}\n```",
-        f"![shape]({name}.png)",
+        both("shape", name),
         parameters(law),
         f"**Known to go wrong.** {trouble(law, name)}",
         f"**Source.** {law.cite}",
         f"## Printed constants\n\n{known_constants(law)}",
     ]
+    if example := examples(name):
+        parts.append(f"## Example\n\n```pycon\n{example}\n```")
     if name in FITTED:
         parts.append(fit_to_our_sweep(name, runs, folder / f"{name}_fit.png"))
-    (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n")
+    (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def both(alt: str, name: str) -> str:
+    """A picture on white and on dark."""
+    return f"![{alt}]({name}.png){{.only-light}}\n![{alt}]({name}_dark.png){{.only-dark}}"
+
+
+def examples(name: str) -> str:
+    """The lines of the docstring that run as a test, with what they print."""
+    doc = inspect.getdoc(getattr(sj.laws, name)) or ""
+    return doc[doc.index(">>>") :].strip() if ">>>" in doc else ""
+
+
+def questions() -> dict[str, list[str]]:
+    """What the guide says of a law: what one has or asks when it is the one to begin with."""
+    found: dict[str, list[str]] = {}
+    for line in GUIDE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for name in re.findall(r"gallery/(\w+)\.md", cells[1] if len(cells) > 1 else ""):
+            found.setdefault(name, []).append(cells[0].replace("`", ""))
+    return found
+
+
+def card(name: str, asked: list[str]) -> str:
+    """Thumbnail, formula, inputs, and when to take it; searched by all of its words."""
+    law = law_of(name)
+    parts = [
+        f"::::{{grid-item-card}} [{name}]({name}.md)\n:class-card: law",
+        both(f"shape of {name}", name),
+        f"```{{math}}\n{law.formula}\n```",
+        f"{{.inputs}}\n`{'` `'.join(law.inputs)}` → {law.target}",
+        f"{{.when}}\n{'; '.join(asked)}" if asked else "",
+        "::::",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def lines_of_work() -> dict[str, list[str]]:
@@ -204,19 +252,32 @@ def lines_of_work() -> dict[str, list[str]]:
     return found
 
 
+def index(lines: dict[str, list[str]]) -> str:
+    asked = questions()
+    parts = [
+        "# Gallery of laws",
+        "Every law of `sj.laws`, drawn from the law itself. Type what you have or ask (\"experts\", \"repeat\", "
+        "\"learning rate\"), or pick the inputs of your table. [Which law for my table?](../which_law.md) says more.",
+        '```{raw} html\n<div id="law-search" hidden><input type="search" placeholder="input, question, name"'
+        ' aria-label="Search the laws"><span class="chips"></span><output></output></div>\n```',
+    ]
+    for line, names in lines.items():
+        cards = "\n\n".join(card(name, asked.get(name, [])) for name in names)
+        parts.append(f"## {line}\n\n:::::{{grid}} 1 2 2 3\n:gutter: 2\n\n{cards}\n:::::")
+    pages = "\n".join(name for names in lines.values() for name in names)
+    parts.append(f"```{{toctree}}\n:hidden:\n\n{pages}\n```")
+    parts.append('```{raw} html\n<script src="../_static/laws.js"></script>\n```')
+    return "\n\n".join(parts) + "\n"
+
+
 def make(folder: Path) -> None:
     """Writes all pages, their pictures and the index."""
     folder.mkdir(parents=True, exist_ok=True)
     runs = sj.datasets.load("tiny_sweep")
-    index = [
-        "# Gallery of laws",
-        "Every law of `sj.laws`, made from the law itself. Which one? See [the guide](../which_law.md).",
-    ]
-    for line, names in lines_of_work().items():
-        index.append(f"## {line}\n\n```{{toctree}}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```")
-        for name in names:
-            page(name, folder, runs)
-    (folder / "index.md").write_text("\n\n".join(index) + "\n")
+    lines = lines_of_work()
+    for name in (name for names in lines.values() for name in names):
+        page(name, folder, runs)
+    (folder / "index.md").write_text(index(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":
