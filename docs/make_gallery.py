@@ -52,6 +52,20 @@ FITTED = {  # law -> which runs of our sweep it is fitted to
     "data_constrained_geometric": "(arm == 'main' and final) or (arm == 'repeat' and final)",
 }
 CURVES = 4
+FIRST = (
+    "chinchilla",
+    "power_law_floor",
+    "power_law",
+    "chinchilla_tied",
+    "compute_frontier",
+    "data_constrained",
+    "joint_moe",
+    "mixing_exponential",
+    "error_from_loss",
+    "tissue",
+    "lr_batch_surface",
+    "precision",
+)
 GUIDE = Path(__file__).parent / "which_law.md"
 
 
@@ -227,7 +241,7 @@ def questions() -> dict[str, list[str]]:
     return found
 
 
-def card(name: str, asked: list[str]) -> str:
+def card(name: str, line: str, asked: list[str]) -> str:
     """Thumbnail, formula, inputs, and when to take it; searched by all of its words."""
     law = law_of(name)
     parts = [
@@ -236,6 +250,7 @@ def card(name: str, asked: list[str]) -> str:
         f"```{{math}}\n{law.formula}\n```",
         f"{{.inputs}}\n`{'` `'.join(law.inputs)}` → {law.target}",
         f"{{.when}}\n{'; '.join(asked)}" if asked else "",
+        f"{{.line}}\n{line}",
         "::::",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -252,19 +267,25 @@ def lines_of_work() -> dict[str, list[str]]:
     return found
 
 
+def _place(name: str) -> int:
+    """Most asked for first, the others as they come."""
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
 def index(lines: dict[str, list[str]]) -> str:
     asked = questions()
     parts = [
         "# Gallery of laws",
-        "Every law of `sj.laws`, drawn from the law itself. Type what you have or ask (\"experts\", \"repeat\", "
-        "\"learning rate\"), or pick the inputs of your table. [Which law for my table?](../which_law.md) says more.",
+        "Every law of `sj.laws`, drawn from the law itself. Type what you have or ask (experts, repeat, "
+        "learning rate), or pick the inputs of your table. "
+        "[Which law for my table?](../which_law.md) says more.",
         '```{raw} html\n<div id="law-search" hidden><input type="search" placeholder="input, question, name"'
         ' aria-label="Search the laws"><span class="chips"></span><output></output></div>\n```',
     ]
-    for line, names in lines.items():
-        cards = "\n\n".join(card(name, asked.get(name, [])) for name in names)
-        parts.append(f"## {line}\n\n:::::{{grid}} 1 2 2 3\n:gutter: 2\n\n{cards}\n:::::")
-    pages = "\n".join(name for names in lines.values() for name in names)
+    known = {name: line for line, names in lines.items() for name in names}
+    cards = "\n\n".join(card(name, known[name], asked.get(name, [])) for name in sorted(known, key=_place))
+    parts.append(f":::::{{grid}} 1 2 2 3\n:gutter: 2\n\n{cards}\n:::::")
+    pages = "\n".join(sorted(known, key=_place))
     parts.append(f"```{{toctree}}\n:hidden:\n\n{pages}\n```")
     parts.append('```{raw} html\n<script src="../_static/laws.js"></script>\n```')
     return "\n\n".join(parts) + "\n"

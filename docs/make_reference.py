@@ -19,6 +19,7 @@ import make_pictures
 import scaling_jax as sj
 
 LISTING = Path(__file__).parent / "api.md"
+MOST_PAGES = 6
 ENTRY = re.compile(r"^\.\. (auto\w+):: ([\w.]+)\n((?:   :.*\n)*)", re.M)
 
 
@@ -93,6 +94,24 @@ def methods(entry: Entry) -> str:
     return "\n".join(lines) if rows else ""
 
 
+def facts(entry: Entry) -> str:
+    """Where it is defined, and which pages show it at work."""
+    call = entry.name.rpartition(".")[2] + "("
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in sorted(LISTING.parent.glob("*.md"))
+        if path != LISTING
+    }
+    seen = [
+        f"[{text.partition('# ')[2].partition(chr(10))[0]}](../{path.name})"
+        for path, text in texts.items()
+        if re.search(rf"(?<!\w){re.escape(call)}", text)
+    ]
+    module = entry.path if entry.directive == "automodule" else getattr(entry.thing, "__module__", entry.path)
+    rows = ["| defined in | shown in |", "|---|---|", f"| `{module}` | {' · '.join(seen[:MOST_PAGES])} |"]
+    return "\n".join(rows)
+
+
 def page(entry: Entry) -> str:
     parts = [f"# {entry.name}"]
     picture = entry.path.removeprefix("scaling_jax.plot.").removesuffix("_data")
@@ -103,6 +122,7 @@ def page(entry: Entry) -> str:
         )
     parts.append(methods(entry))
     parts.append(f"```{{eval-rst}}\n.. {entry.directive}:: {entry.path}\n{entry.options}```")
+    parts.append(facts(entry))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -5,6 +5,7 @@ The font is STIX Two Math, which the package ziamath carries, cut down to what f
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from fontTools import subset
 from sphinx.application import Sphinx
 
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 FONT = Path(ziamath.__file__).parent / "fonts/STIXTwoMath-Regular.ttf"
 LETTERS = [(0x20, 0x7E), (0xA0, 0xFF), (0x300, 0x36F), (0x370, 0x3FF), (0x1D434, 0x1D467), (0x1D6E2, 0x1D71B)]
 SIGNS = [(0x2010, 0x2063), (0x2100, 0x214F), (0x2190, 0x22FF), (0x2308, 0x230B), (0x27E6, 0x27EB)]

@@ -1,4 +1,4 @@
-"""What every page gets: formulas and arguments of docstrings as Sphinx sets them, Colab buttons on notebooks."""
+"""What every page gets: formulas and arguments of docstrings set by Sphinx, Colab buttons on notebooks."""
 
 from __future__ import annotations
 

@@ -34,13 +34,11 @@ def shown(table: pd.DataFrame, columns: Mapping[str, tuple[str, str]]) -> pd.io.
 def forecasts() -> pd.DataFrame:
     """Error, coverage and width of `sj.forecast` per suite of real families, and of all."""
     tasks = pd.DataFrame(read("forecasting")["tasks"])
-    tasks = tasks.assign(
-        error=tasks["error"].abs(), covered=tasks["error"].abs() <= tasks["half"], width=2 * tasks["half"]
-    )
-    suites = tasks.groupby("suite").agg(
-        forecasts=("error", "size"), error=("error", "mean"), covered=("covered", "mean"), width=("width", "mean")
-    )
-    families = tasks.groupby("family")[["error", "covered", "width"]].mean().mean()
+    tasks = tasks.assign(covered=tasks["error"].abs() <= tasks["half"], width=2 * tasks["half"])
+    tasks["error"] = tasks["error"].abs()
+    measures = ["error", "covered", "width"]
+    suites = tasks.groupby("suite")[measures].mean().assign(forecasts=tasks.groupby("suite").size())
+    families = tasks.groupby("family")[measures].mean().mean()
     suites.loc["all, every family alike"] = {"forecasts": len(tasks), **families}
     return suites
 
@@ -48,9 +46,8 @@ def forecasts() -> pd.DataFrame:
 def intervals() -> pd.DataFrame:
     """How often each interval of a single fit held the largest run of a real family, every family alike."""
     tasks = pd.DataFrame(read("coverage_real")["tasks"])
-    held = tasks.assign(
-        held=(tasks["lower"] <= tasks["error"]) & (tasks["error"] <= tasks["upper"]), width=tasks["upper"] - tasks["lower"]
-    )
+    inside = (tasks["lower"] <= tasks["error"]) & (tasks["error"] <= tasks["upper"])
+    held = tasks.assign(held=inside, width=tasks["upper"] - tasks["lower"])
     by_family = held.groupby(["method", "family"])[["held", "width"]].agg({"held": "mean", "width": "median"})
     return by_family.groupby("method").mean().assign(extrapolations=held.groupby("method").size())
 

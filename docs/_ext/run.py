@@ -1,8 +1,9 @@
 """`{run}`: code of a page that is shown, run when the page is built, and followed by what it gave.
 
-All blocks of a page share one namespace. The last expression of a block is its result: a picture is drawn twice,
-on white and on dark; what has an HTML display is shown by it; anything else, and whatever was printed, is text. The
-argument of a block says what its picture shows. `:only-result:` leaves the code out, `:width:` limits a picture.
+All blocks of a page share one namespace. The last expression of a block is its result: a picture is drawn
+twice, on white and on dark; what has an HTML display is shown by it; anything else, and whatever was printed,
+is text. The argument of a block says what its picture shows. `:only-result:` leaves the code out, `:width:`
+limits a picture.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Run(SphinxDirective):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             results = self.results(code)
         if said.getvalue():
-            shown.append(nodes.literal_block(said.getvalue(), said.getvalue(), language="text", classes=["said"]))
+            shown.append(
+                nodes.literal_block(said.getvalue(), said.getvalue(), language="text", classes=["said"])
+            )
         return shown + results
 
     def results(self, code: str) -> list[nodes.Node]:
@@ -79,7 +82,11 @@ class Run(SphinxDirective):
 
 
 def holds_axes(value: object) -> bool:
-    held = np.ravel(np.asarray(value, dtype=object)) if isinstance(value, (Axes, np.ndarray, tuple, list)) else []
+    held = (
+        np.ravel(np.asarray(value, dtype=object))
+        if isinstance(value, (Axes, np.ndarray, tuple, list))
+        else []
+    )
     return len(held) > 0 and all(isinstance(one, Axes) for one in held)
 
 

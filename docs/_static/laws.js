@@ -2,7 +2,6 @@
 const bar = document.getElementById("law-search");
 const cards = [...document.querySelectorAll(".law")].map((card) => ({
   column: card.closest(".sd-col"),
-  section: card.closest("section"),
   words: card.textContent.toLowerCase(),
   inputs: [...card.querySelectorAll(".inputs code")].map((code) => code.textContent),
 }));
@@ -23,14 +22,11 @@ function search() {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
   const picked = [...chips.querySelectorAll("[aria-pressed=true]")].map((chip) => chip.textContent);
   let shown = 0;
-  const alive = new Set();
-  for (const { column, section, words: text, inputs } of cards) {
+  for (const { column, words: text, inputs } of cards) {
     const fits = words.every((word) => text.includes(word)) && picked.every((name) => inputs.includes(name));
     column.hidden = !fits;
-    if (fits) alive.add(section);
     shown += fits;
   }
-  for (const { section } of cards) section.hidden = !alive.has(section);
   said.textContent = words.length || picked.length ? `${shown} of ${cards.length} laws` : "";
 }
 field.oninput = search;
