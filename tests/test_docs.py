@@ -1,4 +1,4 @@
-"""The pages, without Sphinx: none is lost, the reference names what is public, and the check of built pages sees."""
+"""The pages, without Sphinx: none is lost, the reference names what is public, and the check of pages sees."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def test_the_guide_names_laws_that_are() -> None:
 
 def test_bare_pages_dead_links_and_networks_are_seen(tmp_path: Path) -> None:
     troubles = runpy.run_path(str(DOCS / "check_pages.py"))["troubles"]
-    (tmp_path / "good.html").write_text(
-        '<article><h1 id="a">A</h1><table></table><a href="#a">a</a></article>'
-    )
+    (tmp_path / "good.html").write_text('<article id="a"><table></table><a href="#a">a</a></article>')
     assert troubles(tmp_path) == []
     links = (
         '<a href="gone.html">x</a><a href="good.html#b">y</a><script src="https://cdn.example/x.js"></script>'
