@@ -31,6 +31,7 @@ html_static_path = ["_static"]
 html_css_files = ["docs.css"]
 html_math_renderer = "mathml"
 autodoc_typehints = "none"
+default_role = "code"  # what docstrings set between single backticks
 autodoc_member_order = "bysource"
 toc_object_entries_show_parents = "hide"
 suppress_warnings = ["myst.header"]

@@ -1,4 +1,4 @@
-"""The pages, without Sphinx: none is lost, the reference names what is public, and the check of pages sees."""
+"""The pages, without Sphinx: none is lost, the reference names what is public, built pages are checked."""
 
 from __future__ import annotations
 

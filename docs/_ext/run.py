@@ -3,7 +3,7 @@
 All blocks of a page share one namespace. The last expression of a block is its result: a picture is drawn
 twice, on white and on dark; what has an HTML display is shown by it; anything else, and whatever was printed,
 is text. The argument of a block says what its picture shows. `:only-result:` leaves the code out, `:width:`
-limits a picture.
+limits a picture. Files that code writes lie with Sphinx's own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Run(SphinxDirective):
         shown: list[nodes.Node] = []
         if "only-result" not in self.options:
             shown.append(nodes.literal_block(code, code, language="python"))
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.chdir(self.env.doctreedir):
             results = self.results(code)
         if said.getvalue():
             shown.append(
