@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.core.arrays import AnyArray, Array, Named, Numbers
+from scaling_jax.core.arrays import AnyArray, Array, Named, Numbers, namespace
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 
@@ -76,11 +76,12 @@ def search_points(law: Law, points: Numbers, free: Numbers) -> Numbers:
     return np.where(free[:, None, :], to_search(law.label_domains, points), 0.0)
 
 
-def typical_size(z: Numbers, log_searched: Numbers) -> Numbers:
+def typical_size(z: AnyArray, log_searched: Numbers) -> AnyArray:
     """What a coordinate is measured in: 1, or the magnitude of the start if real and unusually scaled."""
-    size = np.abs(z)
+    size = abs(z)
     unusual = ~log_searched & (size > 0) & ((size < 1e-2) | (size > 1e2))
-    return np.where(unusual, size, 1.0).astype(z.dtype)
+    found: AnyArray = namespace(z).where(unusual, size, 1.0).astype(z.dtype)
+    return found
 
 
 def held(

@@ -6,7 +6,9 @@ device loops over its own. Hosts share out lanes, and gather the ends, so that e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeAlias, TypeVar
 
 import jax
@@ -21,8 +23,10 @@ from scaling_jax.engine.compiled import QUICK, Program
 __all__ = [
     "Place",
     "across_hosts",
+    "as_an_accelerator",
     "default_device",
     "exact_device",
+    "few_calls",
     "lane_program",
     "n_parts",
     "platform",
@@ -58,6 +62,25 @@ def default_device(cells: int) -> Place:
 def exact_device(device: Place) -> Place:
     """Where float64 is native: the device itself, or the host's processor for a TPU."""
     return jax.local_devices(backend="cpu")[0] if platform(device) == "tpu" else device
+
+
+_FORCED: ContextVar[bool] = ContextVar("as_an_accelerator", default=False)
+
+
+@contextmanager
+def as_an_accelerator() -> Iterator[None]:
+    """Within a `with` block every device is driven the way that suits an accelerator."""
+    token = _FORCED.set(True)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def few_calls(device: Place) -> bool:
+    """Whether waiting for a call costs more than steps that are taken for nothing: on one accelerator that
+    knows float64."""
+    return not isinstance(device, Mesh) and (_FORCED.get() or platform(device) not in ("cpu", "tpu"))
 
 
 def _local(device: Place) -> Mesh | None:

@@ -20,12 +20,24 @@ from scaling_jax.core.memory import fitting_in
 from scaling_jax.engine import newton
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import to_search
-from scaling_jax.engine.devices import Place, exact_device, lane_program
+from scaling_jax.engine.devices import Place, exact_device, few_calls, lane_program
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes, Progress, map_chunks, run_lanes
 from scaling_jax.engine.lm import LM
-from scaling_jax.engine.newton import MOST_STEPS, Polished
+from scaling_jax.engine.newton import FIRST_STEPS, MOST_STEPS, RIVALS, Polished
+from scaling_jax.engine.on_device import Extent, searched_and_polished
 from scaling_jax.engine.problem import Problem, Sharing
+from scaling_jax.engine.ranks import (
+    ROUNDS,
+    SAME_END,
+    Finished,
+    along,
+    best_first,
+    first,
+    leaders,
+    reordered,
+    survivors,
+)
 from scaling_jax.engine.separable import reduced, solved_numbers
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
@@ -34,11 +46,6 @@ __all__ = ["Solution", "sharpened", "solve"]
 
 MOST_LANES = 2**18  # of all fits at a time
 BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
-ROUNDS = ((1, 8), (5, 4), (12, 4))
-SAME_END, SAME_PLACE = 1e-7, 1e-3
-# of Newton's method; a lane that needs more creeps along a valley, which few but the best of a fit are worth
-FIRST_STEPS = 12
-RIVALS = 1e-3
 SHARPEN = LM(tol=1e-12)
 # of a corner, in shares of the roughness: a wide one leads to the best valley, and hides that it has several
 SEARCHED, ROUNDING = (1.0, 1e-1), (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -111,6 +118,12 @@ def solve(
     """
     n_fits, n_starts, _ = starts.shape
     thinned, search = search is not None, problem if search is None else search
+    if few_calls(device) and smooth and not thinned and not linear:
+        there = searched_and_polished(
+            problem, starts, solver, Extent(screen, keep, patience, polish, polish_steps), device
+        )
+        counted = there[1].value.shape[1] if polish_steps else 0
+        return _collect(*there, n_starts, counted, smooth, problem.data.numbers)
     plan = _Plan(solver, screen, keep, patience, device, progress)
     if linear:
         found = _projected_search(search, starts, linear, plan)
@@ -120,14 +133,14 @@ def solve(
         found = _search_rounded(search, roughness, starts, plan, polish)
         polish, n_starts = found.value.shape[1], n_starts * len(SEARCHED)
         problem = problem.with_numbers(sharpened(problem, roughness, SEARCHED[-1]))
-        found = found.best_first() if thinned else found
+        found = best_first(found) if thinned else found
     n_polished = min(polish, found.value.shape[1])
     device = exact_device(device)
     end = None
     if thinned:
         found, end = _ends_first(found, n_polished)
         n_polished = int(end.max(initial=0)) + 1
-    best = found.first(n_polished)
+    best = first(found, n_polished)
     leader = _leaders(best, end) if n_fits > 1 and smooth else np.arange(n_polished)[None]
     own = np.broadcast_to(leader == np.arange(n_polished), best.value.shape)
     if linear and not thinned:  # what is left to gain is far less than what parts rivals
@@ -147,46 +160,12 @@ def solve(
     return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
 
 
-class _Finished(NamedTuple):
-    """Lanes run to their end: z (fits, lanes, k), value, status and steps (fits, lanes)."""
-
-    z: Numbers
-    value: Numbers
-    status: Numbers
-    steps: Numbers
-
-    def best_first(self) -> _Finished:
-        return self.reordered(np.argsort(self.value, axis=1, kind="stable"))
-
-    def reordered(self, order: Numbers) -> _Finished:
-        """The lanes of each fit in an order of its own, (fits, lanes)."""
-        return _Finished(*(_along(part, order) for part in self))
-
-    def first(self, n: int) -> _Finished:
-        return _Finished(*(part[:, :n] for part in self))
-
-    def replaced(self, first: _Finished) -> _Finished:
-        """The same with other lanes in place of as many first ones."""
-        n = first.value.shape[1]
-        return _Finished(*(np.concatenate([a, b[:, n:]], axis=1) for a, b in zip(first, self, strict=True)))
-
-
-def _along(part: Numbers, order: Numbers) -> Numbers:
-    """Lanes of each fit, (fits, lanes) or (fits, lanes, k), picked by (fits, picks)."""
-    return np.take_along_axis(part, order[..., None] if part.ndim == 3 else order, axis=1)
-
-
-def _leaders(best: _Finished, end: Numbers | None) -> Numbers:
-    """(fits, lanes) for each lane the first one that ended where it did, itself if none: by their ends where
-    these are known, else by value and place."""
-    itself = np.broadcast_to(np.arange(best.value.shape[1]), best.value.shape)
-    if end is not None:
-        end = end[:, : itself.shape[1]]
-        return np.where(end >= 0, end, itself)
-    with np.errstate(invalid="ignore"):
-        level = np.abs(best.value[:, :, None] - best.value[:, None]) <= SAME_END * np.abs(best.value[:, None])
-        near = np.abs(best.z[:, :, None] - best.z[:, None]).max(axis=-1) <= SAME_PLACE
-    return np.argmax((level & near) | np.eye(itself.shape[1], dtype=bool), axis=2)
+def _leaders(best: Finished[Numbers], end: Numbers | None) -> Numbers:
+    """`leaders`, by the lanes' ends where these are known."""
+    if end is None:
+        return leaders(best)
+    end = end[:, : best.value.shape[1]]
+    return np.where(end >= 0, end, np.arange(end.shape[1]))
 
 
 def _each_as_its_leader(final: Polished, own: Numbers, leader: Numbers) -> Polished:
@@ -216,21 +195,21 @@ class _Plan(NamedTuple):
     progress: Progress
 
 
-def _search(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
+def _search(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]:
     """All starts run to their end or screened out, as many at a time as memory holds; best first."""
     numbers_per_lane = (starts.shape[2] + 3) ** 2
     at_a_time = min(MOST_LANES, fitting_in(BYTES_PER_NUMBER * numbers_per_lane))
     per_slice = max(1, at_a_time // problem.n_fits)
     slices = [starts[:, i : i + per_slice] for i in range(0, starts.shape[1], per_slice)]
     finished = [_finish(problem, part, plan) for part in slices]
-    return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))).best_first()
+    return best_first(Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))))
 
 
 def _search_rounded(
     problem: Problem, roughness: Numbers | None, starts: Numbers, plan: _Plan, most: int
-) -> _Finished:
+) -> Finished[Numbers]:
     """The `most` best ends of all starts under every rounding of `SEARCHED`, followed to the least."""
-    found: list[_Finished] = []
+    found: list[Finished[Numbers]] = []
     n_fits, _, k = starts.shape
     for factor in SEARCHED:
         rounded = problem.with_numbers(sharpened(problem, roughness, factor))
@@ -238,11 +217,11 @@ def _search_rounded(
             fit = np.repeat(np.arange(n_fits), ends.value.shape[1])
             lanes = Lanes.start(rounded, plan.solver, ends.z.reshape(-1, k), fit)
             found[i] = _of_lanes(run_lanes(rounded, lanes, plan.solver, None, plan.device), n_fits)
-        found.append(_search(rounded, starts, plan).first(most))
-    return _Finished(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
+        found.append(first(_search(rounded, starts, plan), most))
+    return Finished(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
 
 
-def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
+def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]:
     """Screens one slice of the starts and runs what is left to convergence."""
     n_fits, n_starts, k = starts.shape
     solver, keep = plan.solver, plan.keep
@@ -252,7 +231,12 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
         if alive <= 2 * keep:
             break
         run_lanes(problem, lanes, solver, budget, plan.device, plan.progress)
-        lanes = lanes.take(_survivors(lanes, n_fits, max(keep, alive // shrink)))
+        best = survivors(
+            lanes.state.value.reshape(n_fits, -1),
+            lanes.state.z.reshape(n_fits, alive, k),
+            max(keep, alive // shrink),
+        )
+        lanes = lanes.take((best + alive * np.arange(n_fits)[:, None]).ravel())
     state = run_lanes(problem, lanes, solver, None, plan.device, plan.progress).state
     for _ in range(plan.patience - 1):
         unfinished = state.status == Status.MAX_STEPS
@@ -261,30 +245,14 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> _Finished:
     return _of_lanes(lanes, n_fits)
 
 
-def _of_lanes(lanes: Lanes, n_fits: int) -> _Finished:
+def _of_lanes(lanes: Lanes, n_fits: int) -> Finished[Numbers]:
     """Lanes that stand fit by fit, equally many of each, by fit."""
     state = lanes.state
     value = np.where(np.isfinite(state.value), state.value, np.inf)
-    return _Finished(
+    return Finished(
         state.z.reshape(n_fits, -1, state.z.shape[-1]),
         *(leaf.reshape(n_fits, -1) for leaf in (value, state.status, state.steps)),
     )
-
-
-def _survivors(lanes: Lanes, n_fits: int, keep: int) -> Numbers:
-    """Which lanes go on: the best half, and a spread over the ranks of the rest; merged lanes rank last."""
-    values = np.where(np.isfinite(lanes.state.value), lanes.state.value, np.inf).reshape(n_fits, -1)
-    order = np.argsort(values, axis=1, kind="stable") + values.shape[1] * np.arange(n_fits)[:, None]
-    values = values.ravel()[order]
-    z = lanes.state.z[order]
-    with np.errstate(invalid="ignore"):
-        same = np.abs(np.diff(values, axis=1)) <= 1e-9 * np.abs(values[:, 1:])
-        merged = same & (np.abs(np.diff(z, axis=1)).max(axis=-1) < 1e-3)
-    merged = np.concatenate([np.zeros((n_fits, 1), bool), merged], axis=1) | ~np.isfinite(values)
-    order = np.take_along_axis(order, np.argsort(merged, axis=1, kind="stable"), axis=1)
-    best = keep - keep // 4
-    rest = np.linspace(best, order.shape[1] - 1, keep - best).astype(int)
-    return order[:, np.concatenate([np.arange(best), rest])].ravel()
 
 
 def _run_on(
@@ -298,7 +266,9 @@ def _run_on(
     return _completed(fewer, run_lanes(fewer, begun, solver, None, device).state.z, fit, device)
 
 
-def _projected_search(problem: Problem, starts: Numbers, linear: tuple[int, ...], plan: _Plan) -> _Finished:
+def _projected_search(
+    problem: Problem, starts: Numbers, linear: tuple[int, ...], plan: _Plan
+) -> Finished[Numbers]:
     """`_search` among the numbers that are not linear; what it finds has the linear ones as well."""
     fewer = reduced(problem, linear)
     found = _search(fewer, np.delete(starts, linear, axis=2), plan)
@@ -348,7 +318,7 @@ def _polish_rivals(problem: Problem, z: Numbers, fit: Numbers, device: Place, mo
     return final
 
 
-def _ends_first(found: _Finished, most: int) -> tuple[_Finished, Numbers]:
+def _ends_first(found: Finished[Numbers], most: int) -> tuple[Finished[Numbers], Numbers]:
     """The first lane of each of the best `most` ends, then the rest; and each lane's end, or -1."""
     with np.errstate(invalid="ignore"):
         apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
@@ -356,30 +326,37 @@ def _ends_first(found: _Finished, most: int) -> tuple[_Finished, Numbers]:
     first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
     order = np.argsort(~first, axis=1, kind="stable")
     end = np.where(np.isfinite(found.value) & (end < most), end, -1)
-    return found.reordered(order), _along(end, order)
+    return reordered(found, order), along(end, order)
 
 
-def _as_polished(found: _Finished, end: Numbers, final: Polished) -> _Finished:
+def _as_polished(found: Finished[Numbers], end: Numbers, final: Polished) -> Finished[Numbers]:
     """Lanes of a thinned search, each where its end was polished to; those of other ends count as dropped."""
     at, known = end.clip(0), end >= 0
-    value = _along(final.value, at)
+    value = along(final.value, at)
     value = np.where(known & np.isfinite(value), value, np.inf)
     value[:, : final.value.shape[1]] = np.inf  # not yet compared with what polishing made of them
-    return _Finished(
-        np.where(known[..., None], _along(final.z, at), found.z),
+    return Finished(
+        np.where(known[..., None], along(final.z, at), found.z),
         value,
-        np.where(known, _along(final.status, at), Status.DROPPED),
+        np.where(known, along(final.status, at), Status.DROPPED),
         found.steps,
     )
 
 
 def _collect(
-    found: _Finished, final: Polished, n_starts: int, n_polished: int, smooth: bool, numbers: Numbers
+    found: Finished[Numbers],
+    final: Polished[Numbers],
+    n_starts: int,
+    n_polished: int,
+    smooth: bool,
+    numbers: Numbers,
 ) -> Solution:
     """The best polished lane per fit, and every finished lane beside it."""
-    improved = _improved(found.first(final.value.shape[1]), final, smooth)
+    improved = _improved(first(found, final.value.shape[1]), final, smooth)
     best = np.arange(len(found.value)), np.argmin(improved.value, axis=1)
-    finished = found.replaced(improved).best_first()
+    n = final.value.shape[1]
+    whole = (np.concatenate([a, b[:, n:]], axis=1) for a, b in zip(improved, found, strict=True))
+    finished = best_first(Finished(*whole))
     return Solution(
         z=improved.z[best],
         value=improved.value[best],
@@ -395,7 +372,7 @@ def _collect(
     )
 
 
-def _improved(searched: _Finished, final: Polished, smooth: bool) -> _Finished:
+def _improved(searched: Finished[Numbers], final: Polished, smooth: bool) -> Finished[Numbers]:
     """Lanes where polishing brought them, or where the search had if that is lower.
 
     Under a corner the two have minimised different objectives, and the polished one is the sharper.
@@ -403,7 +380,7 @@ def _improved(searched: _Finished, final: Polished, smooth: bool) -> _Finished:
     usable = np.isfinite(final.value) & ((final.value <= searched.value) | (not smooth))
     # at machine precision no step improves an optimum
     settled = np.where(final.status == Status.STALLED, Status.CONVERGED, final.status)
-    return _Finished(
+    return Finished(
         np.where(usable[..., None], final.z, searched.z),
         np.where(usable, final.value, searched.value),
         np.where(usable, settled, searched.status),

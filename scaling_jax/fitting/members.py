@@ -10,7 +10,7 @@ import numpy as np
 
 from scaling_jax.core.progress import progress_bar
 from scaling_jax.engine.coordinates import search_points, to_natural
-from scaling_jax.engine.devices import default_device
+from scaling_jax.engine.devices import default_device, few_calls
 from scaling_jax.engine.lanes import FEW_LANES, Progress, compile_ahead
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
@@ -161,8 +161,9 @@ def _batch(
     search = _searched_on(task, problem, few)
     searched = reduced(search or problem, linear) if linear else search or problem
     solver = PROJECTED if linear else _handed_over(spec, searched)
-    compile_ahead(searched, solver, 1, device)
-    measure_ahead(problem, device)
+    if not few_calls(device):
+        compile_ahead(searched, solver, 1, device)
+        measure_ahead(problem, device)
     if points is None:
         points = _start_points(spec, search if few and search else problem, task.fixed, few, bool(linear))
     solution = solve(

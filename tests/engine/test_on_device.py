@@ -1,0 +1,131 @@
+"""The accelerator's way, forced on the processor: the host's optimum and certificate, in a few calls."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling_jax as sj
+from benchmarks import throughput
+from scaling_jax.engine import on_device, stored
+from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.devices import as_an_accelerator
+from scaling_jax.engine.traffic import Traffic, watched
+from tests.cases.simulated import FIFTY
+
+SAME = 1e-10  # of an objective: both ways polish to its rounding, 1e-14 and less
+
+
+def there(work: Callable[[], object]) -> tuple[object, Traffic]:
+    """What work gives the accelerator's way, and what went over the second time, when all is compiled."""
+    with as_an_accelerator():
+        work()
+        with watched() as traffic:
+            return work(), traffic
+
+
+def test_one_fit_from_4500_starts_is_one_call(runs240: pd.DataFrame, monkeypatch) -> None:
+    """JAX itself is told to refuse any transfer that is not asked for while the program runs."""
+    call = Program.__call__
+
+    def guarded(self: Program, *given: object) -> object:
+        if self.name != "on_device" or not self._ready:
+            return call(self, *given)
+        with jax.transfer_guard("disallow"):
+            return call(self, *given)
+
+    monkeypatch.setattr(Program, "__call__", guarded)
+
+    def work() -> sj.FitResult:
+        return sj.fit(sj.laws.chinchilla, runs240, starts="grid")
+
+    here, (fit, traffic) = work(), there(work)
+    assert isinstance(fit, sj.FitResult)
+    assert fit.objective_value == pytest.approx(here.objective_value, rel=SAME)
+    assert fit.certificate.relative_decrement < 1e-12
+    assert (fit.status, fit.n_starts, fit.n_agree, fit.n_polished) == (
+        here.status,
+        here.n_starts,
+        here.n_agree,
+        here.n_polished,
+    )
+    assert traffic.calls["on_device"] == 1
+    assert traffic.dispatches <= 5 and traffic.transfers <= 3
+
+
+def test_a_batch_of_laws_is_one_call_beside_its_starts_and_certificates() -> None:
+    table = throughput.simulate(90)
+
+    def work() -> sj.FitGroups:
+        return sj.fit_groups(sj.laws.power_law_floor, table, by="group", starts=8)
+
+    here, (fits, traffic) = work(), there(work)
+    assert isinstance(fits, sj.FitGroups)
+    values, expected = (np.array([fit.objective_value for fit in each.values()]) for each in (fits, here))
+    np.testing.assert_allclose(values, expected, rtol=SAME)
+    assert [fit.status for fit in fits.values()] == [fit.status for fit in here.values()]
+    assert traffic.calls["on_device"] == 1
+    assert traffic.dispatches <= 12
+
+
+def test_slices_of_starts_end_where_all_do(monkeypatch) -> None:
+    """299 starts in slices of 100 lanes, of which the last is filled up with a lane that never runs."""
+    table, rough = {"x": FIFTY["N"], "loss": FIFTY["loss"]}, sj.LM(dtype="float32")
+    whole = sj.fit(sj.laws.power_law_floor, table, starts=299, screen=False, solver=rough)
+    monkeypatch.setattr(on_device, "CELLS", 64 * 100)
+    with as_an_accelerator():
+        cut = sj.fit(sj.laws.power_law_floor, table, starts=299, screen=False, solver=rough)
+    assert cut.certificate.n_finished == whole.certificate.n_finished == 299
+    assert cut.objective_value == pytest.approx(whole.objective_value, rel=SAME) and cut.converged
+
+
+def test_bounds_ties_and_fixed_numbers_hold_there() -> None:
+    @sj.law
+    def line(x, *, a: sj.NonNegative, b: sj.Unit, c: sj.Unit):
+        return 1.0 + a + b * x + c * x**2
+
+    x = np.linspace(0.1, 1, 15)
+    options = {
+        "fixed": {"c": 0.25},
+        "objective": sj.Huber(0.05, on="raw"),
+        "solver": "lbfgs",
+        "starts": {"a": [0.1, 1.0], "b": [0.5]},
+    }
+    here = sj.fit(line, {"x": x, "loss": 0.8 + 0.5 * x + 0.3 * x**2}, **options)
+    with as_an_accelerator():
+        fit = sj.fit(line, {"x": x, "loss": 0.8 + 0.5 * x + 0.3 * x**2}, **options)
+    assert fit.params["a"] == here.params["a"] == 0.0 and fit.certificate.at_bound == ["a"]
+    assert fit.params["b"] == pytest.approx(here.params["b"], rel=1e-9) and fit.params["c"] == 0.25
+    assert fit.objective_value == pytest.approx(here.objective_value, rel=SAME)
+
+
+FITTED = """
+import numpy as np, scaling_jax as sj
+from scaling_jax.engine import stored
+from scaling_jax.engine.devices import as_an_accelerator
+x = np.geomspace(1, 100, 12)
+table = {"x": x, "loss": 3 * x**-0.3 * np.exp(0.01 * np.sin(9 * x))}
+with as_an_accelerator():
+    fit = sj.fit(sj.laws.power_law, table, starts=[[3, 0.3]])
+stored.settle()
+print(fit.objective_value.hex(), stored.inventory()[0])
+"""
+
+
+def test_a_program_read_from_disk_finds_lapack(tmp_path) -> None:
+    """Nobody has told a new process where LAPACK is unless it compiles a call there itself."""
+    environment = os.environ | {stored.SETTING: str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", FITTED], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert first == second and int(first[1]) > 0  # programs were kept, and none was compiled again

@@ -1,0 +1,35 @@
+"""Which lanes go on and which are one: the same by NumPy as JAX traces it."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from scaling_jax.engine.ranks import Finished, best_first, first, leaders, survivors
+
+
+def test_the_best_a_spread_and_no_lane_twice() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(3, 64, 2))
+    value = rng.uniform(1, 2, (3, 64))
+    z[:, 40], value[:, 40] = z[:, 7], value[:, 7]  # one lane
+    value[0, 5] = np.nan
+    kept = survivors(value, z, 16)
+    assert kept.shape == (3, 16)
+    for f in range(3):
+        order = [int(i) for i in np.argsort(value[f], kind="stable") if i != 40]
+        assert kept[f, :12].tolist() == order[:12]  # three quarters by value
+        assert len(set(kept[f].tolist())) == 16
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(jax.jit(survivors, static_argnums=2)(value, z, 16), kept)
+
+
+def test_lanes_that_ended_together_have_one_leader() -> None:
+    z = np.array([[[0.0], [1e-4], [0.5], [0.5]]])
+    value = np.array([[1.0, 1.0 + 1e-9, 1.0, 2.0]])
+    lanes = Finished(z, value, np.ones((1, 4), int), np.ones((1, 4), int))
+    assert leaders(lanes).tolist() == [[0, 0, 2, 3]]
+    with jax.enable_x64(True):
+        assert jax.jit(leaders)(lanes).tolist() == [[0, 0, 2, 3]]
+    back = Finished(*(part[:, ::-1] for part in lanes))
+    assert first(best_first(back), 2).value.tolist() == [[1.0, 1.0]]
