@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scaling_jax import laws
 from scaling_jax.api.fit import UnderdeterminedError, certify, fit, fit_groups
 from scaling_jax.api.groups import FitGroups
+from scaling_jax.api.outputs import FitOutputs
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.domains import Domain, Interval, NonNegative, Positive, Real, Unit
 from scaling_jax.core.law import Law, Parameter, law
@@ -63,6 +64,7 @@ __all__ = [
     "DataError",
     "Domain",
     "FitGroups",
+    "FitOutputs",
     "FitResult",
     "Forecast",
     "Huber",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias, TypedDict, Unpack, cast, overload
 
 import numpy as np
 from jax.sharding import Mesh
 
 from scaling_jax.api.groups import FitGroups
+from scaling_jax.api.outputs import FitOutputs
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import shown, truth
 from scaling_jax.core.law import Law
@@ -23,11 +24,14 @@ from scaling_jax.fitting.shared import solve_shared
 from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
 from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.groups import read_groups as read_table
-from scaling_jax.tables.read import Column, Keys, Reading, Weights, names_columns
+from scaling_jax.tables.outputs import outputs_named, read_outputs
+from scaling_jax.tables.read import Column, Keys, Reading, Weights, described, names_columns
 from scaling_jax.tables.runs import DataError, Runs
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
 
+Outputs: TypeAlias = list[str] | tuple[str, ...] | Mapping[str, Column]
+"""Several targets: columns, or names with where each comes from."""
 SAME = 1e-9  # relative: two parameters that are meant to be equal
 
 
@@ -35,12 +39,50 @@ class UnderdeterminedError(ValueError):
     """Raised under strict=True when the table cannot determine the free parameters."""
 
 
+class _Words(TypedDict, total=False):
+    """What `fit` takes besides law, runs and target, for the two signatures that it has."""
+
+    inputs: Mapping[str, Column] | None
+    run: Column | None
+    where: Column | None
+    missing: str
+    objective: Objective | str | None
+    weights: Weights | None
+    target_se: Column | None
+    count: Mapping[str, str] | None
+    fixed: Mapping[str, Any] | None
+    tied: Sequence[Sequence[str]] | None
+    starts: Starts
+    solver: str | Solver
+    screen: bool
+    device: str | Place
+    mesh: Mesh | None
+    strict: bool
+    unit: str | None
+    polish: bool
+    shared: Sequence[str] | None
+    output_weights: Mapping[str, float] | None
+
+
+# a list of names is an array to NumPy's types, so that the checker sees two signatures meet
+@overload
+def fit(  # type: ignore[overload-overlap]
+    law: Law | str, runs: TableLike, *, target: Outputs, **words: Unpack[_Words]
+) -> FitOutputs: ...
+
+
+@overload
+def fit(
+    law: Law | str, runs: TableLike, *, target: Column | None = None, **words: Unpack[_Words]
+) -> FitResult: ...
+
+
 def fit(
     law: Law | str,
     runs: TableLike,
     *,
     inputs: Mapping[str, Column] | None = None,
-    target: Column | None = None,
+    target: Column | Outputs | None = None,
     run: Column | None = None,
     where: Column | None = None,
     missing: str = "raise",
@@ -48,7 +90,7 @@ def fit(
     weights: Weights | None = None,
     target_se: Column | None = None,
     count: Mapping[str, str] | None = None,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Mapping[str, Fixed] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
     starts: Starts = None,
     solver: str | Solver = "lm",
@@ -58,7 +100,9 @@ def fit(
     strict: bool = False,
     unit: str | None = None,
     polish: bool = True,
-) -> FitResult:
+    shared: Sequence[str] | None = None,
+    output_weights: Mapping[str, float] | None = None,
+) -> FitResult | FitOutputs:
     r"""Fits a law to a table of runs and certifies the optimum.
 
     $$\min_\theta \sum_i w_i\,\rho\big((\log L_\theta(x_i) - \log y_i)/s_i\big)$$
@@ -68,7 +112,9 @@ def fit(
         runs: pandas or polars frame, mapping of equally long arrays, list of one mapping per row, or the path
             of a .csv, .tsv, .parquet or .jsonl file; one row per run or checkpoint.
         inputs: law input -> column name, array or function of the table; same-named columns need no entry.
-        target: column (or array, or function) the law predicts; default: the law's own, usually "loss".
+        target: column (or array, or function) the law predicts; default: the law's own, usually "loss". A
+            list of columns, or a mapping of names to columns, is several outputs of the same runs, such as
+            the losses on several domains; where one was not measured it is missing (NaN).
         run: column naming the training run a row belongs to; rows that share it are checkpoints of one run.
         where: rows to use: a condition in words ("tokens > 1e10 and state == 'finished'": columns, numbers,
             text, comparisons, in, arithmetic, and, or, not, isnull(...); it is never run as code), a mask, or
@@ -96,9 +142,13 @@ def fit(
         strict: raise instead of warning when the table cannot determine the parameters.
         unit: of the target, such as "bits/byte", where it is not the law's own; echoed and stored.
         polish: False leaves the fit where the solver ended, certified there: what a protocol left to gain.
+        shared: of several outputs, the parameters that take one value for all; others are each output's own.
+        output_weights: of several outputs, what multiplies all terms of some, by name; it matters to what
+            they share.
 
     Returns:
-        A `FitResult`: `.params`, `.predict(...)`, `.summary()`, `.warnings`, `.certificate`.
+        A `FitResult`: `.params`, `.predict(...)`, `.summary()`, `.warnings`, `.certificate`. For several
+        outputs a `FitOutputs`: a mapping from output to `FitResult` whose `.predict` has a column of each.
 
     Raises:
         DataError: bad input, in one sentence, before anything is compiled.
@@ -116,12 +166,44 @@ def fit(
     """
     strict = truth(strict, "strict")
     spec = make_spec(law, objective, fixed, tied, starts, solver, screen, device, count, mesh, unit, polish)
-    reading = Reading(inputs, target, run, where, missing, weights, target_se)
+    outputs = outputs_named(target)
+    if outputs is not None:
+        rest = Reading(inputs, None, run, where, missing, weights, target_se)
+        return _fit_outputs(spec, rest, runs, outputs, shared or (), output_weights or {}, strict)
+    if shared or output_weights:
+        raise ValueError("shared= and output_weights= are for several outputs: give target= a list.")
+    reading = Reading(inputs, cast("Column | None", target), run, where, missing, weights, target_se)
     table = reading.read(spec.law, runs, on_log=spec.objective.on_log)
     result = FitResult.of(solve_members(Task.of(spec, table))[0])
     if strict and result.status == "underdetermined":
         raise UnderdeterminedError(result.warnings[0])
     return result
+
+
+def _fit_outputs(
+    spec: Spec,
+    reading: Reading,
+    runs: TableLike,
+    outputs: Mapping[str, Column],
+    shared: Sequence[str],
+    weights: Mapping[str, float],
+    strict: bool,
+) -> FitOutputs:
+    """Several outputs of the same runs: groups, one each, that know each other's runs."""
+    table = read_outputs(reading, spec.law, runs, outputs, weights, spec.objective.on_log)
+    keys = table.group_labels
+    task = Task(spec, table, table.members(), fixed_numbers(spec, keys), keys)
+    results, left = solve_shared(task, list(shared), paired=True) if shared else (solve_members(task), 0.0)
+    named = [
+        replace(one, sources=one.sources | {"target": described(source)})
+        for one, source in zip(results, outputs.values(), strict=True)
+    ]
+    found = FitOutputs.of(named, shared=tuple(shared), gain_left=left)
+    if strict and (short := [key for key, one in found.items() if one.status == "underdetermined"]):
+        raise UnderdeterminedError(
+            f"Outputs {short[:5]} cannot determine their parameters: add runs, or share or fix some."
+        )
+    return found
 
 
 def fit_groups(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -37,13 +37,15 @@ class FitGroups(Keyed[FitResult], Shown):
         gain_left: share of the joint objective that a Newton step in the shared values would still gain.
     """
 
+    kind = "group"
+
     def __init__(self, fits: dict[Hashable, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
         super().__init__(fits)
         self.shared = shared
         self.gain_left = gain_left
 
     @classmethod
-    def of(cls, fitted: Iterable[Fitted], **joint: Any) -> FitGroups:
+    def of(cls, fitted: Iterable[Fitted], **joint: Any) -> Self:
         """The records of groups, each with its questions."""
         return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
 
@@ -53,7 +55,9 @@ class FitGroups(Keyed[FitResult], Shown):
         labels = next(iter(self.values())).law.labels
         index = pd.Index(list(self))
         index.names = (
-            ["group"] if index.nlevels == 1 else [f"group {level}" for level in range(1, index.nlevels + 1)]
+            [self.kind]
+            if index.nlevels == 1
+            else [f"{self.kind} {level}" for level in range(1, index.nlevels + 1)]
         )
         return pd.DataFrame([f.numbers for f in self.values()], index=index, columns=list(labels))
 
@@ -151,16 +155,16 @@ class FitGroups(Keyed[FitResult], Shown):
 
     def summary(self) -> str:
         """One line per group, and how many need a second look."""
-        return Printed(groups_text(self, self.table, self.shared, self.gain_left))
+        return Printed(groups_text(self, self.table, self.shared, self.gain_left, self.kind))
 
     def __str__(self) -> str:
         return self.summary()
 
     def __repr__(self) -> str:
-        return f"<FitGroups of {len(self)} fits>"
+        return f"<{type(self).__name__} of {len(self)} fits>"
 
     def _title(self) -> str:
-        return f"{len(self)} groups fitted"
+        return f"{len(self)} {self.kind}s fitted"
 
     def _sections(self) -> list[Section]:
-        return groups_sections(self, self.table, self.shared, self.gain_left)
+        return groups_sections(self, self.table, self.shared, self.gain_left, self.kind)

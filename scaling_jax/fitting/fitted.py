@@ -38,10 +38,12 @@ class Together:
     Args:
         members: their records, each of which knows the others by this.
         hessians: of each (k, k) at the joint optimum, shared coordinates among those that move.
+        paired: whether they are outputs of the same runs, which are resampled for all of them at once.
     """
 
     members: list[Fitted] = field(default_factory=list)
     hessians: list[np.ndarray] = field(default_factory=list)
+    paired: bool = False
 
     @cached_property
     def kept(self) -> dict[str, Any]:

@@ -25,12 +25,13 @@ __all__ = ["solve_shared"]
 LEVELS = (0.25, 0.5, 0.75)
 
 
-def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
+def solve_shared(task: Task, names: list[str], paired: bool = False) -> tuple[list[Fitted], float]:
     """Fits every group with the named parameters common to all.
 
     Args:
         task: the groups, as `solve_members` takes them.
         names: parameters that take one value for all groups.
+        paired: whether the groups are outputs of the same runs.
 
     Returns:
         The groups' results in order, and the share of the joint objective a Newton step would gain.
@@ -45,7 +46,7 @@ def solve_shared(task: Task, names: list[str]) -> tuple[list[Fitted], float]:
         return results, np.nan
     columns = shared_columns(task.spec.law, names)
     found, ends = _solve_usable(task.some(usable), columns, [results[i] for i in usable])
-    together = Together()
+    together = Together(paired=paired)
     for i, result, hessian in zip(usable, found, ends.hessians, strict=True):
         results[i] = result if result.reason else replace(result, together=together)
         if not result.reason:

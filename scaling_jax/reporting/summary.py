@@ -291,11 +291,15 @@ def _more(fit: Fitted, told: Told) -> bool:
 
 
 def groups_text(
-    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
+    groups: Mapping[Hashable, Fitted],
+    table: pd.DataFrame,
+    shared: Sequence[str] = (),
+    gain_left: float = 0.0,
+    kind: str = "group",
 ) -> str:
     """One line per group out of `table`, the verdicts counted, and the reasons of what failed."""
     lines = [
-        _counted(groups, table, shared, gain_left),
+        _counted(groups, table, shared, gain_left, kind),
         table.to_string(max_rows=40, float_format=lambda v: f"{v:.6g}"),
     ]
     failed = [f"  {words}" for words in _failed(groups)]
@@ -303,12 +307,16 @@ def groups_text(
 
 
 def groups_sections(
-    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str] = (), gain_left: float = 0.0
+    groups: Mapping[Hashable, Fitted],
+    table: pd.DataFrame,
+    shared: Sequence[str] = (),
+    gain_left: float = 0.0,
+    kind: str = "group",
 ) -> list[Section]:
     """The same in sections."""
     failed = _failed(groups)
     sections = [
-        Section("", [Words(_counted(groups, table, shared, gain_left), "lead"), grid_of(table, True)])
+        Section("", [Words(_counted(groups, table, shared, gain_left, kind), "lead"), grid_of(table, True)])
     ]
     return [*sections, Section("Not fitted", [Items(tuple(failed))])] if failed else sections
 
@@ -318,7 +326,7 @@ def _failed(groups: Mapping[Hashable, Fitted]) -> list[str]:
 
 
 def _counted(
-    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str], gain_left: float
+    groups: Mapping[Hashable, Fitted], table: pd.DataFrame, shared: Sequence[str], gain_left: float, kind: str
 ) -> str:
     """How many groups may be used, and for what."""
     statuses = pd.Series([fit.status for fit in groups.values()]).value_counts().sort_index()
@@ -327,4 +335,4 @@ def _counted(
         counted += f"; one value of {', '.join(shared)} for all, {100 * gain_left:.1g} % left to gain jointly"
     words = table["verdict"].value_counts()
     answers = ", ".join(f"{words[word]} {what}" for word, what in FOR_GROUPS.items() if word in words)
-    return f"{len(groups)} groups: {answers} ({counted})"
+    return f"{len(groups)} {kind}s: {answers} ({counted})"

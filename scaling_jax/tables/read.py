@@ -39,6 +39,7 @@ __all__ = [
     "read_runs",
     "rows_chosen",
     "same_columns",
+    "values_of",
 ]
 
 LONG_CURVE, SMALL_STEP, MOSTLY = 8, 1.5, 0.8  # rows; ratio of neighbours; share
@@ -220,6 +221,11 @@ def _named(given: object, *names: str) -> bool:
 def key_of_rows(frame: pd.DataFrame, by: Keys) -> pd.Series:
     """The key of each row's group: a value, or a tuple where several columns tell groups apart."""
     return _resolve(frame, by, "by", "by")
+
+
+def values_of(frame: pd.DataFrame, source: Column, what: str) -> pd.Series:
+    """The values of a target: a column, an array, or a function of the table."""
+    return _resolve(frame, source, what, "target")
 
 
 def same_columns(law: Law, frame: pd.DataFrame, sources: Mapping[str, str]) -> dict[str, str]:

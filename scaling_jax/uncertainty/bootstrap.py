@@ -34,6 +34,7 @@ from scaling_jax.uncertainty.resample import (
     counts,
     joint_weights,
     method_of,
+    paired_method,
     paired_weights,
     resampled,
     words_of,
@@ -43,6 +44,7 @@ __all__ = [
     "REPLICATES",
     "bootstrap",
     "bootstrap_groups",
+    "bootstrap_outputs",
     "draws_of",
     "in_parts",
     "jackknife",
@@ -53,6 +55,7 @@ __all__ = [
 
 REPLICATES = 1000  # of the bootstrap behind conf_int and predict
 PAIRED = "training runs resampled with replacement, paired"
+SMOOTH = "training runs reweighted by Dirichlet weights, paired"
 
 
 def bootstrap(
@@ -70,8 +73,7 @@ def bootstrap(
         variant = vary(fit, "rows as given by indices", weight=weights)
         return Draws.plain(fit, refit([variant], careful=False)[0], variant.words)
     if fit.shared:
-        everyone = {one.key: one for one in fit.companions}
-        return bootstrap_groups(everyone, n, seed, method, scale, paired=False)[fit.key]
+        return _of_companions(fit, n, seed, method, scale)[fit.key]
     words, parts = in_parts(fit, n, seed, method, scale)
     return Draws.of(fit, refit_parts(parts), words)
 
@@ -115,11 +117,30 @@ def draws_of(fit: Fitted) -> Draws:
 
 def _joint_draws(fit: Fitted) -> Draws:
     """The same of a group that shares parameters: all groups are drawn at once, and kept for all of them."""
-    everyone = {one.key: one for one in fit.companions}
     kept = fit.together.kept if fit.together else {}
     if "draws" not in kept:
-        kept["draws"] = bootstrap_groups(everyone, REPLICATES, 0, None, None, paired=False)
+        kept["draws"] = _of_companions(fit, REPLICATES, 0, None, None)
     return kept["draws"][fit.key]
+
+
+def _of_companions(fit: Fitted, n: int, seed: int, method: str | None, scale: str | None) -> DrawsGroups:
+    """The replicates of all groups that a group shares parameters with."""
+    everyone = {one.key: one for one in fit.companions}
+    if fit.together and fit.together.paired:
+        return bootstrap_outputs(everyone, n, seed, method)
+    return bootstrap_groups(everyone, n, seed, method, scale, paired=False)
+
+
+def bootstrap_outputs(fits: Mapping[Hashable, Fitted], n: int, seed: int, method: str | None) -> DrawsGroups:
+    """Replicates of several outputs of the same runs; see `FitOutputs.bootstrap`."""
+    fitted = {key: fit for key, fit in fits.items() if not fit.reason}
+    for fit in fitted.values():
+        check_runs(fit)
+    everyone = list(fitted.values())
+    smooth = paired_method(everyone, method) == "bayesian"
+    words = (SMOOTH if smooth else PAIRED).replace("paired", "each with all its outputs")
+    found = paired_draws(everyone, n, seed, smooth, words)
+    return DrawsGroups(dict(zip(fitted, found, strict=True)), paired=True)
 
 
 def bootstrap_groups(
@@ -138,7 +159,9 @@ def bootstrap_groups(
     return DrawsGroups(dict(zip(fitted, _drawn(zip(*parts, strict=True)), strict=True)))
 
 
-def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
+def paired_draws(
+    fits: Sequence[Fitted], n: int, seed: int, smooth: bool = False, words: str = PAIRED
+) -> list[Draws]:
     """Replicates of several fits, runs that several know by the same name drawn for all of them at once."""
     known = {(id(fit.together), fit.key) for fit in fits if fit.shared}
     also = {
@@ -146,8 +169,8 @@ def paired_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
     }  # groups that share parameters with one of them
     everyone = [*fits, *(one for name, one in also.items() if name not in known)]
     parts = (
-        [vary(fit, PAIRED, weight=own) for fit, own in zip(everyone, weights, strict=True)]
-        for weights in paired_weights(everyone, n, generator(seed), ways_at_a_time(*everyone))
+        [vary(fit, words, weight=own) for fit, own in zip(everyone, weights, strict=True)]
+        for weights in paired_weights(everyone, n, generator(seed), ways_at_a_time(*everyone), smooth)
     )
     return _drawn(parts)[: len(fits)]
 
@@ -179,12 +202,19 @@ def jackknife(fit: Fitted) -> pd.DataFrame:
 
 
 def _joint_jackknife(fit: Fitted) -> pd.DataFrame:
-    """The same of a group that shares parameters; the other groups are whole in every refit."""
-    cluster, names = cluster_of(fit.data())
-    weights = (cluster[None, :] != np.arange(len(names))[:, None]) * fit.data().weight
-    whole = {one.key: vary(one, weight=np.tile(one.data().weight, (len(names), 1))) for one in fit.companions}
-    found = _solved([*(whole | {fit.key: vary(fit, weight=weights)}).values()])
-    own = found[list(whole).index(fit.key)]
+    """The same of a group that shares parameters; the other groups are whole in every refit, save outputs of
+    the run that is left out."""
+    _, names = cluster_of(fit.data())
+    paired = fit.together is not None and fit.together.paired
+
+    def without(one: Fitted) -> np.ndarray:
+        cluster, own = cluster_of(one.data())
+        code = {name: i for i, name in enumerate(own)} if paired or one.key == fit.key else {}
+        left_out = np.array([code.get(name, -1) for name in names])
+        return (cluster[None, :] != left_out[:, None]) * one.data().weight
+
+    everyone = {one.key: vary(one, weight=without(one)) for one in fit.companions}
+    own = _solved([*everyone.values()])[list(everyone).index(fit.key)]
     return pd.DataFrame(own.numbers, index=pd.Index(names, name="left out"), columns=list(fit.law.labels))
 
 

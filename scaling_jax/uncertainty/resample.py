@@ -23,6 +23,7 @@ __all__ = [
     "few_clusters",
     "joint_weights",
     "method_of",
+    "paired_method",
     "paired_weights",
     "resampled",
     "words_of",
@@ -193,15 +194,33 @@ def _resampled_targets(fit: Fitted, n: int, rng: np.random.Generator) -> np.ndar
 
 
 def paired_weights(
-    fits: Sequence[Fitted], n: int, rng: np.random.Generator, at_a_time: int | None = None
+    fits: Sequence[Fitted],
+    n: int,
+    rng: np.random.Generator,
+    at_a_time: int | None = None,
+    smooth: bool = False,
 ) -> Iterator[list[np.ndarray]]:
     """Weights (replicates, rows) for each fit, at most `at_a_time` of the `n` replicates together; runs that
     several fits know by the same name are drawn for all of them at once.
 
-    Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs.
+    Runs are resampled within the sets known to the same fits, so that every fit keeps its number of runs;
+    `smooth` weights are Dirichlet's.
     """
     labels = [_run_of_rows(fit, number) for number, fit in enumerate(fits)]
-    return _shared_weights(fits, labels, n, rng, False, at_a_time or n)
+    return _shared_weights(fits, labels, n, rng, smooth, at_a_time or n)
+
+
+def paired_method(fits: Sequence[Fitted], method: str | None) -> str:
+    """How runs of several outputs are resampled: as each of them would be, by weights where all ask for them.
+
+    Raises:
+        ValueError: for a method that does not keep the outputs of a run together.
+    """
+    if method is None:
+        return "bayesian" if all(_recommended(fit) == "bayesian" for fit in fits) else "run"
+    if method not in ("run", "bayesian"):
+        raise ValueError(f"method={shown(method)}: outputs of a run stay together by 'run' or 'bayesian'.")
+    return method
 
 
 def joint_weights(

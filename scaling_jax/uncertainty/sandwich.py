@@ -179,18 +179,25 @@ def _joint_steps(fit: Fitted) -> np.ndarray:
     step[:, shared] = together
     step[:, own.moving] = -together @ own.follow.T
     step[: len(own.direct), own.moving] += own.direct
-    return step
+    if fit.together is None or not fit.together.paired:
+        return step
+    run, _ = pd.factorize(pd.Series([name for arm in groups for name in arm.names], dtype=object))
+    of_runs = np.zeros((run.max() + 1, step.shape[1]))
+    np.add.at(of_runs, run, step)
+    return of_runs
 
 
 class _Arm:
     """A group of a joint fit with its own coordinates solved for.
 
-    moving: which those are; follow: (own, shared) how they answer to the shared ones; direct: (runs, own) and
-    pull: (runs, shared) what the runs do to either; left: (shared, shared) the curvature that remains.
+    names: what its runs are called; moving: which coordinates are its own; follow: (own, shared) how they
+    answer to the shared ones; direct: (runs, own) and pull: (runs, shared) what the runs do to either; left:
+    (shared, shared) the curvature that remains.
     """
 
     def __init__(self, fit: Fitted, shared: np.ndarray, hessian: np.ndarray):
         self.key, self.moving = fit.key, np.flatnonzero(fit.evidence.moving)
+        self.names = cluster_of(fit.data())[1]
         scores = _run_scores(fit, _joint_tie(fit))
         cross = hessian[np.ix_(self.moving, shared)]
         known = _solved(
