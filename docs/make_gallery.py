@@ -21,6 +21,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 import scaling_jax as sj
+from scaling_jax.plot.labels import axis_words, end_labels, kind_of
+from scaling_jax.plot.palette import palette_of, sequence
+from scaling_jax.plot.ticks import log_axis
+from scaling_jax.reporting.numbers import written
 
 MADE = {
     "power_sum": sj.laws.power_sum("N", "D"),
@@ -95,7 +99,7 @@ def picture(name: str, path: Path) -> None:
     for dark in (False, True):
         with sj.plot.style(dark=dark):
             figure = shape(name)
-        figure.savefig(path.with_stem(path.stem + "_dark" * dark), dpi=130)
+        figure.savefig(path.with_stem(path.stem + "_dark" * dark), dpi=170)
         plt.close(figure)
 
 
@@ -110,20 +114,22 @@ def shape(name: str) -> Figure:
 
     first, *others = law.inputs
     x = along(first, 100)
-    fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(4.0, 2.6), layout="constrained")
     second = others[0] if others else None
-    for i, value in enumerate(along(second, CURVES) if second else [None]):
+    values = along(second, CURVES) if second else [None]
+    colours = sequence(len(values), ax) if second else [palette_of(ax).main]
+    ends = []
+    for value, colour in zip(values, colours, strict=True):
         at = {key: float(np.median(along(key, 3))) for key in others}
-        label = f"{second} = {value:.3g}" if second else None
         y = law(**({first: x} | at | ({second: value} if second else {})), **params)
-        ax.plot(x, y, color=plt.get_cmap("viridis")(0.25 + 0.6 * i / CURVES), label=label)
-    ax.set(
-        xlabel=f"{first} [{law.units[first]}]" if first in law.units else first,
-        ylabel=law.units.get("target", law.target),
-    )
-    ax.set_xscale("log" if logs[first] else "linear")
-    if second:
-        ax.legend(fontsize="small", frameon=False)
+        ax.plot(x, y, color=colour, lw=1.6)
+        ends.append(
+            (float(y[-1]), f"{second} = {written(value, kind_of(second), 3)}" if second else "", colour)
+        )
+    ax.set(xlabel=axis_words(first), ylabel=law.units.get("target", law.target), xlim=(x[0], x[-1]))
+    if logs[first]:
+        log_axis(ax, "x", kind_of(first))
+    end_labels(ax, ends)
     return fig
 
 

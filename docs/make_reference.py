@@ -80,18 +80,22 @@ def shown_of(entry: Entry) -> list[str]:
     asked = re.search(r":members:(.*)", entry.options)
     if asked is None or asked[1].strip():
         return [name.strip() for name in asked[1].split(",")] if asked else []
-    owners = inspect.getmro(entry.thing)[::-1] if ":inherited-members:" in entry.options else [entry.thing]
-    held = {name: thing for owner in owners if owner is not object for name, thing in vars(owner).items()}
+    owners = inspect.getmro(entry.thing)[:-1] if ":inherited-members:" in entry.options else (entry.thing,)
+    held: dict[str, object] = {}
+    for owner in owners:
+        held |= {name: thing for name, thing in vars(owner).items() if name not in held}
     kinds = (FunctionType, property, cached_property, classmethod, staticmethod)
     return [name for name, thing in held.items() if name[0] != "_" and isinstance(thing, kinds)]
 
 
 def methods(entry: Entry) -> str:
     """What its page shows, as a table."""
-    rows = [(name, first_sentence(getattr(entry.thing, name, None))) for name in shown_of(entry)]
     what = "function" if entry.directive == "automodule" else "method"
-    lines = [f"| {what} | answer |", "|---|---|", *(f"| `{name}` | {words} |" for name, words in rows)]
-    return "\n".join(lines) if rows else ""
+    lines = [f"| {what} | answer |", "|---|---|"]
+    for name in shown_of(entry):
+        words = first_sentence(getattr(entry.thing, name, None))
+        lines.append(f"| {{py:obj}}`{name} <{entry.path}.{name}>` | {words} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def facts(entry: Entry) -> str:
@@ -130,7 +134,7 @@ def index(entries: dict[str, list[Entry]]) -> str:
     parts = ["# Every object", f"Version {sj.__version__}; `import scaling_jax as sj`."]
     for title, found in entries.items():
         rows = [f"| [{entry.name}]({entry.page}.md) | {entry.sentence} |" for entry in found]
-        parts.append("\n".join([f"## {title}", "", "| | |", "|---|---|", *rows]))
+        parts.append("\n".join([f"## {title}", "", "| name | what it does |", "|---|---|", *rows]))
     pages = "\n".join(entry.page for found in entries.values() for entry in found)
     parts.append(f"```{{toctree}}\n:hidden:\n\n{pages}\n```")
     return "\n\n".join(parts) + "\n"
