@@ -82,6 +82,10 @@ def constants(name: str) -> tuple[dict[str, float], dict[str, tuple[float, float
     law = law_of(name)
     if known := sj.published.of(law):
         return dict(known[0].params), dict(known[0].range)
+    if law.curves:
+        from tests.cases.schedules import LIKELY
+
+        return LIKELY[name], {}
     from tests.cases.catalogue import CASES
 
     case = next(case for case in CASES.values() if case.law == law)
@@ -107,6 +111,8 @@ def shape(name: str) -> Figure:
     """The law against its first input, one line per value of the second, the others in the middle."""
     law = law_of(name)
     params, ranges = constants(name)
+    if law.curves:
+        return of_schedules(law, params)
     logs = {key: low > 0 and high / low > 10 for key, (low, high) in ranges.items()}
 
     def along(key: str, n: int) -> np.ndarray:
@@ -131,6 +137,23 @@ def shape(name: str) -> Figure:
         log_axis(ax, "x", kind_of(first))
     end_labels(ax, ends)
     return fig
+
+
+def of_schedules(law: sj.Law, params: dict[str, float]) -> Figure:
+    """A law of curves along four runs of about one length."""
+    from tests.cases.schedules import CURVES as SCHEDULES
+
+    figure, ax = plt.subplots(figsize=(4.0, 2.6), layout="constrained")
+    shown = ("constant_24000", "cosine_24000", "wsd_20000_24000", "wsdcon_9")
+    ends = []
+    for name, colour in zip(shown, sequence(len(shown), ax), strict=True):
+        steps = np.arange(2400, len(SCHEDULES[name]) + 1, 100)
+        y = law(steps, SCHEDULES[name], **params)
+        ax.plot(steps, y, color=colour, lw=1.6)
+        ends.append((float(y[-1]), name.split("_")[0], colour))
+    ax.set(xlabel=law.along, ylabel=law.units["target"], xlim=(2400, 24000))
+    end_labels(ax, ends)
+    return figure
 
 
 def parameters(law: sj.Law) -> str:

@@ -14,6 +14,7 @@ from scaling_jax.api.fit import UnderdeterminedError, certify, fit, fit_groups
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.outputs import FitOutputs
 from scaling_jax.api.result import FitResult
+from scaling_jax.core.curves import Curve
 from scaling_jax.core.domains import Domain, Interval, NonNegative, Positive, Real, Unit
 from scaling_jax.core.law import Law, Parameter, law
 from scaling_jax.core.objective import AbsoluteError, Asymmetric, Huber, SquaredError
@@ -61,6 +62,7 @@ __all__ = [
     "AbsoluteError",
     "Asymmetric",
     "Calibration",
+    "Curve",
     "DataError",
     "Domain",
     "FitGroups",

@@ -1,4 +1,4 @@
-"""Schedules have the rates they promise, and their sums are those that the definitions give."""
+"""Schedules have the rates they promise, and a log gives those that were run."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ import scaling_jax as sj
 from tests.cases.schedules import CURVES
 
 PEAK, FLOOR = 3e-4, 3e-5
-
-
-def by_definition(rates: np.ndarray, momentum: float, warmup: int) -> tuple[list[float], list[float]]:
-    """S1 and S2 update by update, as the paper writes them."""
-    total = area = m = 0.0
-    S1, S2 = [], []
-    for i, rate in enumerate(rates):
-        m = momentum * m + (rates[i - 1] - rate if i >= max(warmup, 1) else 0.0)
-        total, area = total + rate, area + m
-        S1.append(total)
-        S2.append(area)
-    return S1, S2
+LOG = pd.DataFrame({"run": "a", "step": [1, 5], "lr": [1.0, 0.5]})
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -41,29 +30,20 @@ def test_a_cooldown_falls_from_the_peak_to_its_final_rate(shape):
     np.testing.assert_array_equal(held, rates)
 
 
-@pytest.mark.parametrize("warmup", [None, 0, 30])
-def test_sums_are_those_of_the_definition(warmup):
-    rates = np.r_[np.linspace(0.1, 1.0, 30), np.random.default_rng(0).uniform(0.0, 0.9, 50)]
-    S1, S2 = by_definition(rates, 0.9, 30 if warmup is None else warmup)
-    found = sj.schedules.features(rates, momentum=0.9, warmup=warmup)
-    np.testing.assert_allclose(found["S1"], S1, rtol=1e-13)
-    np.testing.assert_allclose(found["S2"], S2, rtol=1e-12, atol=1e-13)
-
-
-def test_no_annealing_at_a_constant_rate_and_a_drop_is_worth_itself_over_one_less_the_momentum():
-    assert not sj.schedules.features(CURVES["constant_24000"])["S2"].any()
-    dropped = np.r_[np.full(100, 1.0), np.full(5000, 0.3)]
-    last = sj.schedules.features(dropped, at=5000, momentum=0.99)["S2"]
-    assert last == pytest.approx(0.7 / (1 - 0.99), rel=1e-10)  # what is left of the momentum is .99^4900
-
-
-def test_checkpoints_of_many_runs_are_those_of_each():
-    table = pd.DataFrame({"run": ["a", "b", "a"], "step": [3, 2, 1]}, index=[7, 8, 9])
-    curves = {"a": [1.0, 0.5, 0.25], "b": [2.0, 1.0]}
-    found = table.assign(**sj.schedules.features(curves, table["step"], run=table["run"], momentum=0.5))
-    for row in found.itertuples():
-        alone = sj.schedules.features(curves[row.run], row.step, momentum=0.5)
-        assert (alone["S1"][0], alone["S2"][0]) == (row.S1, row.S2)
+def test_a_log_gives_the_curves_that_were_run(shared):
+    runs = pd.read_csv(shared("lr_schedules/curves.csv"))
+    log = runs[(runs["size_m"] == 25)].sample(frac=1, random_state=0)
+    found = sj.schedules.from_table(log, run="schedule")
+    assert found.index.equals(log.index)
+    for name in ("constant_24000", "cosine_24000", "wsdld_20000_24000"):
+        rates = found.loc[found["schedule"] == name, "lr"].iloc[0].rates
+        # records lie 128 updates apart: a linear decay of 4,000 turns inside a gap
+        np.testing.assert_allclose(rates, CURVES[name][: len(rates)], atol=2e-2 * PEAK)
+        assert abs(rates.sum() / CURVES[name][: len(rates)].sum() - 1) < 1e-3
+    law = sj.laws.tissue
+    by_name = sj.read_runs(law, log, run="schedule", inputs={"lr": CURVES})
+    from_log = sj.read_runs(law, found, run="schedule")
+    assert len(from_log.inputs["lr"].views.total) == len(by_name.inputs["lr"].views.total)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +56,14 @@ def test_checkpoints_of_many_runs_are_those_of_each():
         (lambda: sj.schedules.wsd(10, 1.0, shape="square"), "there are 'linear', '1-sqrt'"),
         (lambda: sj.schedules.wsd(10, 1.0, shape="exponential"), "never reaches zero"),
         (lambda: sj.schedules.cosine(10, 1.0, final=2.0), "from zero to the peak"),
-        (lambda: sj.schedules.features([1.0, np.nan]), "lr is nan at update 2"),
-        (lambda: sj.schedules.features([1.0], at=2), "at holds 2, and lr has updates 1 to 1"),
-        (lambda: sj.schedules.features([1.0], at=[0.5]), "whole numbers of updates"),
-        (lambda: sj.schedules.features([1.0], momentum=1.0), "0 to below 1"),
-        (lambda: sj.schedules.features([1.0], warmup=-1), "warmup=-1"),
-        (lambda: sj.schedules.features([1.0], run=["a"]), "give lr as a mapping of curves"),
-        (lambda: sj.schedules.features({"a": [1.0]}), "give at= and run="),
-        (lambda: sj.schedules.features({"a": [1.0]}, [1], run=["b"]), "no curve is called 'b'"),
-        (lambda: sj.schedules.features({"a": [1.0]}, [1, 1], run=["a"]), "2 checkpoints and run 1 names"),
+        (lambda: sj.schedules.curve([1.0, np.nan]), "the rate is nan at update 2"),
+        (lambda: sj.schedules.curve([1.0, -1.0]), "the rate is -1.0 at update 2"),
+        (lambda: sj.schedules.curve([[1.0], [2.0]]), "an array of shape"),
+        (lambda: sj.schedules.curve([1.0], warmup=-1), "warmup=-1"),
+        (lambda: sj.schedules.curve([1.0], knots=0), "knots=0"),
+        (lambda: sj.schedules.from_table(LOG.drop(columns="lr")), "no column 'lr': the table has run, step"),
+        (lambda: sj.schedules.from_table(LOG.assign(step=[0, 5])), "Run 'a': updates are whole numbers"),
+        (lambda: sj.schedules.from_table(LOG.assign(lr=[1.0, np.nan])), "Run 'a': the rate is nan"),
     ],
 )
 def test_what_is_no_schedule_is_refused_in_a_sentence(call, said):

@@ -15,11 +15,12 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.curves import Curve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Domain", "Interval", "NonNegative", "Positive", "Real", "Unit", "domain_of"]
+__all__ = ["CURVE", "Domain", "Interval", "NonNegative", "Positive", "Real", "Unit", "domain_of"]
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ POSITIVE = Domain("positive", lower=0.0, log=True)
 REAL = Domain("real")
 NON_NEGATIVE = Domain("non-negative", lower=0.0)
 UNIT = Domain("in [0, 1]", 0.0, 1.0)
+CURVE = Domain("a curve", lower=0.0)
+"""Of an input that is a curve per run: its column holds positions in the list of curves."""
 
 Positive = Annotated[jax.Array, POSITIVE]
 Real = Annotated[jax.Array, REAL]
 NonNegative = Annotated[jax.Array, NON_NEGATIVE]
 Unit = Annotated[jax.Array, UNIT]
 
-_BY_NAME = {"Positive": POSITIVE, "Real": REAL, "NonNegative": NON_NEGATIVE, "Unit": UNIT}
+_BY_NAME = {"Positive": POSITIVE, "Real": REAL, "NonNegative": NON_NEGATIVE, "Unit": UNIT, "Curve": CURVE}
 
 
 def domain_of(annotation: object, default: Domain) -> Domain:
@@ -106,6 +109,8 @@ def domain_of(annotation: object, default: Domain) -> Domain:
                 "or use domains=."
             )
         return _BY_NAME.get(annotation.split(".")[-1], default)
+    if Curve in (annotation, get_origin(annotation)):
+        return CURVE
     if get_origin(annotation) is Annotated:
         return next((a for a in get_args(annotation) if isinstance(a, Domain)), default)
     return default

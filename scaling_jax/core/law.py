@@ -12,7 +12,7 @@ import re
 import typing
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache, reduce
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,7 +22,8 @@ import numpy as np
 
 from scaling_jax.core.arrays import AnyArray, Array, Columns, LossFn, Numbers
 from scaling_jax.core.checked import real_numbers, shown
-from scaling_jax.core.domains import POSITIVE, REAL, Domain, domain_of
+from scaling_jax.core.curves import Curve, Rates
+from scaling_jax.core.domains import CURVE, POSITIVE, REAL, Domain, domain_of
 from scaling_jax.core.settings import own_settings
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Law:
         self.inputs: tuple[str, ...] = tuple(inputs if inputs is not None else read_inputs)
         self.input_domains: dict[str, Domain] = dict(inputs if inputs is not None else read_inputs)
         self.parameters: tuple[Parameter, ...] = tuple(params if params is not None else read_params)
-        if not self.inputs or not self.parameters:
+        if not set(self.inputs) - set(self.curves) or not self.parameters:
             raise TypeError(
                 f"Law '{self.name}' needs at least one input (positional argument) and one parameter "
                 f"(keyword-only argument, after '*'), for example: def {self.name}(N, *, A: Positive, "
@@ -251,6 +252,22 @@ class Law:
         return np.asarray(np.abs(sum(inputs[name] for name in self.simplex) - 1.0) > SHARES_ADD_UP)
 
     @cached_property
+    def curves(self) -> tuple[str, ...]:
+        """Names of the inputs that are a curve per run."""
+        return tuple(name for name, domain in self.input_domains.items() if domain == CURVE)
+
+    @property
+    def along(self) -> str:
+        """The input that curves run along: the first that is none."""
+        return next(name for name in self.inputs if name not in self.curves)
+
+    def one_row(self, number: Any) -> dict[str, Any]:
+        """What stands for one run where the law is only traced: of every input, the same `number`."""
+        knots = [jax.ShapeDtypeStruct((1,), number.dtype)] * (len(fields(Curve)) - 1)
+        curve: Curve[Any] = Curve(number, *knots)
+        return {name: curve if name in self.curves else number for name in self.inputs}
+
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """Printed name of every number among the parameters (vectors are spelled out)."""
         return tuple(label for p in self.parameters for label in p.labels)
@@ -305,9 +322,10 @@ class Law:
         if any(isinstance(v, jax.core.Tracer) for v in named.values()):
             return self.apply(named, named)
         with own_settings():
+            curves = {name: self._rates(name, named.pop(name)) for name in self.curves}
             values = {k: jnp.asarray(self._numeric(k, v)) for k, v in named.items()}
             shape = self._shape(values)
-            result = self._over(shape, values)
+            result = self._over(shape, values, curves)
         return float(result) if result.ndim == 0 else result
 
     def _bound(self, args: Sequence[ArrayLike], kwargs: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
@@ -335,10 +353,19 @@ class Law:
                 f"Law '{self.name}': {name}={shown(value)}: give numbers, one or an array."
             ) from None
 
+    def _rates(self, name: str, value: Any) -> Rates:
+        """What a person gives for a curve: one rate per update."""
+        try:
+            return value if isinstance(value, Rates) else Rates(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Law '{self.name}': {name}={shown(value)}: {error}.") from None
+
     def _shape(self, values: Mapping[str, Array]) -> tuple[int, ...]:
         """The shape that inputs and parameters have together."""
         try:
-            return np.broadcast_shapes(*(values[i].shape for i in self.inputs), *self._batch_shapes(values))
+            return np.broadcast_shapes(
+                *(values[i].shape for i in self.inputs if i in values), *self._batch_shapes(values)
+            )
         except ValueError:
             shapes = ", ".join(f"{name}: {value.shape}" for name, value in values.items())
             raise ValueError(f"Law '{self.name}': these shapes do not go together: {shapes}.") from None
@@ -347,13 +374,20 @@ class Law:
         """What is left of each parameter's shape before its own."""
         return [values[p.name].shape[: values[p.name].ndim - len(p.shape)] for p in self.parameters]
 
-    def _over(self, shape: tuple[int, ...], values: Mapping[str, Array]) -> Numbers:
+    def _over(
+        self, shape: tuple[int, ...], values: Mapping[str, Array], curves: Mapping[str, Rates]
+    ) -> Numbers:
         """Evaluates at every element of the broadcast shape, whatever the law does inside."""
-        cores = {p.name: p.shape for p in self.parameters} | dict.fromkeys(self.inputs, ())
+        numeric = [name for name in self.inputs if name not in curves]
+        cores = {p.name: p.shape for p in self.parameters} | dict.fromkeys(numeric, ())
         flat = {
             k: jnp.broadcast_to(values[k], shape + core).reshape((-1, *core)) for k, core in cores.items()
         }
-        return np.asarray(jax.vmap(lambda one: self.apply(one, one))(flat)).reshape(shape)
+        rows: dict[str, Any] = flat | {
+            name: jax.tree.map(jnp.asarray, rates.seen_from(np.asarray(flat[self.along])))
+            for name, rates in curves.items()
+        }
+        return np.asarray(jax.vmap(lambda one: self.apply(one, one))(rows)).reshape(shape)
 
     def __repr__(self) -> str:
         return f"<law {self.name}({', '.join(self.inputs)}; {', '.join(self.params)})>"
@@ -430,9 +464,9 @@ def check_law(law: Law) -> None:
     Raises:
         TypeError: if JAX cannot trace the function, or if it does not return one real number.
     """
-    shapes = dict.fromkeys(law.inputs, ()) | {p.name: p.shape for p in law.parameters}
     with own_settings():
-        one = {name: jax.ShapeDtypeStruct(shape, np.float64) for name, shape in shapes.items()}
+        one = law.one_row(jax.ShapeDtypeStruct((), np.float64))
+        one |= {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}
         try:
             out = jax.eval_shape(lambda named: law.apply(named, named), one)
         except Exception as error:
@@ -491,7 +525,7 @@ def _are_numeric(given: object, names: Sequence[str]) -> bool:
     if not isinstance(given, Mapping):
         return False
     held = [given.get(name) for name in names]
-    numeric = [v for v in held if isinstance(v, jax.Array | np.ndarray | np.number | int | float)]
+    numeric = [v for v in held if isinstance(v, jax.Array | np.ndarray | np.number | int | float | Curve)]
     return len(numeric) == len(held) and all(
         v.dtype.kind in "iufb" for v in numeric if isinstance(v, np.ndarray)
     )

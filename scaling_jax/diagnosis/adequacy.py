@@ -24,6 +24,7 @@ from scaling_jax.fitting.refits import Variant, refit, vary
 from scaling_jax.fitting.spec import make_spec
 from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
+from scaling_jax.tables.runs import numeric
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.sandwich import LackOfFit, lack_of_fit
 
@@ -367,7 +368,7 @@ def _drift(fit: Fitted) -> pd.DataFrame:
     if fit.shared or not variants:
         return pd.DataFrame()
     point = fit.inputs_of(beyond(runs, fit.law))
-    at = "prediction at " + ", ".join(f"{n} = {float(v[0]):.3g}" for n, v in point.items())
+    at = "prediction at " + ", ".join(f"{n} = {float(v[0]):.3g}" for n, v in numeric(point).items())
     index, rows = [], []
     for variant, found in zip(variants, refit(variants), strict=True):
         other = found.fitted[0]

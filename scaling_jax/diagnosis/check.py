@@ -8,7 +8,7 @@ import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import read_runs, same_columns
+from scaling_jax.tables.read import read_runs
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.resample import cluster_of
@@ -23,7 +23,7 @@ def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.Dat
     """Standardised deviations of new runs and their tail probabilities; see `FitResult.check`."""
     frame, fitted = as_frame(new_runs), fit.sources.get("target")
     target = target or (fitted if fitted in frame.columns else None)
-    columns = same_columns(fit.law, frame, fit.sources)
+    columns = fit.columns_in(frame)
     new = read_runs(
         fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log
     )

@@ -123,6 +123,11 @@ def monitor(
     check_level(false_alarms)
     frame, fitted = as_frame(run), fit.sources.get("target")
     target = target or (fitted if fitted in frame.columns else None)
+    if fit.law.curves:
+        raise ValueError(
+            f"monitor follows a law of numbers, and '{fit.law.name}' takes a curve: ask check, with the "
+            "curve of the new run."
+        )
     columns = same_columns(fit.law, frame, fit.sources)
     seen = read_runs(
         fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log

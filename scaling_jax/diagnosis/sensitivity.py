@@ -22,7 +22,7 @@ from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
 from scaling_jax.reporting.numbers import kind_of, written
-from scaling_jax.tables.runs import DataError, run_weights
+from scaling_jax.tables.runs import DataError, numeric, run_weights
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.bootstrap import draws_of
 
@@ -123,7 +123,7 @@ def compared(
 ) -> Sensitivity:
     """The choices side by side, once they are refitted."""
     numbers = np.concatenate([fit.numbers[None], *(one.numbers for one in refits)])
-    point = dict(at) if at else beyond(fit.data(), fit.law)
+    point: dict[str, ArrayLike] = dict(at) if at else beyond(fit.data(), fit.law)
     place = fit.inputs_of(point)
     index = pd.Index([AS_FITTED, *(v.words for v in variants)], name="choice")
     table = pd.DataFrame(numbers, columns=list(fit.law.labels), index=index)
@@ -132,7 +132,7 @@ def compared(
     if flops is not None:
         optima = pd.concat([_optimal(fit, row, flops) for row in numbers], ignore_index=True)
         table = table.join(optima.set_index(index))
-    place_at = {name: float(v[0]) for name, v in place.items()}
+    place_at = {name: float(v[0]) for name, v in numeric(place).items()}
     return Sensitivity(
         table, place_at, flops, _interval(fit, place, flops, level) if level else None, level or 0.9
     )

@@ -64,7 +64,7 @@ def _first(fit: Fitted) -> list[tuple[str, str]]:
     formula = f", {readable(law.formula)}" if law.formula else ""
     lines = [("Found", f"{law.name}{formula}{met}")]
     seen: Examination | None = fit.kept.get("examination")
-    if seen is None or seen.sensitivity is None or seen.sensitivity.flops is not None:
+    if law.curves or seen is None or seen.sensitivity is None or seen.sensitivity.flops is not None:
         return lines
     found = seen.sensitivity
     where = ", ".join(f"{name} = {written(value, kind_of(name))}" for name, value in found.at.items())

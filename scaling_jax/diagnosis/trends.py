@@ -207,7 +207,7 @@ def _directions(fit: Fitted, runs: Runs, rows: np.ndarray) -> Iterator[Direction
     along = f"the predicted {target}"
     level = _standard(fit.objective.scaled(predicted))
     yield Direction(f"bend in {target}", along, level, level**2)
-    places = {name: _standard(_on_logs(column)) for name, column in runs.inputs.items()}
+    places = {name: _standard(_on_logs(column)) for name, column in runs.numeric.items()}
     varied = {name: z for name, z in places.items() if z.any()}
     for name, place in varied.items():
         yield Direction(f"slope in {name}", name, place, place)

@@ -10,9 +10,11 @@ import jax
 import numpy as np
 
 from scaling_jax.core.arrays import Array, Columns, Named, Numbers
+from scaling_jax.core.curves import seen
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
+from scaling_jax.engine.curves import curves_of, example_curves
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.traced import as_bytes, told
 
@@ -70,7 +72,7 @@ def _written(law: Law) -> str:
     one = jax.ShapeDtypeStruct((), np.float64)
     params = {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}
     with own_settings():  # a function of its own for every call: JAX would give an older trace again
-        traced = jax.make_jaxpr(lambda *values: law.apply(*values))(params, dict.fromkeys(law.inputs, one))
+        traced = jax.make_jaxpr(lambda *values: law.apply(*values))(params, law.one_row(one))
     return digest(*told(traced))
 
 
@@ -116,8 +118,8 @@ def probed(law: Law, numbers: Numbers) -> list[float]:
     }
     usual = np.clip(0.3 + 0.6 * (np.arange(1, len(law.labels) + 1) * GOLDEN % 1), *_bounds(law.label_domains))
     with np.errstate(all="ignore"):
-        values: list[float] = predict(law, np.stack([numbers, usual]), inputs).ravel().tolist()
-    return values
+        values = predict(law, np.stack([numbers, usual]), example_curves(law, inputs)).ravel()
+    return [float(value) for value in values]
 
 
 def same_values(found: Sequence[float], stored: Sequence[float]) -> bool:
@@ -172,7 +174,7 @@ def _slopes(
     """(points, free) slopes of a law's values in its free search coordinates."""
     rng = np.random.default_rng(seed)
     k, points = len(law.labels), 4 * len(law.labels) + 8
-    numbers, inputs = _some_numbers(law, 1, rng)[0], _some_runs(law, points, rng, single)
+    numbers, inputs = _some_numbers(law, 1, rng)[0], example_curves(law, _some_runs(law, points, rng, single))
     held = np.frombuffer(fixed)
     numbers = np.where(np.isnan(held), numbers, held)
 
@@ -180,7 +182,7 @@ def _slopes(
         return law.apply(law.unflatten(numbers), row)
 
     with own_settings():
-        slope = jax.vmap(jax.jacfwd(value), (None, 0))(numbers, inputs)
+        slope = jax.vmap(jax.jacfwd(value), (None, 0))(numbers, seen(inputs, curves_of(law, inputs)))
     per_coordinate = np.array([n if d.log else 1.0 for n, d in zip(numbers, law.label_domains, strict=True)])
     return np.asarray(slope) * per_coordinate @ np.frombuffer(tie).reshape(k, k)[:, free]
 
@@ -216,7 +218,7 @@ def _bends(law: Law) -> Numbers:
     steps = np.diag((high - low) / 4)
     first, second = np.triu_indices(k)
     corners = np.array([np.zeros((len(first), k)), steps[first], steps[second], steps[first] + steps[second]])
-    values = predict(law, (numbers[:, None, None] + corners).reshape(-1, k), inputs)
+    values = predict(law, (numbers[:, None, None] + corners).reshape(-1, k), example_curves(law, inputs))
     values = values.reshape(points, 4, len(first), points)
     if not np.all(np.isfinite(values)):
         return np.ones((k, k), dtype=bool)

@@ -8,9 +8,11 @@ import jax
 import numpy as np
 
 from scaling_jax.core.arrays import Array, Named, Numbers
+from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.curves import curves_of
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
 from scaling_jax.engine.traffic import fetched
@@ -23,7 +25,10 @@ CELLS_PER_CALL = 2**22
 ROWS_PER_CALL = 2**16
 
 Inputs = Mapping[str, Numbers]
-Evaluate = Callable[[Numbers, Inputs, Inputs], Array]  # vectors, inputs of their own, inputs of all
+Curves = Mapping[str, Curve[Numbers]]
+Evaluate = Callable[
+    [Numbers, Inputs, Inputs, Curves], Array
+]  # vectors, their own inputs, those of all, curves
 
 
 def predict(law: Law, numbers: Numbers, inputs: Inputs) -> Numbers:
@@ -42,22 +47,25 @@ def predict_rows(law: Law, numbers: Numbers, inputs: Inputs) -> Numbers:
         return np.zeros(0)
     own = {name: _float(inputs[name]) for name in law.inputs}
     per_call = min(bucket(len(numbers), FEWEST), ROWS_PER_CALL)
-    return _in_calls(_program(law, False), _float(numbers), own, {}, per_call)
+    return _in_calls(_program(law, False), _float(numbers), own, {}, curves_of(law, inputs), per_call)
 
 
 def _crossed(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, rows: int) -> Numbers:
     """Every vector on every row, where inputs of `own` (vectors, rows) differ from vector to vector."""
     numbers = np.atleast_2d(_float(numbers))
+    curves = curves_of(law, {**inputs, **own})
     if rows <= ROWS_PER_CALL:
-        return _on_block(law, numbers, own, inputs, rows, slice(0, rows))
+        return _on_block(law, numbers, own, inputs, curves, rows, slice(0, rows))
     out = np.empty((len(numbers), rows))
     for first in range(0, rows, ROWS_PER_CALL):
         block = slice(first, min(first + ROWS_PER_CALL, rows))
-        out[:, block] = _on_block(law, numbers, own, inputs, ROWS_PER_CALL, block)
+        out[:, block] = _on_block(law, numbers, own, inputs, curves, ROWS_PER_CALL, block)
     return out
 
 
-def _on_block(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, most: int, block: slice) -> Numbers:
+def _on_block(
+    law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, curves: Curves, most: int, block: slice
+) -> Numbers:
     """`_crossed` on some of the rows, in the program for `most` rows."""
     wide = bucket(most, FEWEST)
     shared = {name: padded(_float(inputs[name][block]), wide) for name in law.inputs if name not in own}
@@ -65,7 +73,8 @@ def _on_block(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, most: int
     # of long tables no vector is computed for nothing
     together = len(numbers) if most == ROWS_PER_CALL else bucket(len(numbers))
     per_call = max(1, min(together, CELLS_PER_CALL // wide))
-    return _in_calls(_program(law, True), numbers, filled, shared, per_call)[:, : block.stop - block.start]
+    found = _in_calls(_program(law, True), numbers, filled, shared, curves, per_call)
+    return found[:, : block.stop - block.start]
 
 
 def _float(values: Numbers) -> Numbers:
@@ -76,20 +85,22 @@ def _float(values: Numbers) -> Numbers:
 def _program(law: Law, crossed: bool) -> Evaluate:
     """The law for many vectors, each on all rows (crossed) or on the one row that is its own."""
 
-    def one(numbers: Array, own: Named, shared: Named) -> Array:
-        return law.apply(law.unflatten(numbers), shared | own)
+    def one(numbers: Array, own: Named, shared: Named, curves: Mapping[str, Curve[Array]]) -> Array:
+        return law.apply(law.unflatten(numbers), seen(shared | own, curves))
 
-    over_rows = jax.vmap(one, (None, 0, 0)) if crossed else one
-    return Program(jax.vmap(over_rows, (0, 0, None)))
+    over_rows = jax.vmap(one, (None, 0, 0, None)) if crossed else one
+    return Program(jax.vmap(over_rows, (0, 0, None, None)))
 
 
-def _in_calls(program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, per_call: int) -> Numbers:
+def _in_calls(
+    program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, curves: Curves, per_call: int
+) -> Numbers:
     """A program over all vectors and what is their own, so many in a call; the last call is filled up."""
     parts = []
     with own_settings():
         for first in range(0, len(numbers), per_call):
             part = slice(first, first + per_call)
             mine = {name: padded(values[part], per_call) for name, values in own.items()}
-            found = fetched(program(padded(numbers[part], per_call), mine, shared))
+            found = fetched(program(padded(numbers[part], per_call), mine, shared, curves))
             parts.append(found[: len(numbers) - first])
     return np.concatenate(parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import numpy as np
 from jax.tree_util import PyTreeDef
 
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
+from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.engine.coordinates import named_numbers, to_natural
@@ -46,7 +47,8 @@ class LaneData(NamedTuple, Generic[Leaf]):
 
     inputs: per input name (rows,); target (rows,), already a logarithm where residuals are; weight (rows,);
     scale (rows,), known standard errors or ones; numbers (3,), the objective's; tie (k, k); offset, lower,
-    upper (k,); floor (), an objective value that counts as a perfect fit.
+    upper (k,); floor (), an objective value that counts as a perfect fit; curves, by the inputs that hold
+    positions in them, fields (curves, knots).
     """
 
     inputs: dict[str, Leaf]
@@ -59,6 +61,12 @@ class LaneData(NamedTuple, Generic[Leaf]):
     lower: Leaf
     upper: Leaf
     floor: Leaf
+    curves: dict[str, Curve[Leaf]]
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """The inputs as a law takes them, (rows,), and of curves (rows, knots)."""
+        return seen(self.inputs, self.curves)
 
 
 OF_ROWS = ("inputs", "target", "weight", "scale")
@@ -232,7 +240,7 @@ def residuals(law: Law, on_log: bool, x: Array, data: LaneData[Array]) -> Array:
     def predict(coordinates: Array, row: Named) -> Array:
         return law.apply(named_numbers(law, coordinates), row)
 
-    prediction = jax.vmap(rewrite_powers(predict), (None, 0))(x, data.inputs)
+    prediction = jax.vmap(rewrite_powers(predict), (None, 0))(x, data.seen)
     return ((jnp.log(prediction) if on_log else prediction) - data.target) / data.scale
 
 

@@ -82,7 +82,7 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing
         error = data.scale * (target if on_log else 1.0)
         root = jnp.where(data.weight > 0, jnp.sqrt(data.weight) / error, 0.0)
         held = numbers * (1.0 - free @ columns_of)
-        base, push = jax.linearize(lambda at: over_rows(at, data.inputs), held)
+        base, push = jax.linearize(lambda at: over_rows(at, data.seen), held)
         pushed = jnp.where(root > 0, jax.vmap(push)(jnp.asarray(columns_of)), 0.0) * free[:, None]
         columns, size = of_length_one(pushed * root)
         gap = jnp.where(root > 0, target - base, 0.0) * root

@@ -95,7 +95,7 @@ def _predictor(law: Law, linear: tuple[int, ...], data: LaneData[Array]) -> Call
         natural = [domain.to_natural(x[i]) for i, domain in enumerate(law.label_domains)]
         for j, i in enumerate(linear):
             natural[i] = numbers[j]
-        return over_rows(jnp.stack(natural), data.inputs)
+        return over_rows(jnp.stack(natural), data.seen)
 
     return predict
 

@@ -61,7 +61,7 @@ def law_in_bytes(law: Law, dtype: str) -> bytes | None:
         return jax.jvp(once, (x,), (along,))
 
     numbers, one = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((len(law.labels),), ()))
-    row = dict.fromkeys(law.inputs, one)
+    row = law.one_row(one)
 
     def traced() -> list[jex.ClosedJaxpr]:
         with jax.enable_x64(True):

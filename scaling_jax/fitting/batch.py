@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
 from scaling_jax.engine.coordinates import search_bounds, to_search
+from scaling_jax.engine.curves import curves_of
 from scaling_jax.engine.padding import bucket, few_lengths
 from scaling_jax.engine.problem import LaneData, Problem
 from scaling_jax.fitting.certificate import EPS, target_scale
@@ -114,6 +116,7 @@ def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
         lower=lower,
         upper=upper,
         floor=floor if many else floor[0],
+        curves=curves_of(law, runs.inputs),
     )
     per_fit = LaneData(
         inputs=dict.fromkeys(data.inputs, apart),
@@ -126,6 +129,7 @@ def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
         lower=False,
         upper=False,
         floor=many,
+        curves=jax.tree.map(lambda _: False, data.curves),
     )
     return Problem(law, objective.on_log, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
 

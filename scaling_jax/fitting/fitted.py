@@ -12,8 +12,10 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from scaling_jax.core.checked import shown
+from scaling_jax.core.curves import CurveColumn, Rates
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.predict import predict
@@ -21,7 +23,7 @@ from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_ro
 from scaling_jax.fitting.judged import Judged, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import read_inputs
+from scaling_jax.tables.read import Column, read_inputs, same_columns
 from scaling_jax.tables.runs import DataError, Part, Runs
 
 __all__ = ["Fitted", "Together"]
@@ -323,4 +325,21 @@ class Fitted:
 
     def inputs_of(self, other: TableLike) -> dict[str, np.ndarray]:
         """The law's inputs out of another table, checked, as `predict` reads them."""
-        return read_inputs(self.law, other, self.sources)
+        return read_inputs(self.law, other, self.sources, self._curves)
+
+    def columns_in(self, frame: pd.DataFrame) -> dict[str, Column]:
+        """Law input -> where another table has it: the columns of before, and curves by the names of runs."""
+        found: dict[str, Column] = dict(same_columns(self.law, frame, self.sources))
+        run = self.sources.get("run")
+        known = {name: named for name, named in self._curves.items() if named and run in frame.columns}
+        for name, named in known.items():
+            found[name] = pd.Series([named.get(label) for label in frame[run]], frame.index, dtype=object)
+        return found
+
+    @property
+    def _curves(self) -> dict[str, dict[Hashable, Rates]]:
+        """The curves that the fit knows by name, by input."""
+        if self.runs is None or not self.law.curves:
+            return {}
+        columns = {name: self.data().inputs[name] for name in self.law.curves}
+        return {name: column.named for name, column in columns.items() if isinstance(column, CurveColumn)}

@@ -254,10 +254,11 @@ def _searched_on(task: Task, problem: Problem, few: bool) -> Problem | None:
     """The fits on rows that are enough to search on, or None where they need all of theirs."""
     if not task.spec.screen:
         return None
-    if problem.n_rows > LONG:
+    curved = bool(task.spec.law.curves) and problem.n_rows > SEARCH_ROWS  # a row costs as much as its knots
+    if curved or problem.n_rows > LONG:
         run = task.runs.run
         order = None if run is None or len(task) > 1 else np.argsort(run[task.members[0]], kind="stable")
-        return problem.represented(REPRESENTATIVES, order)
+        return problem.represented(SEARCH_ROWS if curved else REPRESENTATIVES, order)
     return None if few or problem.n_rows <= SEARCH_ROWS else problem.thinned(SEARCH_ROWS)
 
 

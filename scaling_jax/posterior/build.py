@@ -72,6 +72,10 @@ def build(
         ValueError: for unknown names, observation models or priors.
         DataError: when data are not attached, or a target cannot be observed as asked.
     """
+    if fits[0].law.curves:
+        raise ValueError(
+            f"posterior samples laws of numbers, and '{fits[0].law.name}' takes a curve: ask bootstrap."
+        )
     on_log = observation_scale(fits[0], observation)
     runs = [fit.data() for fit in fits]
     run_effects = _run_effects(runs, run_effects)

@@ -78,7 +78,7 @@ def _runs(fit: Fitted) -> list[tuple[str, str]]:
     ranges = "data not attached"
     if fit.runs is not None:
         ranges = "; ".join(
-            f"{name} {column.min():.3g} to {column.max():.3g}" for name, column in fit.data().inputs.items()
+            f"{name} {column.min():.3g} to {column.max():.3g}" for name, column in fit.data().numeric.items()
         )
     return [
         ("Range of the inputs", ranges),

@@ -16,10 +16,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import one_line, shown
+from scaling_jax.core.curves import CurveColumn
 from scaling_jax.core.law import Law, must_be_law
 from scaling_jax.tables.expression import rows_where
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame, in_floats
 from scaling_jax.tables.names import guessed
+from scaling_jax.tables.rates import Named, curve_column, is_one_curve, taken_apart
 from scaling_jax.tables.runs import DataError, Runs, run_weights
 from scaling_jax.tables.scale import size_weights
 from scaling_jax.tables.written import TWO_MEANINGS, as_written
@@ -125,11 +127,14 @@ def read_runs(
         DataError: one sentence naming column, rows and remedy.
     """
     must_be_law(law)
+    table, beside = taken_apart(law, table)
     frame = as_frame(table)
     if str(missing) not in ("raise", "drop"):
         raise DataError(f"missing={shown(missing)}: use 'raise' or 'drop'.")
     if not len(frame):
         raise DataError("The table has no rows.")
+    if beside:
+        inputs = {**beside, **(inputs or {})}
     sources = input_columns(law, frame, inputs)
     given = {*(inputs or {}), *([] if target is None else [law.target])}
     if target is None:
@@ -140,7 +145,11 @@ def read_runs(
         f"column {shown(column)} as {name}" for name, column in taken.items() if not _named(column, name)
     ]
     said = [*frame.attrs.get("read_as", ()), *guesses]
-    columns = {name: _resolve(frame, source, f"input '{name}'", "inputs") for name, source in sources.items()}
+    columns = {
+        name: _resolve(frame, source, f"input '{name}'", "inputs")
+        for name, source in sources.items()
+        if name not in law.curves
+    }
     columns["target"] = _resolve(frame, target, "the target", "target")
     if target_se is not None:
         columns["target_se"] = _resolve(frame, target_se, "target_se", "target_se")
@@ -151,6 +160,7 @@ def read_runs(
         for name, source in (("run", run), ("by", by))
         if source is not None
     }
+    labels |= {f"input {name}": _cells(frame, sources[name], name, run) for name in law.curves}
 
     keep, record = _selected(frame, where)
     titles = {name: described(source) for name, source in {**sources, "target": target}.items()}
@@ -172,6 +182,11 @@ def read_runs(
         raise DataError(f"Nothing is left of {len(frame)} rows after where and missing='drop': loosen them.")
 
     _check_domains(law, numbers, titles, rows, on_log)
+    for name in law.curves:
+        source: object = sources[name]
+        cells = labels[f"input {name}"].set_axis(rows)
+        named: Named = source if isinstance(source, Mapping) else {}
+        numbers[name] = curve_column(law, name, cells, numbers[law.along], named)
     run_codes, run_labels = _codes(labels.get("run"))
     group_codes, group_labels = _codes(labels.get("by"))
     weight = numbers.get("weights", np.ones(len(rows)))
@@ -256,25 +271,45 @@ def input_columns(law: Law, frame: pd.DataFrame, inputs: Mapping[str, Column] | 
         raise DataError(
             f"Law '{law.name}' needs the input{'s' if len(absent) > 1 else ''} {', '.join(absent)}, and the "
             "table has no such column: "
-            f"say inputs={{{', '.join(f'{shown(n)}: column' for n in absent)}}} with one of "
+            f"say inputs={{{', '.join(f'{shown(n)}: {_asked(law, n)}' for n in absent)}}} with one of "
             f"{_columns(frame)}."
         )
     return {name: found[name] for name in law.inputs}
 
 
+def _asked(law: Law, name: str) -> str:
+    """What a law takes for an input, in a sentence."""
+    return "{run: one rate per update}" if name in law.curves else "column"
+
+
 def read_inputs(
-    law: Law, table: TableLike, sources: Mapping[str, str] | None = None
+    law: Law,
+    table: TableLike,
+    sources: Mapping[str, str] | None = None,
+    curves: Mapping[str, Named] | None = None,
 ) -> dict[str, np.ndarray]:
-    """A law's inputs at places to predict: columns of its own names, or those that `sources` gives for them.
+    """A law's inputs at places to predict: columns of its own names, or those that `sources` gives for them;
+    `curves` by input that go by a name.
 
     Raises:
         DataError: if one is missing, holds no numbers, or lies outside the input's domain.
     """
     if isinstance(table, Mapping):
         table = {k: v for k, v in table.items() if v is not None}
+    table, beside = taken_apart(law, table)
     frame = as_frame(as_columns(table))
-    found = {}
-    for name, column in input_columns(law, frame, same_columns(law, frame, sources or {})).items():
+    found: dict[str, np.ndarray] = {
+        name: column for name, column in beside.items() if isinstance(column, CurveColumn)
+    }
+    cells = {
+        name: _cells_ahead(frame, beside.get(name), name, (sources or {}).get("run"), curves or {})
+        for name in law.curves
+        if name not in found
+    }
+    beside |= {name: name for name in law.curves}
+    for name, column in input_columns(law, frame, same_columns(law, frame, sources or {}) | beside).items():
+        if name in law.curves:
+            continue
         if kind := no_numbers(frame[column]):
             raise DataError(
                 f"Input {name} holds {kind}, not numbers: convert it to numbers to predict with law "
@@ -285,9 +320,34 @@ def read_inputs(
             raise DataError(
                 f"Input {name} must be {domain.name} and finite to predict with law '{law.name}'."
             )
+    for name, (of_rows, named) in cells.items():
+        found[name] = curve_column(law, name, of_rows, found[law.along], named)
     if (off := law.off_simplex(found)).any():
         raise DataError(_shares_words(law, found, np.arange(len(off)), off))
-    return found
+    return {name: found[name] for name in law.inputs}
+
+
+def _cells_ahead(
+    frame: pd.DataFrame, given: object, name: str, run: str | None, known: Mapping[str, Named]
+) -> tuple[pd.Series, Named]:
+    """(rows,) what stands for a curve at places to predict, and the curves that go by a name there.
+
+    A column of the curve's own name counts before the names of runs, unless it logs one rate per row.
+    """
+    named = known.get(name, {})
+    if isinstance(given, Mapping):
+        return _cells(frame, given, name, run), given
+    if given is not None:
+        single = isinstance(given, str) and given in named
+        return _cells(frame, [given] * len(frame) if single else given, name, run), named
+    if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name].dtype):
+        return frame[name], named
+    if run in frame.columns and named:
+        return frame[run], named
+    raise DataError(
+        f"Input {name} is a curve, and the table has no column of curves: give {{{name!r}: one rate per "
+        "update, ...}, or the names of runs that were fitted."
+    )
 
 
 def _shares_words(law: Law, numbers: Mapping[str, np.ndarray], rows: np.ndarray, off: np.ndarray) -> str:
@@ -341,6 +401,22 @@ def _resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> p
             "per row of the whole table."
         )
     return pd.Series(values, index=frame.index)
+
+
+def _cells(frame: pd.DataFrame, source: object, name: str, run: Column | None) -> pd.Series:
+    """(rows,) for an input that is a curve: curves, rates, or the names of runs where curves go by these."""
+    if isinstance(source, Mapping):
+        if run is None:
+            raise DataError(
+                f"inputs gives the curves of {name} by the names of runs: say run=, their column."
+            )
+        return _resolve(frame, run, "run", "run")
+    source = source(frame) if callable(source) else source
+    if is_one_curve(source):
+        source = [source] * len(frame)
+    if isinstance(source, list | tuple) and len(source) == len(frame):
+        return pd.Series(list(source), index=frame.index, dtype=object)
+    return _resolve(frame, source, f"input '{name}'", "inputs")
 
 
 def _array(source: object, argument: str) -> np.ndarray:
@@ -486,7 +562,8 @@ def _big_number(value: object) -> object:
 def _check_domains(
     law: Law, numbers: dict[str, np.ndarray], described: dict[str, str], rows: np.ndarray, on_log: bool
 ) -> None:
-    for name, domain in law.input_domains.items():
+    for name in (n for n in law.inputs if n in numbers):
+        domain = law.input_domains[name]
         outside = ~domain.contains(numbers[name])
         if outside.any():
             raise DataError(

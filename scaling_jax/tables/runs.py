@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DataError", "Part", "Runs", "run_weights"]
+from scaling_jax.core.curves import CurveColumn
+
+__all__ = ["DataError", "Part", "Runs", "numeric", "run_weights"]
 
 
 class DataError(ValueError):
@@ -74,6 +76,11 @@ class Runs:
         return np.split(np.argsort(self.group, kind="stable"), np.cumsum(counts)[:-1])
 
     @property
+    def numeric(self) -> dict[str, np.ndarray]:
+        """The inputs that are a number per row; the others are curves."""
+        return numeric(self.inputs)
+
+    @property
     def n_runs(self) -> int:
         """Distinct training runs with positive weight: by `run` where known, else distinct input points."""
         used = self.weight > 0
@@ -86,7 +93,7 @@ class Runs:
         """A short hash of inputs, target, weights and runs, for telling tables apart."""
         digest = hashlib.sha256()
         for name in sorted(self.inputs):
-            digest.update(name.encode() + np.ascontiguousarray(self.inputs[name]).tobytes())
+            digest.update(name.encode() + self.inputs[name].tobytes())
         for part in (self.target, self.weight, self.target_se, self.run):
             digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
@@ -109,6 +116,11 @@ class Part:
     def read(self) -> Runs:
         runs = self.whole if len(self.rows) == len(self.whole) else self.whole.take(self.rows)
         return runs if self.weight is None else replace(runs, weight=self.weight)
+
+
+def numeric(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those inputs that are a number per row."""
+    return {name: column for name, column in inputs.items() if not isinstance(column, CurveColumn)}
 
 
 def run_weights(run: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def _budget(law: Law) -> tuple[str, ...]:
     """The inputs whose product is a run's budget."""
     if {"N", "D"} <= set(law.inputs):
         return ("N", "D")
-    return (next((n for n in ("C", "flops") if n in law.inputs), law.inputs[0]),)
+    return (next((n for n in ("C", "flops") if n in law.inputs), law.along),)
 
 
 def size_weights(inputs: Columns, law: Law, powers: Mapping[str, float] | None = None) -> np.ndarray:
@@ -81,16 +81,20 @@ def top_rows(runs: Runs, law: Law, free: int) -> tuple[str, np.ndarray] | None:
     return None
 
 
-def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, float]:
+def beyond(runs: Runs, law: Law, factor: float = 10.0) -> dict[str, ArrayLike]:
     """The run with the largest budget, grown: every input that spans a decade in the table is multiplied by
-    the factor, save shares; a loss falls a little below the least."""
+    the factor, save shares, and updates under a curve; a loss falls a little below the least."""
     largest = int(np.argmax(scale_of(runs, law)[1]))
-    at = {}
+    at: dict[str, ArrayLike] = {}
     for name, column in runs.inputs.items():
+        if name in law.curves:
+            at[name] = column[[largest]]
+            continue
         if name in LOSSES:
             at[name] = NEXT_LOSS * float(column[largest])
             continue
-        spans = name not in law.simplex and column.min() > 0 and column.max() >= 10 * column.min()
+        kept = name in law.simplex or law.curves
+        spans = not kept and column.min() > 0 and column.max() >= 10 * column.min()
         at[name] = float(column[largest]) * (factor if spans else 1.0)
     return at
 

@@ -296,7 +296,9 @@ def extrapolation(fit: Fitted, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     The largest over inputs, and half of that over products and ratios of two: a long run of the largest size
     is new where only short ones were made.
     """
-    known = {n: np.log10(column[column > 0]) for n, column in fit.data().inputs.items() if (column > 0).any()}
+    known = {
+        n: np.log10(column[column > 0]) for n, column in fit.data().numeric.items() if (column > 0).any()
+    }
     with np.errstate(divide="ignore"):
         asked = {name: np.log10(inputs[name]) for name in known}
     beyond = [np.zeros(len(next(iter(inputs.values()))))]
@@ -321,7 +323,7 @@ def run_residuals(fit: Fitted) -> np.ndarray:
     runs = fit.data()
     residuals = fit.residuals if runs.target_se is None else fit.residuals * np.median(runs.target_se)
     if runs.run is not None:
-        size = sum(np.log(np.maximum(column, np.finfo(float).tiny)) for column in runs.inputs.values())
+        size = sum(np.log(np.maximum(column, np.finfo(float).tiny)) for column in runs.numeric.values())
         last = pd.Series(size).groupby(runs.run).idxmax()
         residuals = residuals[last.to_numpy()]
     left = max(len(residuals) - fit.n_free, 1)

@@ -32,7 +32,7 @@ MOST_STEPS = 100
 TOL = 1e-24  # of the objective still to gain: the Newton steps end at the rounding of the gradient
 ROUNDING = 1e-13
 # axes for vmap: the leaves that have rows come first
-OF_ROWS: LaneData[int | None] = LaneData._make([0] * 4 + [None] * 6)
+OF_ROWS: LaneData[int | None] = LaneData._make([0] * 4 + [None] * 7)
 Carry = tuple[jax.Array, ...]
 Given = dict[str, dict[str, Any]]
 Reached = tuple[jax.Array, jax.Array, jax.Array]

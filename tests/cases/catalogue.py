@@ -331,11 +331,6 @@ CASES |= {
         REPEATED,
         fixed=("L_0",),
     ),
-    "tissue": Case(
-        sj.laws.tissue,
-        {"L0": 2.5, "A": 0.65, "alpha": 0.42, "C": 1.0},
-        {"S1": _powers(-0.5, 1.3, 16), "S2": np.array([0.0, 0.03, 0.1, 0.25])},
-    ),
     "parallel_streams": Case(
         sj.laws.parallel_streams,
         {"E": 0.6912, "A": 1.1307e7, "alpha": 0.18936, "k": 0.39346},

@@ -43,6 +43,7 @@ def truth_of(name: str) -> np.ndarray:
 
 def test_every_law_of_the_library_has_a_case():
     made = {name for name in sj.laws.__all__ if isinstance(getattr(sj.laws, name), sj.Law)}
+    made -= {name for name in made if getattr(sj.laws, name).curves}  # held to the same in test_annealing
     assert made == {
         name for name in made if any(case.law is getattr(sj.laws, name) for case in CASES.values())
     }
