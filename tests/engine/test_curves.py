@@ -35,7 +35,8 @@ def test_what_is_linear_and_what_is_told_apart_is_found_out_without_a_table():
     tie = np.eye(5).tobytes()
     assert [sj.laws.tissue.labels[i] for i in linear_parameters(sj.laws.tissue)] == ["L0", "A", "C"]
     assert [sj.laws.multi_power.labels[i] for i in linear_parameters(sj.laws.multi_power)] == ["L0", "A", "B"]
-    assert confounded(sj.laws.tissue, tie, (0, 1, 2, 3, 4)) == ()
+    free = np.full(5, np.nan).tobytes()
+    assert confounded(sj.laws.tissue, tie, (0, 1, 2, 3, 4), free) == ()
 
 
 def test_numbers_in_place_of_curves_are_refused():
