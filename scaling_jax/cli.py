@@ -493,6 +493,8 @@ def _mistakes_in_one_sentence() -> Iterator[None]:
 
 def _objective(kind: str, on: Any, delta: float | None) -> Objective:
     plain = objective_named(kind)
+    if plain.counts is not None:
+        return plain
     if delta is None:
         return type(plain)(on=on)
     if kind != "huber":

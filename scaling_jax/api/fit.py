@@ -121,7 +121,8 @@ def fit(
             a function of the table. A Series is taken by its labels.
         missing: "raise", or "drop" rows with missing values (counted).
         objective: `Huber(1e-3)` by default; `SquaredError`, `AbsoluteError`, `Asymmetric`, each `on="log"` or
-            `"raw"`; or a name: "huber", "squared", "absolute", "asymmetric".
+            `"raw"`; `Binomial(trials)` where the target counts successes; or a name: "huber", "squared",
+            "absolute", "asymmetric", "binomial".
         weights: column or array multiplying each row's term; "runs" gives every run the same total; "size"
             weighs rows by their budget (6ND, compute, or the first input), and a mapping such as {"N": 2} by
             powers of inputs, so that the fit is closest where it will be extrapolated from.
@@ -173,7 +174,7 @@ def fit(
     if shared or output_weights:
         raise ValueError("shared= and output_weights= are for several outputs: give target= a list.")
     reading = Reading(inputs, cast("Column | None", target), run, where, missing, weights, target_se)
-    table = reading.read(spec.law, runs, on_log=spec.objective.on_log)
+    table = reading.read(spec.law, runs, on_log=spec.objective.on_log, trials=spec.objective.counts)
     result = FitResult.of(solve_members(Task.of(spec, table))[0])
     if strict and result.status == "underdetermined":
         raise UnderdeterminedError(result.warnings[0])
@@ -190,7 +191,9 @@ def _fit_outputs(
     strict: bool,
 ) -> FitOutputs:
     """Several outputs of the same runs: groups, one each, that know each other's runs."""
-    table = read_outputs(reading, spec.law, runs, outputs, weights, spec.objective.on_log)
+    table = read_outputs(
+        reading, spec.law, runs, outputs, weights, spec.objective.on_log, spec.objective.counts
+    )
     keys = table.group_labels
     task = Task(spec, table, table.members(), fixed_numbers(spec, keys), keys)
     results, left = solve_shared(task, list(shared), paired=True) if shared else (solve_members(task), 0.0)
@@ -263,7 +266,7 @@ def read_groups(
     """The specification, the table in groups, the fixed numbers of each group, and the groups that cannot be
     read, out of what a user asks of many groups."""
     reading, spec = asked(law, options)
-    table, reasons = read_table(reading, spec.law, runs, by, spec.objective.on_log)
+    table, reasons = read_table(reading, spec.law, runs, by, spec.objective.on_log, spec.objective.counts)
     columns = {name: value for name, value in spec.fixed.items() if isinstance(value, str)}
     per_group = {name: _column_per_group(runs, by, column, name) for name, column in columns.items()}
     spec = replace(spec, fixed=spec.fixed | per_group)

@@ -1,4 +1,4 @@
-"""How a residual is charged: the objectives, all one kernel with three numbers.
+"""How a residual is charged: the objectives, all one kernel with three numbers, and what a residual is.
 
 Every objective is `scale * side(r) * huber(r, delta)`, where `side` is `over` for over-prediction and 1
 otherwise. Squared error is the limit of an infinite threshold, absolute error that of a vanishing one. The
@@ -15,13 +15,22 @@ import numpy as np
 
 from scaling_jax.core.arrays import Numbers
 from scaling_jax.core.checked import shown
+from scaling_jax.core.counts import deviance_root_of_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["AbsoluteError", "Asymmetric", "Huber", "Objective", "SquaredError", "objective_from_dict"]
+__all__ = [
+    "AbsoluteError",
+    "Asymmetric",
+    "Binomial",
+    "Huber",
+    "Objective",
+    "SquaredError",
+    "objective_from_dict",
+]
 
-Scale = Literal["log", "raw"]
+Scale = Literal["log", "raw", "counts"]
 Record = dict[str, str | float]
 
 
@@ -59,6 +68,11 @@ class Objective:
     def smooth(self) -> bool:
         """Whether the charge has a slope everywhere: without a threshold it has a corner at zero."""
         return self.numbers[0] > 0
+
+    @property
+    def counts(self) -> str | float | None:
+        """Column or number of the trials, where the target counts successes; None for other targets."""
+        return None
 
     @property
     def on_log(self) -> bool:
@@ -184,8 +198,67 @@ class AbsoluteError(Objective):
         return np.abs(np.asarray(residual, dtype=np.float64))
 
 
+@dataclass(frozen=True)
+class Binomial(Objective):
+    r"""Minus the binomial log-likelihood of successes out of trials, above its highest value.
+
+    $$\sum_i k_i \log\frac{k_i / n_i}{p_i} + (n_i - k_i) \log\frac{1 - k_i / n_i}{1 - p_i}$$
+
+    for k_i successes of n_i trials and the law's probability p_i: half the deviance. The target is the column
+    of successes; the fit keeps their share, which is what the law predicts, as a probability: a logistic law
+    says its sigmoid itself. A residual is the signed root of a row's deviance, of size one where trials alone
+    scatter. No scale is estimated. Where more than the trials scatters, `fit.objective_value` is well above
+    half the rows; intervals, from the sandwich or from rows resampled, hold that in either case.
+
+    Args:
+        trials: column of trials, or their number where it is the same for all rows.
+
+    Source: McCullagh and Nelder 1989, section 4.4.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 2, 4, 8], "n": [50, 50, 80, 80], "solved": [48, 40, 44, 20]}
+    >>> fit = sj.fit(sj.laws.power_law, table, target="solved", objective=sj.Binomial("n"))
+    >>> round(fit.params["alpha"], 3), round(fit.objective_value, 3)
+    (0.491, 3.999)
+    """
+
+    trials: str | float = "trials"
+    on: Scale = field(default="counts", init=False)
+    kind: ClassVar[str] = "binomial"
+
+    def __post_init__(self) -> None:
+        given = self.trials
+        if not isinstance(given, str) and not (_is_number(given) and given >= 1 and given == round(given)):
+            raise ValueError(
+                f"Binomial(trials={shown(given)}): give the column of trials, or their number, 1 or more."
+            )
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return np.inf, 1.0, 1.0
+
+    @property
+    def counts(self) -> str | float | None:
+        return self.trials
+
+    def residual(
+        self, prediction: ArrayLike, target: ArrayLike, target_se: ArrayLike | None = None
+    ) -> Numbers:
+        """The signed root of the deviance of shares; `target_se` is one over the root of the trials."""
+        root = deviance_root_of_numbers(prediction, target)
+        return root if target_se is None else root / target_se
+
+    def moved(self, values: Numbers, by: Numbers) -> Numbers:
+        """Shares moved by so many deviations of one trial."""
+        inside = np.clip(values, 0.0, 1.0)
+        return np.clip(values + by * np.sqrt(inside * (1 - inside)), 0.0, 1.0)
+
+    def to_dict(self) -> Record:
+        return {"kind": self.kind, "trials": self.trials}
+
+
 _KINDS: dict[object, Callable[..., Objective]] = {
-    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric)
+    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric, Binomial)
 }
 
 

@@ -25,7 +25,13 @@ def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.Dat
     target = target or (fitted if fitted in frame.columns else None)
     columns = fit.columns_in(frame)
     new = read_runs(
-        fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log
+        fit.law,
+        frame,
+        inputs=columns,
+        target=target,
+        missing="drop",
+        on_log=fit.objective.on_log,
+        trials=fit.objective.counts,
     )
     scale = fit.objective.scaled
     band = draws_of(fit).predict(new.inputs, "prediction", LEVEL)

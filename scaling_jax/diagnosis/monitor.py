@@ -130,7 +130,13 @@ def monitor(
         )
     columns = same_columns(fit.law, frame, fit.sources)
     seen = read_runs(
-        fit.law, frame, inputs=columns, target=target, missing="drop", on_log=fit.objective.on_log
+        fit.law,
+        frame,
+        inputs=columns,
+        target=target,
+        missing="drop",
+        on_log=fit.objective.on_log,
+        trials=fit.objective.counts,
     )
     along = next((name for name in ALONG if name in fit.law.inputs), fit.law.inputs[-1])
     end = _end(fit, seen.inputs, until)

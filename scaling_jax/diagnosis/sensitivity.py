@@ -176,6 +176,8 @@ def choices(
 
 def _objectives(fit: Fitted) -> list[Variant]:
     mine, runs = fit.objective, fit.data()
+    if mine.counts is not None:
+        return []
     typical = float(np.median(np.abs(fit.residuals)))
     on_log, size = mine.on == "log", float(np.median(np.abs(runs.target)))
     other: Objective | None

@@ -19,6 +19,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import searched_as_logs
@@ -132,7 +133,7 @@ def _size_on(device: Place, n_lanes: int, n_rows: int) -> int:
 @kept
 def _program(
     law: Law,
-    on_log: bool,
+    on: Scale,
     eliminated: tuple[int, ...],
     solver: Solver,
     sharing: Sharing,
@@ -140,7 +141,7 @@ def _program(
     in_turn: bool,
 ) -> Program[LaneState[Array]]:
     """The compiled chunk: steps every running lane until it is done or the budget is spent."""
-    measure = partial(evaluate_projected, law, eliminated) if eliminated else partial(evaluate, law, on_log)
+    measure = partial(evaluate_projected, law, eliminated) if eliminated else partial(evaluate, law, on)
 
     def run(state: LaneState[Array], data: LaneData[Array], budget: Array) -> LaneState[Array]:
         def unfinished(carry: tuple[Array, LaneState[Array]]) -> Array:
@@ -163,7 +164,7 @@ def _compiled(
     problem: Problem, solver: Solver, chunks: Chunks, device: Place
 ) -> tuple[Program[LaneState[Array]], Future[None]]:
     program = _program(
-        problem.law, problem.on_log, problem.eliminated, solver, problem.sharing, device, chunks.in_turn
+        problem.law, problem.on, problem.eliminated, solver, problem.sharing, device, chunks.in_turn
     )
 
     def idle() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import AnyArray, Array, Leaf, Numbers, namespace
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
 from scaling_jax.engine.devices import Place, across_hosts, lane_program
@@ -91,14 +92,14 @@ class Polished(NamedTuple, Generic[Leaf]):
 
 @kept
 def _program(
-    law: Law, on_log: bool, sharing: Sharing, device: Place, in_turn: bool
+    law: Law, on: Scale, sharing: Sharing, device: Place, in_turn: bool
 ) -> Program[Evaluation[Array]]:
-    return lane_program(partial(exact_evaluation, law, on_log), (0, sharing.axes), device, in_turn)
+    return lane_program(partial(exact_evaluation, law, on), (0, sharing.axes), device, in_turn)
 
 
 def derivatives(problem: Problem, z: Numbers, fit: Numbers, device: Place = None) -> Derivatives[Numbers]:
     """Value, gradient and exact Hessian of every lane."""
-    program_for = partial(_program, problem.law, problem.on_log, problem.sharing, device)
+    program_for = partial(_program, problem.law, problem.on, problem.sharing, device)
     value, gradient, hessian = map_chunks(program_for, problem, z, fit, device)
     return Derivatives(np.asarray(value), np.asarray(gradient), np.asarray(hessian))
 
@@ -106,7 +107,7 @@ def derivatives(problem: Problem, z: Numbers, fit: Numbers, device: Place = None
 def _small_program(problem: Problem, device: Place) -> Program[Evaluation[Array]]:
     """The one of `derivatives` that serves a few lanes."""
     in_turn = Chunks.of(problem, 1, 1, device, 1).in_turn
-    return _program(problem.law, problem.on_log, problem.sharing, device, in_turn)
+    return _program(problem.law, problem.on, problem.sharing, device, in_turn)
 
 
 def measure_ahead(problem: Problem, device: Place = None) -> None:

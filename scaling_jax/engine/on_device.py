@@ -18,6 +18,7 @@ import numpy as np
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.core.settings import own_settings, traced_apart
 from scaling_jax.engine.compiled import QUICK, Program
 from scaling_jax.engine.coordinates import searched_as_logs, typical_size
@@ -75,7 +76,7 @@ def searched_and_polished(
     of_fits = begun.status.reshape(fits, width)
     of_fits[n_fits:], of_fits[:, n_starts:] = Status.DROPPED, Status.DROPPED
     data = problem.lane_data(0 if fits == 1 else np.arange(fits).clip(max=n_fits - 1))
-    program = _program(problem.law, problem.on_log, solver, problem.sharing, extent, fits, slices, device)
+    program = _program(problem.law, problem.on, solver, problem.sharing, extent, fits, slices, device)
     with own_settings():
         found, final = fetched(program(*sent((begun, data), device)))
     found, final = jax.tree.map(lambda leaf: np.array(leaf[:n_fits]), (found, final))
@@ -85,7 +86,7 @@ def searched_and_polished(
 @kept
 def _program(
     law: Law,
-    on_log: bool,
+    on: Scale,
     solver: Solver,
     sharing: Sharing,
     extent: Extent,
@@ -95,7 +96,7 @@ def _program(
 ) -> Program[tuple[Finished[Array], Polished[Array]]]:
     def whole(begun: LaneState[Array], data: LaneData[Array]) -> tuple[Finished[Array], Polished[Array]]:
         of_search = jax.tree.map(lambda leaf: leaf.astype(solver.dtype), data)
-        lanes = _Lanes(law, on_log, of_search, sharing, fits)
+        lanes = _Lanes(law, on, of_search, sharing, fits)
         found = best_first(_sliced(partial(_finish, lanes, solver, extent), begun, fits, slices))
         exact = lanes._replace(data=data)
         return found, _polished(exact, first(found, extent.polish), extent.polish_steps)
@@ -115,7 +116,7 @@ class _Lanes(NamedTuple):
     """Whose lanes run: the law, and the data of all fits, or of the only one without an axis of fits."""
 
     law: Law
-    on_log: bool
+    on: Scale
     data: LaneData[Array]
     sharing: Sharing
     fits: int
@@ -192,7 +193,7 @@ def _stepped(
     most: int | None,
 ) -> LaneState[Array]:
     """Steps every running lane while more than `until` run, at most so many times."""
-    measure = partial(evaluate, lanes.law, lanes.on_log)
+    measure = partial(evaluate, lanes.law, lanes.on)
     step = lanes.side_by_side(lambda one, data: solver.step(one, data, measure))
 
     def more(carry: tuple[Array, LaneState[Array]]) -> Array:
@@ -290,7 +291,7 @@ def _descended(lanes: _Lanes, at: Descent[Array], fit: Array, most: int) -> Desc
     data = lanes.data_of(fit)
     bounds, logs = (lanes.data.lower, lanes.data.upper), searched_as_logs(lanes.law.label_domains)
     unit, floor = typical_size(at.z, logs), jnp.broadcast_to(data.floor, at.value.shape)
-    measure = lanes.side_by_side(partial(exact_evaluation, lanes.law, lanes.on_log))
+    measure = lanes.side_by_side(partial(exact_evaluation, lanes.law, lanes.on))
 
     def step_from(z: Array, slopes: Derivatives[Array], reach: Array) -> tuple[Array, Array]:
         return newton_step(z, slopes, unit, reach, bounds)

@@ -17,9 +17,11 @@ import numpy as np
 from jax.tree_util import PyTreeDef
 
 from scaling_jax.core.arrays import Array, Leaf, Named, Numbers
+from scaling_jax.core.counts import deviance_root
 from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.engine.coordinates import named_numbers, to_natural
 from scaling_jax.engine.padding import padded
 from scaling_jax.engine.pow import rewrite_powers
@@ -103,7 +105,7 @@ class Problem:
 
     Args:
         law: the law.
-        on_log: whether residuals are differences of logarithms.
+        on: what residuals are (`core.objective.Scale`).
         n_fits: how many fits.
         data: the arrays (NumPy); rows are padded to a bucket.
         per_fit: LaneData of booleans, true where the leaf differs from fit to fit.
@@ -113,7 +115,7 @@ class Problem:
     """
 
     law: Law
-    on_log: bool
+    on: Scale
     n_fits: int
     data: LaneData[Numbers]
     per_fit: LaneData[bool]
@@ -234,14 +236,16 @@ class Problem:
         )
 
 
-def residuals(law: Law, on_log: bool, x: Array, data: LaneData[Array]) -> Array:
+def residuals(law: Law, on: Scale, x: Array, data: LaneData[Array]) -> Array:
     """Scaled residuals (rows,) at the law's own coordinates."""
 
     def predict(coordinates: Array, row: Named) -> Array:
         return law.apply(named_numbers(law, coordinates), row)
 
     prediction = jax.vmap(rewrite_powers(predict), (None, 0))(x, data.seen)
-    return ((jnp.log(prediction) if on_log else prediction) - data.target) / data.scale
+    if on == "counts":
+        return deviance_root(prediction, data.target) / data.scale
+    return ((jnp.log(prediction) if on == "log" else prediction) - data.target) / data.scale
 
 
 def _charge(r: Array, numbers: Array) -> tuple[Array, Array, Array]:
@@ -267,10 +271,10 @@ def _root(r: Array, numbers: Array) -> tuple[Array, Array]:
     return jnp.sign(r) * jnp.sqrt(side * inner * (2 * size - inner)), jnp.sqrt(slope)
 
 
-def _linearized(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> tuple[Array, Array, Array]:
+def _linearized(law: Law, on: Scale, z: Array, data: LaneData[Array]) -> tuple[Array, Array, Array]:
     """The law's own coordinates, the residuals (rows,) and their Jacobian (k, rows) there."""
     x = data.tie @ z + data.offset
-    r, push = jax.linearize(lambda coordinates: residuals(law, on_log, coordinates, data), x)
+    r, push = jax.linearize(lambda coordinates: residuals(law, on, coordinates, data), x)
     return x, r, jax.vmap(push)(jnp.eye(x.shape[0], dtype=x.dtype))
 
 
@@ -301,12 +305,12 @@ def _over_rows(sums: Callable[[LaneData[Array]], Sums], data: LaneData[Array]) -
     return jax.lax.scan(add, nothing, blocks)[0]
 
 
-def evaluate(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
+def evaluate(law: Law, on: Scale, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
     """Objective, gradient, and Gauss-Newton matrix of the square-root residual: a matrix times itself."""
     k = z.shape[0]
 
     def sums(data: LaneData[Array]) -> Array:
-        _, r, jacobian = _linearized(law, on_log, z, data)
+        _, r, jacobian = _linearized(law, on, z, data)
         root, slope = _root(r, data.numbers)
         weight = jnp.sqrt(data.weight)
         tall = jnp.where(data.weight > 0, weight * jnp.concatenate([jacobian * slope, root[None]]), 0.0)
@@ -341,18 +345,18 @@ def second_derivatives(fn: Callable[[Array], Array], x: Array) -> Array:
     return upper + jnp.triu(upper, 1).T
 
 
-def exact_evaluation(law: Law, on_log: bool, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
+def exact_evaluation(law: Law, on: Scale, z: Array, data: LaneData[Array]) -> Evaluation[Array]:
     """Objective, gradient, and the exact Hessian (that of the law included)."""
 
     def sums(data: LaneData[Array]) -> tuple[Array, Array, Array]:
-        x, r, jacobian = _linearized(law, on_log, z, data)
+        x, r, jacobian = _linearized(law, on, z, data)
         keep = data.weight > 0
         rho, slope, bend = (jnp.where(keep, data.weight * part, 0.0) for part in _charge(r, data.numbers))
         jacobian = jnp.where(keep, jacobian, 0.0)
         push = jax.lax.stop_gradient(slope)
 
         def weighted(coordinates: Array) -> Array:
-            return jnp.sum(jnp.where(keep, push * residuals(law, on_log, coordinates, data), 0.0))
+            return jnp.sum(jnp.where(keep, push * residuals(law, on, coordinates, data), 0.0))
 
         curved = second_derivatives(weighted, x)
         return jnp.sum(rho), jacobian @ slope, (jacobian * bend) @ jacobian.T + curved

@@ -14,6 +14,7 @@ import numpy as np
 from scaling_jax.core.arrays import Array, Named, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
+from scaling_jax.core.objective import Scale
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.kept import kept
@@ -35,7 +36,7 @@ def projected(
     """Nodes (fits, nodes, labels) with their linear parameters solved for, and the misfits (fits, nodes)."""
     n_fits = problem.n_fits
     movable = np.broadcast_to(free[:, list(linear)], (n_fits, len(linear))).astype(float)
-    program = _projector(problem.law, problem.on_log, linear, problem.sharing)
+    program = _projector(problem.law, problem.on, linear, problem.sharing)
     seeds, misfits = [], []
     per_call = max(1, CELLS_PER_CALL // (nodes.shape[1] * problem.n_rows)) if n_fits > ONE_BY_ONE else 1
     for first in range(0, n_fits, per_call):
@@ -67,7 +68,7 @@ Projector = Callable[[Numbers, Numbers, LaneData[Numbers]], tuple[Array, Array]]
 
 
 @kept
-def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing) -> Projector:
+def _projector(law: Law, on: Scale, linear: tuple[int, ...], sharing: Sharing) -> Projector:
     """Compiled: every node (fits, nodes, labels) of every fit with its linear numbers, and its misfit."""
     columns_of = np.eye(len(law.labels))[list(linear)]
     signed = np.array([np.isfinite(law.label_domains[i].lower) for i in linear])
@@ -78,8 +79,8 @@ def _projector(law: Law, on_log: bool, linear: tuple[int, ...], sharing: Sharing
     over_rows = jax.vmap(rewrite_powers(predict), (None, 0))
 
     def node(numbers: Array, free: Array, data: LaneData[Array]) -> tuple[Array, Array]:
-        target = jnp.exp(data.target) if on_log else data.target
-        error = data.scale * (target if on_log else 1.0)
+        target = jnp.exp(data.target) if on == "log" else data.target
+        error = data.scale * (target if on == "log" else 1.0)
         root = jnp.where(data.weight > 0, jnp.sqrt(data.weight) / error, 0.0)
         held = numbers * (1.0 - free @ columns_of)
         base, push = jax.linearize(lambda at: over_rows(at, data.seen), held)

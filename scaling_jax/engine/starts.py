@@ -182,7 +182,7 @@ def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes:
         inputs = {name: column[used] for name, column in one.inputs.items()}
         numbers = sample_numbers(law, nodes, inputs, seed)
         if law.starts is not None:
-            target = np.exp(one.target[used]) if problem.on_log else one.target[used]
+            target = np.exp(one.target[used]) if problem.on == "log" else one.target[used]
             numbers = _each_once(_with_proposals(law, numbers.copy(), inputs, target), numbers, free[f])
         points.append(numbers)
     return np.broadcast_to(np.stack(points), (problem.n_fits, *points[0].shape)).copy()

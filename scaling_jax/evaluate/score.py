@@ -14,6 +14,7 @@ from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Objective
 from scaling_jax.diagnosis.measures import MEASURES, check_measures, log_rmse
 from scaling_jax.engine.predict import predict_rows
 from scaling_jax.evaluate.splits import Split
@@ -148,7 +149,7 @@ def solve_splits(law: Law, runs: TableLike, splits: Sequence[Split], options: Ma
             "where= and splits both choose rows: leave where= out, or filter the table before splitting it."
         )
     reading, spec = asked(law, options, "fit_splits")
-    table, members = _read_splits(law, runs, splits, reading, spec.objective.on_log)
+    table, members = _read_splits(law, runs, splits, reading, spec.objective)
     keys = [label for label, (train, _) in members.items() if len(train)]
     fixed = fixed_numbers(spec, keys)
     same = [members[key][0].tobytes() + held.tobytes() for key, held in zip(keys, fixed, strict=True)]
@@ -164,7 +165,7 @@ def solve_splits(law: Law, runs: TableLike, splits: Sequence[Split], options: Ma
 
 
 def _read_splits(
-    law: Law, runs: TableLike, splits: Sequence[Split], reading: Reading, on_log: bool
+    law: Law, runs: TableLike, splits: Sequence[Split], reading: Reading, objective: Objective
 ) -> tuple[Runs, Members]:
     """The rows that any split uses, and for each label the rows to fit and to predict among them."""
     if len({split.label for split in splits}) < len(splits):
@@ -181,7 +182,9 @@ def _read_splits(
                 )
             used[rows] = True
     weights = None if reading.runs_alike else reading.weights  # runs count alike within each split
-    table = replace(reading, where=used, weights=weights).read(law, frame, on_log=on_log)
+    table = replace(reading, where=used, weights=weights).read(
+        law, frame, on_log=objective.on_log, trials=objective.counts
+    )
     place = np.full(len(frame), -1)
     place[table.rows.astype(np.intp)] = np.arange(len(table))
     return table, {s.label: tuple(p[p >= 0] for p in (place[s.train], place[s.test])) for s in splits}

@@ -131,7 +131,7 @@ def build_problem(task: Task) -> tuple[Problem, np.ndarray]:
         floor=many,
         curves=jax.tree.map(lambda _: False, data.curves),
     )
-    return Problem(law, objective.on_log, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
+    return Problem(law, objective.on, n_fits, data, per_fit, positions), (tie != 0).any(axis=1)
 
 
 def _layout(task: Task) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:

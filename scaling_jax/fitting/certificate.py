@@ -48,6 +48,10 @@ VAGUE_LOG = np.log(10.0)
 OUTLIER_SIGMAS = 6.0
 ILL_CONDITIONED = 1e12
 NOT_POLISHED = "This is where the solver ended: polish=True goes on from there."
+NO_PROBABILITY = (
+    "At no start does the law predict a probability between 0 and 1 on every row: give a law that does, or "
+    "starts=."
+)
 NO_FINITE_START = "No start gives a finite objective: check units and domains of the inputs, or pass starts=."
 
 

@@ -24,6 +24,7 @@ from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import (
     NO_FINITE_START,
+    NO_PROBABILITY,
     AtRows,
     Evidence,
     Evidences,
@@ -403,7 +404,7 @@ def _record(
         fingerprint=runs.fingerprint,
         fixed={label: value for label, value in held if not np.isnan(value)},
         key=task.keys[f],
-        reason=NO_FINITE_START if failed else "",
+        reason=(NO_FINITE_START if spec.objective.counts is None else NO_PROBABILITY) if failed else "",
         foreseen=foreseen,
         judged=judged,
     )

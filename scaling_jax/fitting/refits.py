@@ -231,7 +231,7 @@ class Batch:
             columns = [np.pad(v.runs.inputs[name], (0, width - len(v.runs)), mode="edge") for v in variants]
             data = data._replace(inputs=data.inputs | {name: np.repeat(columns, counts, axis=0)})
             per_fit = per_fit._replace(inputs=per_fit.inputs | {name: True})
-        return Problem(self.whole.law, self.whole.on_log, sum(counts), data, per_fit)
+        return Problem(self.whole.law, self.whole.on, sum(counts), data, per_fit)
 
     @property
     def one_table(self) -> bool:

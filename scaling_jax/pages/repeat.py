@@ -18,7 +18,7 @@ from scaling_jax.fitting.spec import SOLVERS
 
 __all__ = ["code_of", "rows_of", "versions"]
 
-TARGET, RUN, WEIGHT, ERROR = "target", "run", "weight", "target_se"
+TARGET, RUN, WEIGHT, ERROR, TRIALS = "target", "run", "weight", "target_se", "trials"
 FILE = "runs.csv"
 EXACT_ON_DEMAND = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)  # later ones always are
 
@@ -34,7 +34,10 @@ def rows_of(fit: Fitted) -> pd.DataFrame:
         columns[RUN] = [str(runs.run_labels[code]) for code in runs.run]
     if np.ptp(runs.weight) != 0:
         columns[WEIGHT] = runs.weight
-    if runs.target_se is not None:
+    if runs.target_se is not None and fit.objective.counts is not None:
+        trials = np.round(runs.target_se**-2)
+        columns |= {TARGET: np.round(runs.target * trials), TRIALS: trials}
+    elif runs.target_se is not None:
         columns[ERROR] = runs.target_se
     return pd.DataFrame(columns)
 
@@ -79,9 +82,13 @@ def _options(fit: Fitted) -> Iterator[tuple[str, str]]:
         yield RUN, repr(RUN)
     if np.ptp(runs.weight) != 0:
         yield "weights", repr(WEIGHT)
-    if runs.target_se is not None:
+    counts = spec.objective.counts is not None
+    if runs.target_se is not None and not counts:
         yield ERROR, repr(ERROR)
-    yield "objective", f"sj.{spec.objective!r}"
+    yield (
+        "objective",
+        f"sj.{type(spec.objective).__name__}({TRIALS!r})" if counts else f"sj.{spec.objective!r}",
+    )
     if fit.fixed:
         yield "fixed", repr({name: float(value) for name, value in fit.fixed.items()})
     if spec.tied:

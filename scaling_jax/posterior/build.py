@@ -95,6 +95,11 @@ def observation_scale(fit: Fitted, observation: str) -> bool:
     """Whether residuals are differences of logs."""
     if observation not in OBSERVATIONS:
         raise ValueError(f"observation={shown(observation)}: use {', '.join(map(repr, OBSERVATIONS))}.")
+    if fit.objective.counts is not None:
+        raise ValueError(
+            "posterior() observes numbers that scatter, and this target counts successes: use conf_int() and "
+            "bootstrap(), which know the binomial likelihood."
+        )
     fitted_on_log = fit.objective.on == "log"
     on_log = {"lognormal": True, "normal": False}.get(observation, fitted_on_log)
     runs = fit.data()

@@ -46,6 +46,7 @@ LOSSES = {
     "squared": "squared error",
     "absolute": "absolute error",
     "asymmetric": "asymmetric error",
+    "binomial": "binomial log-likelihood",
 }
 SETTINGS = {"delta": "threshold"}
 SOLVERS = {"lm": "Levenberg-Marquardt", "lbfgs": "L-BFGS", "optax": "an optimiser of optax"}
@@ -85,6 +86,8 @@ class Told:
 
 def objective_words(fit: Fitted) -> str:
     """What was minimised."""
+    if fit.objective.counts is not None:
+        return f"{LOSSES[fit.objective.kind]} lost against each row's own share, summed over rows"
     fields = {k: v for k, v in fit.objective.to_dict().items() if k not in ("kind", "on")}
     inside = "".join(f", {SETTINGS.get(k, k)} {v:g}" for k, v in fields.items() if v)
     return f"{LOSSES[fit.objective.kind]} of {fit.objective.on} residuals{inside}, summed over rows"

@@ -19,7 +19,7 @@ NOTHING_LEFT = "None of its rows is left: each has a missing value."
 
 
 def read_groups(
-    reading: Reading, law: Law, table: TableLike, by: Keys, on_log: bool
+    reading: Reading, law: Law, table: TableLike, by: Keys, on_log: bool, trials: str | float | None = None
 ) -> tuple[Runs, dict[Hashable, str]]:
     """The groups that can be read, and why each of the others cannot, by key.
 
@@ -29,9 +29,9 @@ def read_groups(
     frame = as_frame(table)
     reasons: dict[Hashable, str] = {}
     try:
-        runs = reading.read(law, frame, by=by, on_log=on_log)
+        runs = reading.read(law, frame, by=by, on_log=on_log, trials=trials)
     except DataError as error:
-        runs, reasons = _Apart.of(reading, law, frame, by, on_log).read(error)
+        runs, reasons = _Apart.of(reading, law, frame, by, on_log, trials).read(error)
     return runs, reasons | _emptied(reading, frame, by, {*runs.group_labels, *reasons})
 
 
@@ -56,13 +56,22 @@ class _Apart:
     frame: pd.DataFrame
     by: Keys
     on_log: bool
+    trials: str | float | None
     code: np.ndarray
     keys: list[Hashable]
 
     @classmethod
-    def of(cls, reading: Reading, law: Law, frame: pd.DataFrame, by: Keys, on_log: bool) -> _Apart:
+    def of(
+        cls,
+        reading: Reading,
+        law: Law,
+        frame: pd.DataFrame,
+        by: Keys,
+        on_log: bool,
+        trials: str | float | None,
+    ) -> _Apart:
         code, keys = pd.factorize(key_of_rows(frame, by).where(_kept(frame, reading)))
-        return cls(reading, law, frame, by, on_log, np.asarray(code), keys.tolist())
+        return cls(reading, law, frame, by, on_log, trials, np.asarray(code), keys.tolist())
 
     def read(self, error: DataError) -> tuple[Runs, dict[Hashable, str]]:
         """What can be read, and why the rest cannot; the whole table's own error where no group can."""
@@ -71,7 +80,9 @@ class _Apart:
             raise error
         good = [code for code, key in enumerate(self.keys) if key not in reasons]
         kept = np.isin(self.code, good)
-        runs = replace(self.reading, where=kept).read(self.law, self.frame, by=self.by, on_log=self.on_log)
+        runs = replace(self.reading, where=kept).read(
+            self.law, self.frame, by=self.by, on_log=self.on_log, trials=self.trials
+        )
         words = None if self.reading.where is None else described(self.reading.where)
         filtered = int((~_kept(self.frame, self.reading)).sum())
         return replace(runs, record=runs.record | {"where": words, "dropped_where": filtered}), reasons
@@ -80,7 +91,9 @@ class _Apart:
         """Why groups cannot be read, the few bad ones of many found by halving."""
         rows = np.isin(self.code, codes)
         try:
-            replace(self.reading, where=rows).read(self.law, self.frame, on_log=self.on_log)
+            replace(self.reading, where=rows).read(
+                self.law, self.frame, on_log=self.on_log, trials=self.trials
+            )
         except DataError as error:
             if len(codes) == 1:
                 return {self.keys[codes[0]]: str(error)}

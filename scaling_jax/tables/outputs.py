@@ -43,6 +43,7 @@ def read_outputs(
     outputs: Mapping[str, Column],
     weights: Mapping[str, float],
     on_log: bool,
+    trials: str | float | None = None,
 ) -> Runs:
     """The rows of all outputs, one group each, in the order of `outputs`.
 
@@ -53,6 +54,7 @@ def read_outputs(
         outputs: name -> column, array or function of the table.
         weights: of some outputs, what multiplies their rows' terms.
         on_log: whether residuals are differences of logarithms.
+        trials: column or number of the trials, where outputs count successes.
 
     Raises:
         DataError: as for one target, and for an output that no row has.
@@ -69,9 +71,10 @@ def read_outputs(
         if not (kept & measured).any():
             raise DataError(f"Output '{name}' is measured in no row that is used: leave it out of target=.")
         own = replace(reading, target=source, where=kept & measured)
-        found = own.read(law, frame, on_log=on_log)
+        found = own.read(law, frame, on_log=on_log, trials=trials)
         if reading.run is None:
-            found = replace(replace(own, run=rows).read(law, frame, on_log=on_log), warnings=found.warnings)
+            apart = replace(own, run=rows).read(law, frame, on_log=on_log, trials=trials)
+            found = replace(apart, warnings=found.warnings)
         parts.append(replace(found, weight=found.weight * factors[name]))
     record = parts[0].record | {
         "where": None if reading.where is None else described(reading.where),

@@ -79,10 +79,18 @@ class Reading:
     weights: Weights | None = None
     target_se: Column | None = None
 
-    def read(self, law: Law, table: TableLike, *, by: Keys | None = None, on_log: bool = True) -> Runs:
+    def read(
+        self,
+        law: Law,
+        table: TableLike,
+        *,
+        by: Keys | None = None,
+        on_log: bool = True,
+        trials: str | float | None = None,
+    ) -> Runs:
         """The table's rows as arrays; see `read_runs`."""
         words = {f.name: getattr(self, f.name) for f in fields(self)}
-        return read_runs(law, table, by=by, on_log=on_log, **words)
+        return read_runs(law, table, by=by, on_log=on_log, trials=trials, **words)
 
     def in_order(self, table: pd.DataFrame) -> Reading:
         """The same with every Series as plain values in the order of the table's rows."""
@@ -120,8 +128,12 @@ def read_runs(
     weights: Weights | None = None,
     target_se: Column | None = None,
     on_log: bool = True,
+    trials: str | float | None = None,
 ) -> Runs:
     """Reads the columns a fit needs out of a table; arguments are those of `sj.fit`.
+
+    With `trials`, a column or a number, the target counts successes: its share of them is kept, with one over
+    the root of the trials as `target_se`.
 
     Raises:
         DataError: one sentence naming column, rows and remedy.
@@ -153,6 +165,11 @@ def read_runs(
     columns["target"] = _resolve(frame, target, "the target", "target")
     if target_se is not None:
         columns["target_se"] = _resolve(frame, target_se, "target_se", "target_se")
+    if trials is not None:
+        if target_se is not None:
+            raise DataError("target_se= has no place beside counts: the trials say how sure a row is.")
+        each = trials if isinstance(trials, str) else np.full(len(frame), float(trials))
+        columns["trials"] = _resolve(frame, each, "the trials", "trials")
     if weights is not None and not isinstance(weights, Mapping) and not _named(weights, "runs", "size"):
         columns["weights"] = _resolve(frame, weights, "weights", "weights")
     labels = {
@@ -181,6 +198,8 @@ def read_runs(
     if not len(rows):
         raise DataError(f"Nothing is left of {len(frame)} rows after where and missing='drop': loosen them.")
 
+    if trials is not None:
+        numbers |= _shares(numbers.pop("trials"), numbers["target"], _title("target", titles), rows)
     _check_domains(law, numbers, titles, rows, on_log)
     for name in law.curves:
         source: object = sources[name]
@@ -559,6 +578,19 @@ def _big_number(value: object) -> object:
         return np.copysign(np.inf, value > 0 or -1)
 
 
+def _shares(trials: np.ndarray, successes: np.ndarray, title: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The share of successes, and one over the root of the trials."""
+    for bad, words in (
+        ((trials < 1) | (trials != np.round(trials)), "trials must be whole numbers, 1 or more, and are not"),
+        (successes != np.round(successes), f"{title} counts successes and must be whole, and is not"),
+        (successes < 0, f"{title} counts successes and must not be negative, and is"),
+        (successes > trials, f"{title} counts more successes than there are trials"),
+    ):
+        if bad.any():
+            raise DataError(f"{words} in {_rows(rows, bad)}: correct them, or remove them with where=.")
+    return {"target": successes / trials, "target_se": 1 / np.sqrt(trials)}
+
+
 def _check_domains(
     law: Law, numbers: dict[str, np.ndarray], described: dict[str, str], rows: np.ndarray, on_log: bool
 ) -> None:
@@ -652,7 +684,7 @@ def _rows(rows: Sequence[object] | np.ndarray, which: np.ndarray) -> str:
 
 def _title(name: str, described: Mapping[str, str]) -> str:
     source = one_line(described.get(name, name))
-    if name in ("target_se", "weights"):
+    if name in ("target_se", "weights", "trials"):
         return name
     role = "target" if name == "target" else f"input {name}"
     return f"Column '{source}' ({role})" if source != name or name == "target" else f"Column '{name}'"

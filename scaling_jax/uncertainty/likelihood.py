@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import shown
+from scaling_jax.core.counts import saturated
 from scaling_jax.core.objective import Objective
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.uncertainty.tails import erf
@@ -55,6 +56,8 @@ def mean_log_density(objective: Objective, charge: ArrayLike) -> np.ndarray:
     >>> round(float(mean_log_density(SquaredError(), 1.0)) + 0.5 * (1 + math.log(2 * math.pi)), 9)
     0.0
     """
+    if objective.counts is not None:
+        return -np.asarray(charge, dtype=float)  # it is the likelihood itself, and has no scale
     delta, over, scale = objective.numbers
     charge = np.asarray(charge, dtype=float)
     perfect, charge = charge <= 0, np.where(charge > 0, charge, 1.0)
@@ -149,6 +152,9 @@ def log_likelihood(fit: Fitted, of: str = "target") -> float:
     used = runs.weight > 0
     weight = runs.weight[used] * used.sum() / runs.weight.sum()
     total = used.sum() * float(mean_log_density(fit.objective, fit.objective_value / runs.weight.sum()))
+    if of == "target" and fit.objective.counts is not None:
+        assert runs.target_se is not None
+        return float(total + weight @ saturated(runs.target[used], np.round(runs.target_se[used] ** -2)))
     if of == "target":
         if fit.objective.on == "log":
             total -= float(weight @ np.log(runs.target[used]))
@@ -162,7 +168,7 @@ def information(fit: Fitted) -> Information:
 
     $$\mathrm{AICc} = -2\ell + 2k + \frac{2k(k+1)}{n-k-1}, \qquad \mathrm{BIC} = -2\ell + k\log n$$
 
-    k counts the free parameters and the scale; AICc is NaN when n <= k + 1.
+    k counts the free parameters and the scale (counts have none); AICc is NaN when n <= k + 1.
 
     Source: Hurvich and Tsai 1989; Schwarz 1978.
 
@@ -174,7 +180,7 @@ def information(fit: Fitted) -> Information:
     """
     if fit.reason:
         return Information(np.nan, 0, 0, np.nan, np.nan)
-    n, k = int((fit.data().weight > 0).sum()), int(fit.evidence.free.sum()) + 1
+    n, k = int((fit.data().weight > 0).sum()), int(fit.evidence.free.sum()) + (fit.objective.counts is None)
     found = log_likelihood(fit)
     aicc = -2 * found + 2 * k + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
     return Information(found, n, k, aicc, -2 * found + k * math.log(n))

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.engine.coordinates import held, named_numbers, searched_as_logs, typical_size
 from scaling_jax.engine.linear import solve_definite
 from scaling_jax.engine.problem import LaneData, exact_evaluation, residuals
@@ -135,7 +136,7 @@ def lane_of(fit: Fitted, padded: bool = True) -> Lane:
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 
 
-def _row_gradient(law: Law, on_log: bool, z: jax.Array, row: LaneData) -> jax.Array:
+def _row_gradient(law: Law, on: Scale, z: jax.Array, row: LaneData) -> jax.Array:
     """Gradient (k,) of one row's term of weight one; its derivatives by anything are exact, those of the law
     included."""
 
@@ -143,7 +144,7 @@ def _row_gradient(law: Law, on_log: bool, z: jax.Array, row: LaneData) -> jax.Ar
         one = row._replace(
             inputs={n: v[None] for n, v in row.inputs.items()}, target=row.target[None], scale=row.scale[None]
         )
-        return residuals(law, on_log, row.tie @ z + row.offset, one)[0]
+        return residuals(law, on, row.tie @ z + row.offset, one)[0]
 
     delta, over, scale = row.numbers
     r, slope = residual(z), jax.jacfwd(residual)(z)
@@ -153,7 +154,7 @@ def _row_gradient(law: Law, on_log: bool, z: jax.Array, row: LaneData) -> jax.Ar
 def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
     """The parameters (labels,) as a function of what is given, with its derivative by implicit
     differentiation."""
-    law, on_log = fit.law, fit.objective.on_log
+    law, on = fit.law, fit.objective.on
     logs = searched_as_logs(law.label_domains)
 
     def data_of(given: Given) -> LaneData:
@@ -168,14 +169,14 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
                 name: jnp.asarray(given["inputs"].get(name, column))
                 for name, column in lane.data.inputs.items()
             },
-            target=jnp.asarray(lane.data.target) if target is None else jnp.log(target) if on_log else target,
+            target=_scaled(on, target, lane.data.target),
             weight=jnp.asarray(given["weights"].get("weights", lane.data.weight)),
             offset=offset,
         )
 
     @jax.custom_jvp
     def search(given: Given) -> Reached:
-        return _search(law, on_log, lane, data_of(given))
+        return _search(law, on, lane, data_of(given))
 
     @search.defjvp
     def _(primals: tuple[Given], tangents: tuple[Given]) -> tuple[Reached, Reached]:
@@ -187,7 +188,7 @@ def _solver(fit: Fitted, lane: Lane) -> Callable[[Given], jax.Array]:
 
     def gradient_at(z: jax.Array, given: Given) -> jax.Array:
         data = data_of(given)
-        rows = jax.vmap(partial(_row_gradient, law, on_log), (None, OF_ROWS))(z, data)
+        rows = jax.vmap(partial(_row_gradient, law, on), (None, OF_ROWS))(z, data)
         return data.weight @ rows
 
     @jax.custom_jvp
@@ -234,7 +235,14 @@ def _like(given: Given, values: jax.Array) -> jax.Array:
     )
 
 
-def _search(law: Law, on_log: bool, lane: Lane, data: LaneData) -> Reached:
+def _scaled(on: Scale, target: Any, own: ArrayLike) -> jax.Array:
+    """A target in place of the fit's own, on the scale of residuals."""
+    if target is None:
+        return jnp.asarray(own)
+    return jnp.log(target) if on == "log" else target
+
+
+def _search(law: Law, on: Scale, lane: Lane, data: LaneData) -> Reached:
     """The optimum near the fit's own, with gradient and Hessian there: damped Newton steps, one evaluation
     each."""
     k = len(lane.z)
@@ -262,7 +270,7 @@ def _search(law: Law, on_log: bool, lane: Lane, data: LaneData) -> Reached:
         step, gain = step_of(z, gradient, hessian, damping)
         usable = jnp.all(jnp.isfinite(step))
         trial = jnp.where(usable & ~first, jnp.clip(z - step, data.lower, data.upper), z)
-        new = exact_evaluation(law, on_log, trial, data)
+        new = exact_evaluation(law, on, trial, data)
         _, left = step_of(trial, new.gradient, new.curvature, damping)
         # at the floor of rounding the objective cannot judge a step any more, but the gradient still can
         level = (new.value <= value * (1 + ROUNDING)) & (left < 0.5 * gain)

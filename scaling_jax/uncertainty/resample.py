@@ -65,6 +65,8 @@ def method_of(fit: Fitted, n: int, method: str | None) -> str:
     method = method or _recommended(fit)
     if method not in METHODS:
         raise ValueError(f"method={shown(method)}: use one of {', '.join(METHODS)}.")
+    if method == "residual" and fit.objective.counts is not None:
+        raise ValueError("method='residual': counts have no residuals to exchange; resample rows or runs.")
     if not is_count(n):
         raise ValueError(f"bootstrap({shown(n)}): ask for a positive number of replicates.")
     if caution := _caution(fit, method):

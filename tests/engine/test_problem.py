@@ -34,7 +34,7 @@ def problem(objective=OBJECTIVES[0], **options):
 def test_gradient_and_exact_hessian_against_central_differences(objective) -> None:
     p = problem(objective)
     with jax.enable_x64(True):
-        run = jax.jit(lambda z: exact_evaluation(p.law, p.on_log, z, p.data))
+        run = jax.jit(lambda z: exact_evaluation(p.law, p.on, z, p.data))
         here = run(jnp.asarray(AT))
         steps = 1e-6 * np.eye(5)
         both = [(run(jnp.asarray(AT + s)), run(jnp.asarray(AT - s))) for s in steps]
@@ -48,7 +48,7 @@ def test_gradient_and_exact_hessian_against_central_differences(objective) -> No
 def test_gauss_newton_value_and_gradient_equal_the_exact_ones() -> None:
     p = problem()
     with jax.enable_x64(True):
-        quick, exact = (f(p.law, p.on_log, jnp.asarray(AT), p.data) for f in (evaluate, exact_evaluation))
+        quick, exact = (f(p.law, p.on, jnp.asarray(AT), p.data) for f in (evaluate, exact_evaluation))
         value = OBJECTIVES[0].rho(
             np.log(
                 sj.laws.chinchilla(
@@ -69,7 +69,7 @@ def test_a_long_table_is_summed_block_by_block() -> None:
     with jax.enable_x64(True):
         for measure in (evaluate, exact_evaluation):
             short, tall = (
-                measure(p.law, p.on_log, jnp.asarray(AT), p.data)
+                measure(p.law, p.on, jnp.asarray(AT), p.data)
                 for p in (
                     build_problem(Task.of(spec, read_runs(sj.laws.chinchilla, table, on_log=True)))[0]
                     for table in (FIFTY, long)

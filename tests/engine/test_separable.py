@@ -41,7 +41,7 @@ def test_linear_numbers_are_the_least_squares_ones_and_the_value_is_theirs() -> 
         found = solved_numbers(p.law, LINEAR, jnp.asarray(AT), p.data)
         value = evaluate_projected(p.law, LINEAR, jnp.asarray(AT), p.data).value
         whole = jnp.asarray([*np.log(best), *AT])
-        joint = evaluate(p.law, False, whole, p.data).value
+        joint = evaluate(p.law, "raw", whole, p.data).value
     np.testing.assert_allclose(found, best, rtol=1e-6)  # the columns' condition number times rounding
     np.testing.assert_allclose(value, residual**2, rtol=1e-9)
     np.testing.assert_allclose(value, joint, rtol=1e-9)
