@@ -299,12 +299,9 @@ def _mean(
     own: dict[str, jax.Array], name: str, domains: tuple[str, ...], shares, bend: jax.Array
 ) -> jax.Array:
     """The mean of a positive parameter over a mixture, taken of its powers 1/bend."""
-    logs = {domain: jnp.log(own[f"{name}_{domain}"]) for domain in domains}
-    middle = sum(logs.values(), jnp.zeros(())) / len(domains)
-    total = jnp.zeros(())
-    for domain, share in zip(domains, shares, strict=True):
-        total = total + share * jnp.exp((logs[domain] - middle) / bend)
-    return jnp.exp(middle) * total**bend
+    logs = jnp.stack([jnp.log(own[f"{name}_{domain}"]) for domain in domains])
+    middle = jnp.mean(logs)
+    return jnp.exp(middle) * jnp.sum(jnp.stack(shares) * jnp.exp((logs - middle) / bend)) ** bend
 
 
 def _power(share: jax.Array, exponent: jax.Array) -> jax.Array:
@@ -315,15 +312,11 @@ def _power(share: jax.Array, exponent: jax.Array) -> jax.Array:
 
 def _weighted(own: dict[str, jax.Array], name: str, domains: tuple[str, ...], values) -> jax.Array:
     """Values of the domains, each times its parameter of that name, added up."""
-    total = jnp.zeros(())
-    for domain, value in zip(domains, values, strict=True):
-        total = total + own[f"{name}_{domain}"] * value
-    return total
+    first, *others = (own[f"{name}_{domain}"] * value for domain, value in zip(domains, values, strict=True))
+    return sum(others, first)
 
 
 def _worth(own: dict[str, jax.Array], domains: tuple[str, ...], shares) -> jax.Array:
     """Sum over the domains of C h^g, a trace where there is no domain at all."""
-    total = jnp.zeros(())
-    for domain, share in zip(domains, shares, strict=True):
-        total = total + own[f"C_{domain}"] * _power(share, own[f"g_{domain}"])
-    return jnp.maximum(total, LEAST_WORTH)
+    powers = [_power(share, own[f"g_{domain}"]) for domain, share in zip(domains, shares, strict=True)]
+    return jnp.maximum(_weighted(own, "C", domains, powers), LEAST_WORTH)

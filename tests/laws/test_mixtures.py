@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -93,3 +94,13 @@ def test_small_models_rank_mixtures_of_large_ones(shared):
     fit = sj.fit(law, runs[runs["set"] == "train_1m"], target=target, objective=sj.Huber(0.01, on="raw"))
     large = runs[runs["set"] == "test_1B"]
     assert spearmanr(fit.predict(large), large[target])[0] == pytest.approx(0.9878, abs=0.003)
+
+
+@pytest.mark.parametrize(
+    "make", [sj.laws.mixing_exponential, sj.laws.mixture_joint], ids=lambda m: m.__name__
+)
+def test_a_law_of_shares_stays_in_the_precision_it_is_given(make):
+    law = make(*TWO)
+    with jax.enable_x64(True):
+        given = [dict.fromkeys(names, jnp.float32(0.5)) for names in (law.params, law.inputs)]
+        assert law.apply(*given).dtype == jnp.float32
