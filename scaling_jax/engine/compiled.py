@@ -13,9 +13,9 @@ import jax
 from scaling_jax.core.settings import traced_apart
 from scaling_jax.engine import stored
 from scaling_jax.engine.kept import has_compiled
-from scaling_jax.engine.traffic import called
+from scaling_jax.engine.traffic import called, fetched
 
-__all__ = ["INSTANT", "QUICK", "Program"]
+__all__ = ["INSTANT", "QUICK", "Program", "placed_on"]
 
 Result = TypeVar("Result")
 Options = Mapping[str, int]
@@ -73,7 +73,8 @@ class Program(Generic[Result]):
 
     def __call__(self, *arguments: object) -> Result:
         given = arguments if self._place is None else self._place(arguments)
-        called(self.name, given)
+        if not self.at_home:
+            called(self.name, given)
         form = _form(given)
         ready = self._ready.get(form)
         return self._first(form, given) if ready is None else ready(*given)
@@ -83,6 +84,16 @@ class Program(Generic[Result]):
         """The file that made it, or the function it is."""
         makers = self.kept_as if isinstance(self.kept_as, tuple) else (self._fn,)
         return str(getattr(makers[0], "__module__", "?")).rpartition(".")[2]
+
+    def fetched(self, *arguments: object) -> Any:
+        """What it gives for its arguments, as NumPy holds it."""
+        found = self(*arguments)
+        return jax.device_get(found) if self.at_home else fetched(found)
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it was told to run on the host's processor, where nothing is waited for."""
+        return self._device is not None and self._device.platform == "cpu"
 
     def ahead(self, shape: Hashable, use: Callable[[], object]) -> Future[None]:
         """Begins, in the background and once per shape, to use the program on arrays of that shape."""
@@ -144,6 +155,11 @@ def _device_or_default(device: jax.Device | None) -> jax.Device:
     if isinstance(chosen, str):
         return jax.local_devices(backend=chosen)[0]
     return chosen or jax.local_devices()[0]
+
+
+def placed_on(device: jax.Device | None) -> Callable[[Any], Any] | None:
+    """What brings arguments to a device; None for the default one, where they go by themselves."""
+    return None if device is None else lambda given: jax.device_put(given, device)
 
 
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="scaling_jax-compile")

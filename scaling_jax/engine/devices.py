@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import QUICK, Program
+from scaling_jax.engine.compiled import QUICK, Program, placed_on
 
 __all__ = [
     "Place",
@@ -27,6 +27,7 @@ __all__ = [
     "default_device",
     "exact_device",
     "few_calls",
+    "host_if_small",
     "lane_program",
     "n_parts",
     "platform",
@@ -83,6 +84,12 @@ def few_calls(device: Place) -> bool:
     return not isinstance(device, Mesh) and (_FORCED.get() or platform(device) not in ("cpu", "tpu"))
 
 
+def host_if_small(cells: int) -> jax.Device | None:
+    """Where an accelerator would be waited for longer than the host's processor computes so little; None is
+    the default device."""
+    return jax.local_devices(backend="cpu")[0] if few_calls(None) and cells < SMALL_WORK else None
+
+
 def _local(device: Place) -> Mesh | None:
     """The part of a mesh that belongs to this process."""
     if not isinstance(device, Mesh):
@@ -121,9 +128,8 @@ def lane_program(
     if mesh is not None:
         return _spread(_side_by_side(fn, in_axes), (*in_axes, None), mesh)
     assert not isinstance(device, Mesh)
-    place = None if device is None else lambda given: jax.device_put(given, device)
     of_lanes = _in_turn if in_turn else _side_by_side
-    return Program(of_lanes(fn, in_axes), QUICK, device, place)
+    return Program(of_lanes(fn, in_axes), QUICK, device, placed_on(device))
 
 
 def _side_by_side(fn: Callable[..., Result], in_axes: tuple[object, ...]) -> Callable[..., Result]:

@@ -31,7 +31,6 @@ from scaling_jax.engine.separable import evaluate_projected
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 from scaling_jax.engine.thinning import LONG
-from scaling_jax.engine.traffic import fetched
 
 __all__ = [
     "FEW_LANES",
@@ -237,11 +236,11 @@ def _dispatch(
     dtype = part.state.z.dtype
     with own_settings():
         data = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=dtype), problem.lane_data(part.fit))
-        advanced = program(part.state, data, np.int32(budget), np.int32(len(which)))
+        advanced: LaneState[Numbers]
+        advanced = program.fetched(part.state, data, np.int32(budget), np.int32(len(which)))
         if advanced.z.dtype != dtype:
             raise AssertionError(f"a chunk was computed in {advanced.z.dtype}, not {dtype}")
-        found: LaneState[Numbers] = fetched(advanced)
-        return found
+        return advanced
 
 
 def map_chunks(
@@ -258,8 +257,8 @@ def map_chunks(
         filled = padded(which, chunks.size)
         with own_settings():
             given = np.asarray(z[filled], dtype=np.float64), problem.lane_data(fit[filled])
-            found = program(*given, np.int32(len(which)))
-            return jax.tree.map(lambda leaf: leaf[: len(which)], fetched(found))
+            found = program.fetched(*given, np.int32(len(which)))
+            return jax.tree.map(lambda leaf: leaf[: len(which)], found)
 
     first, *others = chunks.dealt(np.arange(len(z)))
     if not others:

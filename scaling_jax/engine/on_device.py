@@ -25,6 +25,8 @@ from scaling_jax.engine.coordinates import searched_as_logs, typical_size
 from scaling_jax.engine.devices import Place
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes
+from scaling_jax.engine.lbfgs import LBFGS
+from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import (
     FIRST_STEPS,
     REACH,
@@ -38,12 +40,12 @@ from scaling_jax.engine.newton import (
 )
 from scaling_jax.engine.padding import bucket
 from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate, exact_evaluation
-from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, first, leaders, survivors
+from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, ends_first, first, leaders, survivors
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING, Status
 from scaling_jax.engine.traffic import fetched, sent
 
-__all__ = ["Extent", "searched_and_polished"]
+__all__ = ["Extent", "has_room", "searched_and_polished"]
 
 PACKED, FEWEST = 8, 64  # into one of how many lanes the running ones are packed, and when that ends
 CELLS = 2**25  # rows times lanes of one fit or many that are begun at a time: their slopes take gigabytes
@@ -61,26 +63,39 @@ class Extent(NamedTuple):
     polish_steps: int
 
 
+def has_room(problem: Problem, solver: Solver, extent: Extent, thinned: bool) -> bool:
+    """Whether what is polished fits a device at once, and lanes that go on on more rows can begin there."""
+    cells = problem.n_fits * extent.polish * problem.n_rows
+    return (problem.n_fits == 1 or cells <= CELLS) and (not thinned or isinstance(solver, LM | LBFGS))
+
+
 def searched_and_polished(
-    problem: Problem, starts: Numbers, solver: Solver, extent: Extent, device: Place
-) -> tuple[Finished[Numbers], Polished[Numbers]]:
-    """Every finished lane of each fit, best first, and what the first of them were polished to, as `solve`
-    finds them: one call, with arrays sent before it and fetched after it."""
+    problem: Problem, search: Problem, starts: Numbers, solver: Solver, extent: Extent, device: Place
+) -> tuple[Finished[Numbers], Polished[Numbers], Numbers]:
+    """Every finished lane of each fit and what the first of them were polished to, as `solve` finds them: one
+    call, with arrays sent before it and fetched after it.
+
+    Lanes come best first; where `search` is not the problem itself they come as `ends_first` has them, and
+    the last of what is given is each lane's end.
+    """
     assert not isinstance(device, jax.sharding.Mesh)
     n_fits, n_starts, k = starts.shape
     fits = 1 if n_fits == 1 else bucket(n_fits)
-    slices = -(-fits * n_starts * problem.n_rows // CELLS)
+    slices = -(-fits * n_starts * search.n_rows // CELLS)
     width = slices * -(-n_starts // slices)
     filled = np.pad(starts, ((0, fits - n_fits), (0, width - n_starts), (0, 0)), mode="edge")
     begun = Lanes.start(problem, solver, filled.reshape(-1, k), np.zeros(fits * width, int)).state
     of_fits = begun.status.reshape(fits, width)
     of_fits[n_fits:], of_fits[:, n_starts:] = Status.DROPPED, Status.DROPPED
-    data = problem.lane_data(0 if fits == 1 else np.arange(fits).clip(max=n_fits - 1))
-    program = _program(problem.law, problem.on, solver, problem.sharing, extent, fits, slices, device)
+    everyone = 0 if fits == 1 else np.arange(fits).clip(max=n_fits - 1)
+    sharings, thinned = (search.sharing, problem.sharing), search is not problem
+    data = search.lane_data(everyone), problem.lane_data(everyone) if thinned else None
+    program = _program(problem.law, problem.on, solver, sharings, extent, fits, slices, device)
     with own_settings():
-        found, final = fetched(program(*sent((begun, data), device)))
-    found, final = jax.tree.map(lambda leaf: np.array(leaf[:n_fits]), (found, final))
-    return found, final
+        answer = fetched(program(*sent((begun, *data), device)))
+    found, final, end = jax.tree.map(lambda leaf: np.array(leaf[:n_fits]), answer)
+    n_polished = int(end.max(initial=0)) + 1 if thinned else final.value.shape[1]
+    return found, Polished(*(part[:, :n_polished] for part in final)), end
 
 
 @kept
@@ -88,18 +103,31 @@ def _program(
     law: Law,
     on: Scale,
     solver: Solver,
-    sharing: Sharing,
+    sharings: tuple[Sharing, Sharing],
     extent: Extent,
     fits: int,
     slices: int,
     device: jax.Device | None,
-) -> Program[tuple[Finished[Array], Polished[Array]]]:
-    def whole(begun: LaneState[Array], data: LaneData[Array]) -> tuple[Finished[Array], Polished[Array]]:
-        of_search = jax.tree.map(lambda leaf: leaf.astype(solver.dtype), data)
-        lanes = _Lanes(law, on, of_search, sharing, fits)
-        found = best_first(_sliced(partial(_finish, lanes, solver, extent), begun, fits, slices))
-        exact = lanes._replace(data=data)
-        return found, _polished(exact, first(found, extent.polish), extent.polish_steps)
+) -> Program[tuple[Finished[Array], Polished[Array], Array]]:
+    def whole(
+        begun: LaneState[Array], seen: LaneData[Array], data: LaneData[Array] | None
+    ) -> tuple[Finished[Array], Polished[Array], Array]:
+        searched = _Lanes(law, on, seen, sharings[0], fits)
+        found = best_first(
+            _sliced(partial(_finish, searched.single(solver), solver, extent), begun, fits, slices)
+        )
+        count = min(extent.polish, found.value.shape[1])
+        itself = jnp.broadcast_to(jnp.arange(count), (fits, count))
+        if data is None:
+            best = first(found, count)
+            leader = leaders(best) if fits > 1 else itself
+            final = _polished(searched, best.z, leader, extent.polish_steps)
+            return found, final, jnp.full(found.value.shape, -1)
+        lanes = _Lanes(law, on, data, sharings[1], fits)
+        found, end = ends_first(found, count)
+        leader = leaders(first(found, count), end)
+        z = _run_on(lanes.single(solver), solver, first(found, count).z, leader == itself)
+        return found, _polished(lanes, z, leader, extent.polish_steps), end
 
     _know_lapack()
     return Program(whole, QUICK, device)
@@ -131,6 +159,10 @@ class _Lanes(NamedTuple):
         own = jax.tree.unflatten(self.sharing.structure, self.sharing.flags)
         return jax.tree.map(lambda leaf, own: leaf[fit] if own else leaf, self.data, own)
 
+    def single(self, solver: Solver) -> _Lanes:
+        """The same in the arithmetic of a solver."""
+        return self._replace(data=jax.tree.map(lambda leaf: leaf.astype(solver.dtype), self.data))
+
     def side_by_side(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one lane's (state, data) for many."""
         return jax.vmap(fn, (0, None if self.fits == 1 else self.sharing.axes))
@@ -156,12 +188,10 @@ def _sliced(
 def _finish(lanes: _Lanes, solver: Solver, extent: Extent, state: LaneState[Array]) -> Finished[Array]:
     """Screens lanes and runs what is left to convergence."""
     fits, alive = lanes.fits, len(state.status) // lanes.fits
+    advance = partial(_stepped, lanes, solver)
 
     def by_fit(leaf: Array) -> Array:
         return leaf.reshape(fits, -1, *leaf.shape[1:])
-
-    def advance(state: LaneState[Array], fit: Array, until: int, most: int | None) -> LaneState[Array]:
-        return _stepped(lanes, solver, state, lanes.data_of(fit), until, most)
 
     for budget, shrink in ROUNDS if extent.screen else ():
         if alive <= 2 * extent.keep:
@@ -188,11 +218,12 @@ def _stepped(
     lanes: _Lanes,
     solver: Solver,
     state: LaneState[Array],
-    data: LaneData[Array],
+    fit: Array,
     until: int,
     most: int | None,
 ) -> LaneState[Array]:
     """Steps every running lane while more than `until` run, at most so many times."""
+    data = lanes.data_of(fit)
     measure = partial(evaluate, lanes.law, lanes.on)
     step = lanes.side_by_side(lambda one, data: solver.step(one, data, measure))
 
@@ -218,6 +249,17 @@ def _packed(state: State, fit: Array, advance: Callable[[State, Array, int, int 
     return state
 
 
+def _run_on(lanes: _Lanes, solver: Solver, z: Array, own: Array) -> Array:
+    """Where the own lanes of each fit end that begin at z (fits, lanes, k)."""
+    logs = searched_as_logs(lanes.law.label_domains)
+    begun: Any = solver.init(z.reshape(-1, z.shape[-1]), logs)  # type: ignore[arg-type]
+    begun = begun._replace(status=jnp.where(own.ravel(), RUNNING, int(Status.DROPPED)).astype(jnp.int32))
+    begun = jax.tree.map(jnp.asarray, begun)
+    ends = _packed(begun, lanes.owners(own.size), partial(_stepped, lanes, solver))
+    found: Array = ends.z.reshape(z.shape)
+    return found
+
+
 def _running_first(state: Any) -> Array:
     return jnp.argsort(state.status != RUNNING)
 
@@ -241,16 +283,15 @@ def _where(chosen: Array, new: State, old: State) -> State:
     )
 
 
-def _polished(lanes: _Lanes, best: Finished[Array], most: int) -> Polished[Array]:
-    """The best lanes of each fit (fits, lanes, ...) brought to machine precision.
+def _polished(lanes: _Lanes, best: Array, leader: Array, most: int) -> Polished[Array]:
+    """The best lanes of each fit (fits, lanes, k) brought to machine precision.
 
-    Lanes that have merged are polished once, and of those that creep only the rivals of the best go on.
+    Lanes that have merged are polished once, by their leader, and of those that creep only the rivals of the
+    best go on.
     """
-    fits, count, k = best.z.shape
-    itself = jnp.broadcast_to(jnp.arange(count), (fits, count))
-    leader = leaders(best._replace(z=best.z.astype(float))) if fits > 1 else itself
-    own, fit = (leader == itself).ravel(), lanes.owners(fits * count)
-    z = jnp.clip(best.z.astype(float).reshape(-1, k), lanes.data.lower, lanes.data.upper)
+    fits, count, k = best.shape
+    own, fit = (leader == jnp.arange(count)).ravel(), lanes.owners(fits * count)
+    z = jnp.clip(best.astype(float).reshape(-1, k), lanes.data.lower, lanes.data.upper)
     unknown = jnp.full((len(z), k, k), jnp.nan)
     at = Descent(
         z=z,

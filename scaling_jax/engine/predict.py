@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -11,11 +11,11 @@ from scaling_jax.core.arrays import Array, Named, Numbers
 from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.compiled import QUICK, Program, placed_on
 from scaling_jax.engine.curves import curves_of
+from scaling_jax.engine.devices import few_calls, host_if_small
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import bucket, padded
-from scaling_jax.engine.traffic import fetched
 
 __all__ = ["predict", "predict_paired", "predict_rows"]
 
@@ -23,12 +23,10 @@ __all__ = ["predict", "predict_paired", "predict_rows"]
 FEWEST = 256
 CELLS_PER_CALL = 2**22
 ROWS_PER_CALL = 2**16
+ROWS_THERE = 2**22  # of an accelerator
 
 Inputs = Mapping[str, Numbers]
 Curves = Mapping[str, Curve[Numbers]]
-Evaluate = Callable[
-    [Numbers, Inputs, Inputs, Curves], Array
-]  # vectors, their own inputs, those of all, curves
 
 
 def predict(law: Law, numbers: Numbers, inputs: Inputs) -> Numbers:
@@ -46,8 +44,9 @@ def predict_rows(law: Law, numbers: Numbers, inputs: Inputs) -> Numbers:
     if not len(numbers):
         return np.zeros(0)
     own = {name: _float(inputs[name]) for name in law.inputs}
-    per_call = min(bucket(len(numbers), FEWEST), ROWS_PER_CALL)
-    return _in_calls(_program(law, False), _float(numbers), own, {}, curves_of(law, inputs), per_call)
+    per_call = min(bucket(len(numbers), FEWEST), ROWS_THERE if few_calls(None) else ROWS_PER_CALL)
+    program = _program(law, False, host_if_small(len(numbers)))
+    return _in_calls(program, _float(numbers), own, {}, curves_of(law, inputs), per_call)
 
 
 def _crossed(law: Law, numbers: Numbers, own: Inputs, inputs: Inputs, rows: int) -> Numbers:
@@ -73,8 +72,8 @@ def _on_block(
     # of long tables no vector is computed for nothing
     together = len(numbers) if most == ROWS_PER_CALL else bucket(len(numbers))
     per_call = max(1, min(together, CELLS_PER_CALL // wide))
-    found = _in_calls(_program(law, True), numbers, filled, shared, curves, per_call)
-    return found[:, : block.stop - block.start]
+    program = _program(law, True, host_if_small(len(numbers) * wide))
+    return _in_calls(program, numbers, filled, shared, curves, per_call)[:, : block.stop - block.start]
 
 
 def _float(values: Numbers) -> Numbers:
@@ -82,18 +81,18 @@ def _float(values: Numbers) -> Numbers:
 
 
 @kept
-def _program(law: Law, crossed: bool) -> Evaluate:
+def _program(law: Law, crossed: bool, device: jax.Device | None) -> Program[Array]:
     """The law for many vectors, each on all rows (crossed) or on the one row that is its own."""
 
     def one(numbers: Array, own: Named, shared: Named, curves: Mapping[str, Curve[Array]]) -> Array:
         return law.apply(law.unflatten(numbers), seen(shared | own, curves))
 
     over_rows = jax.vmap(one, (None, 0, 0, None)) if crossed else one
-    return Program(jax.vmap(over_rows, (0, 0, None, None)))
+    return Program(jax.vmap(over_rows, (0, 0, None, None)), QUICK, device, placed_on(device))
 
 
 def _in_calls(
-    program: Evaluate, numbers: Numbers, own: Inputs, shared: Inputs, curves: Curves, per_call: int
+    program: Program[Array], numbers: Numbers, own: Inputs, shared: Inputs, curves: Curves, per_call: int
 ) -> Numbers:
     """A program over all vectors and what is their own, so many in a call; the last call is filled up."""
     parts = []
@@ -101,6 +100,6 @@ def _in_calls(
         for first in range(0, len(numbers), per_call):
             part = slice(first, first + per_call)
             mine = {name: padded(values[part], per_call) for name, values in own.items()}
-            found = fetched(program(padded(numbers[part], per_call), mine, shared, curves))
+            found = program.fetched(padded(numbers[part], per_call), mine, shared, curves)
             parts.append(found[: len(numbers) - first])
     return np.concatenate(parts)

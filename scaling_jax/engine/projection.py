@@ -5,8 +5,6 @@ Variable projection, Golub and Pereyra 1973.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,16 +14,18 @@ from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
 from scaling_jax.core.objective import Scale
 from scaling_jax.core.settings import own_settings
-from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.compiled import QUICK, Program, placed_on
+from scaling_jax.engine.devices import few_calls, host_if_small
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.linear import of_length_one, solve_nonnegative
+from scaling_jax.engine.padding import bucket
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
-from scaling_jax.engine.traffic import fetched
 
 __all__ = ["projected"]
 
 CELLS_PER_CALL = 2**18
+CELLS_THERE = 2**21  # of an accelerator at a time, within one call
 BYTES_PER_CELL = 256  # what a node takes for a row while its equations are made
 ONE_BY_ONE = 16  # each in a call of its own, so that one program serves one fit and several
 
@@ -36,12 +36,19 @@ def projected(
     """Nodes (fits, nodes, labels) with their linear parameters solved for, and the misfits (fits, nodes)."""
     n_fits = problem.n_fits
     movable = np.broadcast_to(free[:, list(linear)], (n_fits, len(linear))).astype(float)
-    program = _projector(problem.law, problem.on, linear, problem.sharing)
+    cells = nodes.shape[1] * problem.n_rows
+    at_once = max(1, CELLS_THERE // cells) if few_calls(None) else 0
+    device = host_if_small(n_fits * cells)
+    program = _projector(problem.law, problem.on, linear, problem.sharing, at_once, device)
     seeds, misfits = [], []
-    per_call = max(1, CELLS_PER_CALL // (nodes.shape[1] * problem.n_rows)) if n_fits > ONE_BY_ONE else 1
+    per_call = max(1, CELLS_PER_CALL // cells) if n_fits > ONE_BY_ONE else 1
+    if at_once:
+        per_call = bucket(n_fits) if n_fits > 1 else 1
     for first in range(0, n_fits, per_call):
         fits = np.arange(first, first + per_call).clip(max=n_fits - 1)
-        found, misfit = _solved(program, nodes[fits], movable[fits], problem.lane_data(fits), problem.n_rows)
+        data = problem.lane_data(fits)
+        most = BYTES_PER_CELL * (min(at_once, per_call) if at_once else per_call) * problem.n_rows
+        found, misfit = _solved(program, nodes[fits], movable[fits], data, most)
         count = min(per_call, n_fits - first)
         seeds.append(found[:count])
         misfits.append(misfit[:count])
@@ -49,27 +56,35 @@ def projected(
 
 
 def _solved(
-    program: Projector, nodes: Numbers, movable: Numbers, data: LaneData[Numbers], n_rows: int
+    program: Projector, nodes: Numbers, movable: Numbers, data: LaneData[Numbers], bytes_per_node: int
 ) -> list[Numbers]:
     """Nodes (fits, nodes, labels) and misfits, as many nodes at a time as memory holds."""
-    n_fits, n_nodes, _ = nodes.shape
-    per_call = min(n_nodes, fitting_in(BYTES_PER_CELL * n_fits * n_rows))
+    n_nodes = nodes.shape[1]
+    per_call = min(n_nodes, fitting_in(bytes_per_node))
     parts = []
     for first in range(0, n_nodes, per_call):
         some = nodes[:, first : first + per_call]
         filled = np.pad(some, ((0, 0), (0, per_call - some.shape[1]), (0, 0)), mode="edge")
         with own_settings():
-            found = program(filled, movable, data)
-        parts.append([part[:, : some.shape[1]] for part in fetched(found)])
+            found = program.fetched(filled, movable, data)
+        parts.append([part[:, : some.shape[1]] for part in found])
     return [np.concatenate(part, axis=1) for part in zip(*parts, strict=True)]
 
 
-Projector = Callable[[Numbers, Numbers, LaneData[Numbers]], tuple[Array, Array]]
+Projector = Program[tuple[Array, Array]]
 
 
 @kept
-def _projector(law: Law, on: Scale, linear: tuple[int, ...], sharing: Sharing) -> Projector:
-    """Compiled: every node (fits, nodes, labels) of every fit with its linear numbers, and its misfit."""
+def _projector(
+    law: Law,
+    on: Scale,
+    linear: tuple[int, ...],
+    sharing: Sharing,
+    at_once: int,
+    device: jax.Device | None,
+) -> Projector:
+    """Compiled: every node (fits, nodes, labels) of every fit with its linear numbers, and its misfit; so
+    many fits at once, or all where that is 0."""
     columns_of = np.eye(len(law.labels))[list(linear)]
     signed = np.array([np.isfinite(law.label_domains[i].lower) for i in linear])
 
@@ -90,4 +105,16 @@ def _projector(law: Law, on: Scale, linear: tuple[int, ...], sharing: Sharing) -
         best, less = solve_nonnegative(columns @ columns.T, columns @ gap, signed)
         return held + (best / size) @ columns_of, jnp.sum(gap**2) + less
 
-    return Program(jax.vmap(jax.vmap(node, (0, None, None)), (0, 0, sharing.axes)))
+    nodes_of_fit = jax.vmap(node, (0, None, None))
+
+    def in_blocks(nodes: Array, free: Array, data: LaneData[Array]) -> tuple[Array, Array]:
+        own = jax.tree.unflatten(sharing.structure, sharing.flags)
+
+        def of_fit(f: Array) -> tuple[Array, Array]:
+            mine = jax.tree.map(lambda leaf, own: leaf[f] if own else leaf, data, own)
+            return nodes_of_fit(nodes[f], free[f], mine)
+
+        return jax.lax.map(of_fit, jnp.arange(len(nodes)), batch_size=at_once)
+
+    fn = in_blocks if at_once else jax.vmap(nodes_of_fit, (0, 0, sharing.axes))
+    return Program(fn, QUICK, device, placed_on(device))

@@ -15,6 +15,7 @@ __all__ = [
     "Finished",
     "along",
     "best_first",
+    "ends_first",
     "first",
     "leaders",
     "reordered",
@@ -61,9 +62,13 @@ def _ranked(values: AnyArray) -> AnyArray:
     return found
 
 
-def leaders(best: Finished[AnyArray]) -> AnyArray:
-    """(fits, lanes) for each lane the first one that ended with its value at its place, itself if none."""
-    xp = namespace(best.value)
+def leaders(best: Finished[AnyArray], end: AnyArray | None = None) -> AnyArray:
+    """(fits, lanes) for each lane the first one that ended where it did, itself if none: by their ends where
+    these are known and lanes stand as `ends_first` has them, else by value and place."""
+    xp, count = namespace(best.value), best.value.shape[1]
+    if end is not None:
+        led: AnyArray = xp.where(end[:, :count] >= 0, end[:, :count], np.arange(count))
+        return led
     with np.errstate(invalid="ignore"):
         level = abs(best.value[:, :, None] - best.value[:, None]) <= SAME_END * abs(best.value[:, None])
         near = abs(best.z[:, :, None] - best.z[:, None]).max(axis=-1) <= SAME_PLACE
@@ -86,3 +91,16 @@ def survivors(value: AnyArray, z: AnyArray, keep: int) -> AnyArray:
     best = keep - keep // 4
     rest = np.linspace(best, order.shape[1] - 1, keep - best).astype(int)
     return order[:, np.concatenate([np.arange(best), rest])]
+
+
+def ends_first(found: Finished[AnyArray], most: int) -> tuple[Finished[AnyArray], AnyArray]:
+    """The first lane of each of the best `most` ends, then the rest; and each lane's end, or -1."""
+    xp = namespace(found.value)
+    with np.errstate(invalid="ignore"):
+        apart = xp.diff(found.value, axis=1) > SAME_END * abs(found.value[:, 1:])
+    n_fits = len(found.value)
+    end = xp.concatenate([np.zeros((n_fits, 1), int), xp.cumsum(apart, axis=1)], axis=1)
+    opens = xp.concatenate([np.ones((n_fits, 1), bool), apart], axis=1) & (end < most)
+    order = _ranked(~opens)
+    end = xp.where(xp.isfinite(found.value) & (end < most), end, -1)
+    return reordered(found, order), along(end, order)

@@ -25,17 +25,16 @@ from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes, Progress, map_chunks, run_lanes
 from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import FIRST_STEPS, MOST_STEPS, RIVALS, Polished
-from scaling_jax.engine.on_device import Extent, searched_and_polished
+from scaling_jax.engine.on_device import Extent, has_room, searched_and_polished
 from scaling_jax.engine.problem import Problem, Sharing
 from scaling_jax.engine.ranks import (
     ROUNDS,
-    SAME_END,
     Finished,
     along,
     best_first,
+    ends_first,
     first,
     leaders,
-    reordered,
     survivors,
 )
 from scaling_jax.engine.separable import reduced, solved_numbers
@@ -118,12 +117,13 @@ def solve(
     """
     n_fits, n_starts, _ = starts.shape
     thinned, search = search is not None, problem if search is None else search
-    if few_calls(device) and smooth and not thinned and not linear:
-        there = searched_and_polished(
-            problem, starts, solver, Extent(screen, keep, patience, polish, polish_steps), device
-        )
-        counted = there[1].value.shape[1] if polish_steps else 0
-        return _collect(*there, n_starts, counted, smooth, problem.data.numbers)
+    extent = Extent(screen, keep, patience, polish, polish_steps)
+    if few_calls(device) and smooth and not linear and has_room(problem, solver, extent, thinned):
+        found, final, ends = searched_and_polished(problem, search, starts, solver, extent, device)
+        if thinned:
+            found = _as_polished(found, ends, final)
+        counted = final.value.shape[1] if polish_steps else 0
+        return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
     plan = _Plan(solver, screen, keep, patience, device, progress)
     if linear:
         found = _projected_search(search, starts, linear, plan)
@@ -138,10 +138,10 @@ def solve(
     device = exact_device(device)
     end = None
     if thinned:
-        found, end = _ends_first(found, n_polished)
+        found, end = ends_first(found, n_polished)
         n_polished = int(end.max(initial=0)) + 1
     best = first(found, n_polished)
-    leader = _leaders(best, end) if n_fits > 1 and smooth else np.arange(n_polished)[None]
+    leader = leaders(best, end) if n_fits > 1 and smooth else np.arange(n_polished)[None]
     own = np.broadcast_to(leader == np.arange(n_polished), best.value.shape)
     if linear and not thinned:  # what is left to gain is far less than what parts rivals
         own = own & (best.value <= (1 + RIVALS) * best.value[:, :1])
@@ -158,14 +158,6 @@ def solve(
         found = _as_polished(found, end, final)
     counted = n_polished if polish_steps else 0
     return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
-
-
-def _leaders(best: Finished[Numbers], end: Numbers | None) -> Numbers:
-    """`leaders`, by the lanes' ends where these are known."""
-    if end is None:
-        return leaders(best)
-    end = end[:, : best.value.shape[1]]
-    return np.where(end >= 0, end, np.arange(end.shape[1]))
 
 
 def _each_as_its_leader(final: Polished, own: Numbers, leader: Numbers) -> Polished:
@@ -316,17 +308,6 @@ def _polish_rivals(problem: Problem, z: Numbers, fit: Numbers, device: Place, mo
         for mine, theirs in zip(final, further, strict=True):
             mine[on] = theirs
     return final
-
-
-def _ends_first(found: Finished[Numbers], most: int) -> tuple[Finished[Numbers], Numbers]:
-    """The first lane of each of the best `most` ends, then the rest; and each lane's end, or -1."""
-    with np.errstate(invalid="ignore"):
-        apart = np.diff(found.value, axis=1) > SAME_END * np.abs(found.value[:, 1:])
-    end = np.concatenate([np.zeros((len(found.value), 1), int), np.cumsum(apart, axis=1)], axis=1)
-    first = np.concatenate([np.ones((len(end), 1), bool), apart], axis=1) & (end < most)
-    order = np.argsort(~first, axis=1, kind="stable")
-    end = np.where(np.isfinite(found.value) & (end < most), end, -1)
-    return reordered(found, order), along(end, order)
 
 
 def _as_polished(found: Finished[Numbers], end: Numbers, final: Polished) -> Finished[Numbers]:

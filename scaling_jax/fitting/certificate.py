@@ -237,11 +237,9 @@ def at_rows_of_many(
     """`AtRows` of every fit, in one pass: numbers (fits, labels), and the positions of each fit's rows in the
     inputs' columns."""
     where, sizes = np.concatenate(members), [len(m) for m in members]
-    columns = {name: column[where] for name, column in inputs.items()}
-    whole, *without = (
-        predict_rows(law, np.repeat(part, sizes, axis=0), columns)
-        for part in _without_each_term(law, numbers)
-    )
+    of_rows = [np.repeat(part, sizes, axis=0) for part in _without_each_term(law, numbers)]
+    columns = {name: column[np.tile(where, len(of_rows))] for name, column in inputs.items()}
+    whole, *without = np.split(predict_rows(law, np.concatenate(of_rows), columns), len(of_rows))
     starts = np.cumsum([0, *sizes[:-1]])
     with np.errstate(all="ignore"):
         changes = [np.maximum.reduceat(np.abs(part - whole) / np.abs(whole), starts) for part in without]

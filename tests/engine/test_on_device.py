@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from scaling_jax.engine import on_device, stored
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.devices import as_an_accelerator
 from scaling_jax.engine.traffic import Traffic, watched
-from tests.cases.simulated import FIFTY
 
 SAME = 1e-10  # of an objective: both ways polish to its rounding, 1e-14 and less
 
@@ -31,7 +29,9 @@ def there(work: Callable[[], object]) -> tuple[object, Traffic]:
             return work(), traffic
 
 
-def test_one_fit_from_4500_starts_is_one_call(runs240: pd.DataFrame, monkeypatch) -> None:
+def test_one_fit_from_4500_starts_is_one_call(
+    runs240: pd.DataFrame, fit240: sj.FitResult, monkeypatch
+) -> None:
     """JAX itself is told to refuse any transfer that is not asked for while the program runs."""
     call = Program.__call__
 
@@ -43,21 +43,12 @@ def test_one_fit_from_4500_starts_is_one_call(runs240: pd.DataFrame, monkeypatch
 
     monkeypatch.setattr(Program, "__call__", guarded)
 
-    def work() -> sj.FitResult:
-        return sj.fit(sj.laws.chinchilla, runs240, starts="grid")
-
-    here, (fit, traffic) = work(), there(work)
-    assert isinstance(fit, sj.FitResult)
-    assert fit.objective_value == pytest.approx(here.objective_value, rel=SAME)
+    fit, traffic = there(lambda: sj.fit(sj.laws.chinchilla, runs240, starts="grid"))
+    assert isinstance(fit, sj.FitResult) and fit.converged
+    assert fit.objective_value == pytest.approx(fit240.objective_value, rel=SAME)
     assert fit.certificate.relative_decrement < 1e-12
-    assert (fit.status, fit.n_starts, fit.n_agree, fit.n_polished) == (
-        here.status,
-        here.n_starts,
-        here.n_agree,
-        here.n_polished,
-    )
-    assert traffic.calls["on_device"] == 1
-    assert traffic.dispatches <= 5 and traffic.transfers <= 3
+    assert (fit.n_starts, fit.n_polished) == (4500, 32) and fit.n_agree > 30
+    assert traffic.calls == {"on_device": 1} and traffic.transfers == 2
 
 
 def test_a_batch_of_laws_is_one_call_beside_its_starts_and_certificates() -> None:
@@ -71,19 +62,26 @@ def test_a_batch_of_laws_is_one_call_beside_its_starts_and_certificates() -> Non
     values, expected = (np.array([fit.objective_value for fit in each.values()]) for each in (fits, here))
     np.testing.assert_allclose(values, expected, rtol=SAME)
     assert [fit.status for fit in fits.values()] == [fit.status for fit in here.values()]
-    assert traffic.calls["on_device"] == 1
-    assert traffic.dispatches <= 12
+    assert traffic.calls["on_device"] == 1 and traffic.dispatches <= 12
 
 
-def test_slices_of_starts_end_where_all_do(monkeypatch) -> None:
-    """299 starts in slices of 100 lanes, of which the last is filled up with a lane that never runs."""
-    table, rough = {"x": FIFTY["N"], "loss": FIFTY["loss"]}, sj.LM(dtype="float32")
-    whole = sj.fit(sj.laws.power_law_floor, table, starts=299, screen=False, solver=rough)
-    monkeypatch.setattr(on_device, "CELLS", 64 * 100)
-    with as_an_accelerator():
-        cut = sj.fit(sj.laws.power_law_floor, table, starts=299, screen=False, solver=rough)
-    assert cut.certificate.n_finished == whole.certificate.n_finished == 299
-    assert cut.objective_value == pytest.approx(whole.objective_value, rel=SAME) and cut.converged
+def test_a_long_table_is_searched_on_few_rows_in_the_same_call(monkeypatch) -> None:
+    """5,000 rows searched on 2,048, whose ends go on on all of them, block by block; 31 starts in slices of
+    8, the last of which is filled up with a lane that never runs."""
+    rng = np.random.default_rng(0)
+    x = 10 ** rng.uniform(6, 10, 5000)
+    table = {"x": x, "loss": (1.7 + 400 * x**-0.34) * np.exp(0.01 * rng.normal(size=5000))}
+
+    def work() -> sj.FitResult:
+        return sj.fit(sj.laws.power_law_floor, table, starts=31)
+
+    here = work()
+    monkeypatch.setattr(on_device, "CELLS", 2048 * 8)
+    fit, traffic = there(work)
+    assert isinstance(fit, sj.FitResult) and fit.converged
+    assert fit.objective_value == pytest.approx(here.objective_value, rel=SAME)
+    assert (fit.n_agree, fit.n_polished) == (here.n_agree, here.n_polished)
+    assert traffic.dispatches <= 5 and traffic.transfers <= 3
 
 
 def test_bounds_ties_and_fixed_numbers_hold_there() -> None:
@@ -119,13 +117,11 @@ print(fit.objective_value.hex(), stored.inventory()[0])
 """
 
 
-def test_a_program_read_from_disk_finds_lapack(tmp_path) -> None:
+def test_a_program_read_from_disk_finds_lapack(tmp_path, monkeypatch, capsys) -> None:
     """Nobody has told a new process where LAPACK is unless it compiles a call there itself."""
-    environment = os.environ | {stored.SETTING: str(tmp_path)}
-    first, second = (
-        subprocess.run(
-            [sys.executable, "-c", FITTED], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for _ in range(2)
-    )
-    assert first == second and int(first[1]) > 0  # programs were kept, and none was compiled again
+    monkeypatch.setenv(stored.SETTING, str(tmp_path))
+    exec(FITTED, {})
+    here = capsys.readouterr().out.split()
+    there = subprocess.run([sys.executable, "-c", FITTED], capture_output=True, text=True, check=True)
+    assert there.stdout.split() == here  # as many programs are kept as before: none was compiled again
+    assert int(here[1]) > 0

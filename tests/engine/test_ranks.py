@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from scaling_jax.engine.ranks import Finished, best_first, first, leaders, survivors
+from scaling_jax.engine.ranks import Finished, best_first, ends_first, first, leaders, survivors
 
 
 def test_the_best_a_spread_and_no_lane_twice() -> None:
@@ -33,3 +33,16 @@ def test_lanes_that_ended_together_have_one_leader() -> None:
         assert jax.jit(leaders)(lanes).tolist() == [[0, 0, 2, 3]]
     back = Finished(*(part[:, ::-1] for part in lanes))
     assert first(best_first(back), 2).value.tolist() == [[1.0, 1.0]]
+
+
+def test_the_first_lane_of_every_end_comes_first() -> None:
+    value = np.array([[1.0, 1.0 + 1e-9, 2.0, 2.0, 3.0, np.inf]])
+    lanes = Finished(np.arange(6.0).reshape(1, 6, 1), value, np.ones((1, 6), int), np.ones((1, 6), int))
+    found, end = ends_first(lanes, 2)
+    assert found.z.ravel().tolist() == [0, 2, 1, 3, 4, 5]
+    assert end.tolist() == [[0, 1, 0, 1, -1, -1]]
+    assert leaders(first(found, 3), end).tolist() == [[0, 1, 0]]
+    with jax.enable_x64(True):
+        again, ends = jax.jit(ends_first, static_argnums=1)(lanes, 2)
+        np.testing.assert_array_equal(ends, end)
+        np.testing.assert_array_equal(again.z, found.z)
