@@ -24,7 +24,8 @@ from matplotlib.axes import Axes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-DPI = 170
+DPI = 200
+WIDTH = 125  # pixels of a page per inch of a picture
 FOLDER = "pictures"  # under the sources, and ignored by git
 
 
@@ -72,12 +73,13 @@ class Run(SphinxDirective):
         path.parent.mkdir(exist_ok=True)
         with sj.plot.style(dark=dark):
             axes = np.ravel(np.asarray(eval(ask, space), dtype=object))
-        axes[0].figure.figure.savefig(path, dpi=DPI)
+        figure = axes[0].figure.figure
+        figure.savefig(path, dpi=DPI)
+        width = self.options.get("width", f"{figure.get_figwidth() * WIDTH:.0f}px")
         plt.close("all")
         alt = self.arguments[0] if self.arguments else ""
-        image = nodes.image(uri=f"/{name}", alt=alt, classes=["only-dark" if dark else "only-light"])
-        if width := self.options.get("width"):
-            image["width"] = width
+        image = nodes.image(uri=f"/{name}", alt=alt, width=width)
+        image["classes"] = ["only-dark" if dark else "only-light"]
         return image
 
 
