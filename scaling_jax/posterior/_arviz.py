@@ -103,7 +103,7 @@ def _attrs(sampled: Sampled, groups: Sequence[int]) -> dict[str, str | int]:
         "law": design.law.name,
         "formula": design.law.formula,
         "observation": sampled.words,
-        "target_scale": "log" if design.on_log else "raw",
+        "target_scale": "counts" if design.counts else "log" if design.on_log else "raw",
         "data_fingerprint": " ".join(sampled.fits[g].fingerprint for g in groups),
         "seed": sampled.settings.seed,
         "scaling_jax_version": version("scaling-jax"),

@@ -13,7 +13,7 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.core.law import Parameter
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.posterior.model import Design, Table
+from scaling_jax.posterior.model import Design, Table, trials_of
 from scaling_jax.posterior.priors import (
     NOISE_PRIORS,
     bijection,
@@ -28,12 +28,13 @@ from scaling_jax.tables.runs import DataError, Runs
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
 
-__all__ = ["OBSERVATIONS", "Built", "build"]
+__all__ = ["OBSERVATIONS", "Built", "build", "observed_as"]
 
 OBSERVATIONS = {
     "student": "Student-t residuals, degrees of freedom inferred",
     "lognormal": "normal residuals on logs",
     "normal": "normal residuals on raw values",
+    "binomial": "successes of independent trials",
 }
 NOISE_START = {"nu": 5.0, "run_sd": 0.02}
 REACH = 3.0
@@ -76,29 +77,41 @@ def build(
         raise ValueError(
             f"posterior samples laws of numbers, and '{fits[0].law.name}' takes a curve: ask bootstrap."
         )
+    counts = observation == "binomial"
     on_log = observation_scale(fits[0], observation)
     runs = [fit.data() for fit in fits]
-    run_effects = _run_effects(runs, run_effects)
+    if counts and run_effects:
+        raise ValueError("run_effects=True: counts scatter as their trials do, runs have no offsets beside.")
+    run_effects = _run_effects(runs, False if counts else run_effects)
     blocks = Blocks.of([_codes(r, run_effects) for r in runs])
     design = _design(fits, pool, shared, on_log, observation == "student", run_effects, blocks)
     given, numbers = read_priors(priors, _quantities(design))
     held = _held(fits, design, numbers)
-    design = replace(design, held=tuple(sorted({*design.held, *numbers})))
+    design = replace(design, counts=counts, held=tuple(sorted({*design.held, *numbers})))
     unit = 1.0 if on_log else float(np.mean(np.abs(np.concatenate([r.target for r in runs]))))
     believed = _priors(fits, design, given, unit)
     sampled = {name: believed[name] for name in (*design.common, *design.own)}
     table = _table(runs, blocks, on_log, held, sampled)
+    if counts:
+        table = table._replace(target=np.round(table.target * trials_of(table.se)))
     return Built(design, table, *_starts(fits, design, believed, unit), blocks.places)
+
+
+def observed_as(fit: Fitted, observation: str) -> str:
+    """The observation model that is meant: counts have one alone."""
+    counted = fit.objective.counts is not None and observation == "student"
+    return "binomial" if counted else observation
 
 
 def observation_scale(fit: Fitted, observation: str) -> bool:
     """Whether residuals are differences of logs."""
     if observation not in OBSERVATIONS:
         raise ValueError(f"observation={shown(observation)}: use {', '.join(map(repr, OBSERVATIONS))}.")
-    if fit.objective.counts is not None:
+    counts = fit.objective.counts is not None
+    if counts != (observation == "binomial"):
         raise ValueError(
-            "posterior() observes numbers that scatter, and this target counts successes: use conf_int() and "
-            "bootstrap(), which know the binomial likelihood."
+            f"observation={shown(observation)}: where the objective is sj.Binomial, and only there, "
+            "successes are observed as 'binomial'."
         )
     fitted_on_log = fit.objective.on == "log"
     on_log = {"lognormal": True, "normal": False}.get(observation, fitted_on_log)

@@ -21,7 +21,7 @@ from scaling_jax.posterior.priors import bijection
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
 
-__all__ = ["OFFSET", "TARGET", "Design", "Sites", "Table", "location", "model"]
+__all__ = ["OFFSET", "TARGET", "Design", "Sites", "Table", "location", "model", "trials_of"]
 
 TARGET, OFFSET = "target", "run_offset"
 
@@ -47,6 +47,7 @@ class Design:
         known_se: whether rows carry standard errors.
         run_effects: whether each block of rows is a run with an offset of its own.
         n_groups, n_blocks: groups, and blocks of rows.
+        counts: whether the target counts successes, which trials alone scatter.
     """
 
     law: Law
@@ -60,6 +61,7 @@ class Design:
     run_effects: bool
     n_groups: int
     n_blocks: int
+    counts: bool = False
 
     @property
     def free(self) -> tuple[Parameter, ...]:
@@ -70,7 +72,7 @@ class Design:
     @property
     def noise(self) -> tuple[str, ...]:
         """sigma, nu and run_sd, as far as this model has and samples them."""
-        there = {"sigma": True, "nu": self.student, "run_sd": self.run_effects}
+        there = {"sigma": not self.counts, "nu": self.student, "run_sd": self.run_effects}
         return tuple(name for name, here in there.items() if here and name not in self.held)
 
     @property
@@ -95,7 +97,7 @@ class Table(NamedTuple):
 
     Args:
         inputs: (blocks, width) each.
-        target: (blocks, width), a logarithm where residuals are.
+        target: (blocks, width), a logarithm where residuals are, successes where these are counted.
         weight, se: (blocks, width).
         group: (blocks,) which group a block belongs to.
         held: values that are not sampled, by name.
@@ -134,22 +136,30 @@ def model(design: Design, table: Table) -> None:
             values[p.name] = numpyro.sample(p.name, population.to_event(1 + len(p.shape)))
         else:
             values[p.name] = one(p.name, (groups, *p.shape))
-    for name in ("sigma", *(("nu",) if design.student else ()), *(("run_sd",) if design.run_effects else ())):
+    there = {"sigma": not design.counts, "nu": design.student, "run_sd": design.run_effects}
+    for name in (name for name, here in there.items() if here):
         values[name] = one(name, () if name in design.common else (groups,))
     centre = location(design, table, values)
     if design.run_effects:
         spread = per_block(design, table, values["run_sd"])
         offset = dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1)
         centre = centre + numpyro.sample(OFFSET, offset)[:, None]
-    scatter = scatter_of(design, table, values)
-    if design.student:
-        observed = dist.StudentT(per_block(design, table, values["nu"])[:, None], centre, scatter)
+    if design.counts:
+        observed = dist.BinomialProbs(centre, trials_of(table.se))
+    elif design.student:
+        nu = per_block(design, table, values["nu"])[:, None]
+        observed = dist.StudentT(nu, centre, scatter_of(design, table, values))
     else:
-        observed = dist.Normal(centre, scatter)
+        observed = dist.Normal(centre, scatter_of(design, table, values))
     blocks, width = table.target.shape
     by_block, by_row = numpyro.plate("block", blocks, dim=-2), numpyro.plate("row", width, dim=-1)
     with by_block, by_row, numpyro.handlers.scale(scale=table.weight):
         numpyro.sample(TARGET, observed, obs=table.target)
+
+
+def trials_of(se: Array) -> jax.Array:
+    """The trials of rows that say one over their root."""
+    return jnp.round(jnp.asarray(se) ** -2.0)
 
 
 def per_block(design: Design, table: Table, value: jax.Array) -> jax.Array:

@@ -94,6 +94,9 @@ class Posterior(FitEnsemble):
     def _scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Each row a run of its own, with an offset and scatter; of known standard errors the median."""
         design, se = self.sampled.design, self.fit.data().target_se
+        if design.counts and se is not None:
+            trials = int(np.round(np.median(se) ** -2.0))
+            return rng.binomial(trials, np.clip(curve, 0.0, 1.0)) / trials
         sigma = self._noise("sigma")[:, None]
         if se is not None:
             sigma = np.sqrt(sigma**2 + np.median(se) ** 2)

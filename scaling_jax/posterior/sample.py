@@ -16,7 +16,7 @@ from scaling_jax.core.optional import needs
 from scaling_jax.core.progress import progress_bar
 from scaling_jax.core.settings import own_settings
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.posterior.build import build
+from scaling_jax.posterior.build import build, observed_as
 from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.posterior.sampler import Settings, run_laplace, run_nuts
@@ -71,6 +71,7 @@ def _posterior(
         raise ValueError(
             "chains, draws and warmup must be positive numbers, and target_accept a probability."
         )
+    observation = observed_as(fits[0], observation)
     generator(seed)  # what is no seed is refused in one sentence
     settings = Settings(chains, draws, warmup, target_accept, seed)
     with own_settings(), jax.default_device(jax.devices("cpu")[0]):

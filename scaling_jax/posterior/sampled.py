@@ -64,5 +64,5 @@ class Sampled:
     def words(self) -> str:
         """Model and sampler in one line."""
         runs = ", runs with offsets of their own" if self.design.run_effects else ""
-        known = ", known standard errors" if self.design.known_se else ""
+        known = ", known standard errors" if self.design.known_se and not self.design.counts else ""
         return f"{OBSERVATIONS[self.observation]}{known}{runs}; {self.how}"
