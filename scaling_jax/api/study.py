@@ -2,7 +2,7 @@
 are on disk.
 
 What a chunk holds depends on its own groups alone, never on what the process did before, so a study that was
-killed and resumed ends in the same bytes.
+killed and resumed, or shared out among processes, ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Hashable
-from dataclasses import fields, is_dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -21,8 +21,10 @@ import pandas as pd
 
 from scaling_jax.api.fit import read_groups
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.core.elsewhere import Executor, must_be_executor
 from scaling_jax.core.law import Law
-from scaling_jax.engine.behaviour import behaviour_of, digest
+from scaling_jax.engine.behaviour import behaviour_of, digest, law_as_written
+from scaling_jax.engine.devices import span_hosts
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.certified import CERTIFIED, certified
 from scaling_jax.fitting.fitted import Fitted
@@ -38,10 +40,21 @@ __all__ = ["study"]
 
 @checked
 def study(
-    law: Law, runs: TableLike, *, by: Keys, folder: str | os.PathLike[str], chunk: int = 4096, **options: Any
+    law: Law,
+    runs: TableLike,
+    *,
+    by: Keys,
+    folder: str | os.PathLike[str],
+    chunk: int = 4096,
+    executor: Executor | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Fits a law to every group of a table as `fit_groups` does, in chunks that are kept on disk; run again,
     it goes on where it was.
+
+    In a job of several processes (`jax.distributed`) every one fits its share of the chunks and returns the
+    whole table; the folder must be one that all of them see. With `mesh=` over all of them they fit each
+    chunk together.
 
     Args:
         law: the law.
@@ -51,6 +64,9 @@ def study(
             that is there. Each file carries a checksum and the identity of its study; one that is damaged,
             or belongs elsewhere, is set aside with a warning, and its groups are fitted again.
         chunk: groups per file, at most. A process that is killed loses the chunk it was at, nothing before.
+        executor: who fits the chunks, each a task of its own: `ProcessPoolExecutor`, Dask's `Client`,
+            mpi4py's `MPIPoolExecutor`, any object with their `submit`; this process by default. Workers need
+            the same versions of the packages, not the folder, which this process alone writes.
         **options: as in `fit_groups`, but for shared=, which makes all groups one fit.
 
     Returns:
@@ -61,6 +77,8 @@ def study(
     Raises:
         ValueError: if the folder holds a study of another law, table, version, or other options; a law
             that is only written otherwise may count as another.
+        RuntimeError: if chunks failed on the executor, each of them twice: they are named once all others
+            are done and kept.
         OSError: if the folder cannot be read or written; what is done stays.
         DataError: bad input that concerns the whole table.
         ImportError: without pyarrow, with the remedy.
@@ -78,6 +96,8 @@ def study(
         )
     if chunk < 1:
         raise ValueError(f"chunk={chunk}: give a positive number of groups.")
+    if executor is not None:
+        must_be_executor(executor)
     spec, table, values, unread = read_groups(law, runs, by, options)
     if unread:
         raise DataError(
@@ -92,32 +112,76 @@ def study(
             f"Column '{clash.pop()}' names the groups, and the table of laws has another of that name: "
             "rename it."
         )
+    behaviour = behaviour_of(law, table.inputs, table.target)
     plan = {
-        **behaviour_of(law, table.inputs, table.target),
-        "versions": f"scaling_jax {sys.modules['scaling_jax'].__version__}, jax {jax.__version__}",
+        **behaviour,
+        "versions": _versions(),
         "table": _identity(table, groups),
         "options": _options(spec, values),
         "chunk": chunk,
     }
-    chunks = np.array_split(np.arange(len(groups)), -(-len(groups) // chunk))
-    return in_chunks(folder, plan, chunks, partial(_laws, spec, table, table.members(), values, groups))
+    if executor is not None and spec.device is not None:
+        raise ValueError("device= and mesh= are of this process, executor= fits in others: give one of them.")
+    pieces = np.array_split(np.arange(len(groups)), -(-len(groups) // chunk))
+    chunks = _Chunks(spec, table, table.members(), values, groups, pieces)
+    alone = span_hosts(spec.device)  # each chunk is fitted by all processes together
+    share = (0, 1) if alone else (jax.process_index(), jax.process_count())
+    make = partial(_laws, _versions(), behaviour["law as written"])
+    return in_chunks(folder, plan, chunks, make, executor, share)
 
 
-def _laws(
-    spec: Spec,
-    table: Runs,
-    members: list[np.ndarray],
-    values: np.ndarray,
-    groups: pd.DataFrame,
-    chunk: np.ndarray,
-) -> pd.DataFrame:
-    """The rows of one chunk's groups, fitted on a table of their own."""
-    parts = [members[g] for g in chunk]
-    ends = np.cumsum([len(part) for part in parts])
-    own = table.take(np.concatenate(parts))
-    members, keys = np.split(np.arange(len(own)), ends[:-1]), [table.group_labels[g] for g in chunk]
-    fits = solve_members(Task(spec, own, members, values[chunk], keys))
-    return pd.concat([groups.iloc[chunk].reset_index(drop=True), _laws_found(spec.law, fits)], axis=1)
+@dataclass(frozen=True)
+class _Chunk:
+    """Some groups on a table of their own, and what they are called."""
+
+    task: Task
+    groups: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Chunks(Sequence[_Chunk]):
+    """The chunks of a study, each cut out of the table when it is asked for."""
+
+    spec: Spec
+    table: Runs
+    members: list[np.ndarray]
+    values: np.ndarray
+    groups: pd.DataFrame
+    pieces: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @overload
+    def __getitem__(self, i: int) -> _Chunk: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[_Chunk]: ...
+    def __getitem__(self, i: int | slice) -> _Chunk | Sequence[_Chunk]:
+        if isinstance(i, slice):
+            return replace(self, pieces=self.pieces[i])
+        piece = self.pieces[i]
+        parts = [self.members[g] for g in piece]
+        sizes = [len(part) for part in parts]
+        keys = [self.table.group_labels[g] for g in piece]
+        own = self.table.take(np.concatenate(parts))
+        own = replace(own, group=np.repeat(np.arange(len(piece)), sizes), group_labels=keys)
+        members = np.split(np.arange(len(own)), np.cumsum(sizes)[:-1])
+        task = Task(self.spec, own, members, self.values[piece], keys)
+        return _Chunk(task, self.groups.iloc[piece].reset_index(drop=True))
+
+
+def _versions() -> str:
+    return f"scaling_jax {sys.modules['scaling_jax'].__version__}, jax {jax.__version__}"
+
+
+def _laws(versions: str, written: str, chunk: _Chunk) -> pd.DataFrame:
+    """The rows of one chunk's groups, on whichever machine."""
+    if _versions() != versions:
+        raise RuntimeError(f"A worker has {_versions()}, and the study {versions}: install the same there.")
+    if law_as_written(chunk.task.spec.law) != written:
+        law = chunk.task.spec.law.name
+        raise RuntimeError(f"A worker's law '{law}' is not the one of the study: install the same there.")
+    return chunk.groups.join(_laws_found(chunk.task.spec.law, solve_members(chunk.task)))
 
 
 def _laws_found(law: Law, fits: list[Fitted]) -> pd.DataFrame:

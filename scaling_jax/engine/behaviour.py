@@ -22,6 +22,7 @@ __all__ = [
     "behaviour_of",
     "confounded",
     "digest",
+    "law_as_written",
     "linear_parameters",
     "loose_direction",
     "probed",
@@ -61,13 +62,13 @@ def behaviour_of(law: Law, inputs: Columns, target: Numbers) -> dict[str, str]:
     """
     return {
         "law": f"{law.name} {digest(law.labels, law.label_domains, law.input_domains, law.ranges)}",
-        "law as written": _written(law),
+        "law as written": law_as_written(law),
         "law's values": _values(law, inputs),
         "law's starts": _proposals(law, inputs, target),
     }
 
 
-def _written(law: Law) -> str:
+def law_as_written(law: Law) -> str:
     """The steps and constants of one run's value, without the addresses that differ between processes."""
     one = jax.ShapeDtypeStruct((), np.float64)
     params = {p.name: jax.ShapeDtypeStruct(p.shape, np.float64) for p in law.parameters}

@@ -2,7 +2,8 @@
 
 The folder belongs to one plan, that of whoever began it. Each file carries a seal, which says of which plan
 it is, which chunk, and what its bytes add up to; a file whose seal does not fit is never read as a table. All
-files are written under a temporary name and renamed, so one that is there is whole.
+files are written under a temporary name and renamed, so one that is there is whole. Several processes may
+fill a folder, each beginning with its share; whoever is done helps the others.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ import secrets
 import threading
 import time
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
+from scaling_jax.core.checked import one_line
+from scaling_jax.core.elsewhere import Executor, as_they_end
 from scaling_jax.core.optional import needs
 from scaling_jax.core.progress import progress_bar
 
@@ -42,6 +46,8 @@ def in_chunks(
     plan: dict[str, Hashable],
     chunks: Sequence[T],
     make: Callable[[T], pd.DataFrame],
+    executor: Executor | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> pd.DataFrame:
     """The tables that `make` gives for every chunk, one under the other; those that the folder holds already
     are read, not made.
@@ -54,9 +60,13 @@ def in_chunks(
             refused.
         chunks: what `make` takes, one after the other.
         make: gives the table of a chunk, and the same one whenever it is called.
+        executor: where `make` is called; this process by default. Files are written by this one.
+        share: this process's number and how many fill the folder together. Each begins with chunks of its
+            own and goes on with those that others have not made.
 
     Raises:
         ValueError: if the folder was begun with another plan.
+        RuntimeError: if chunks failed on the executor, each of them twice; the others are kept.
         OSError: if the folder cannot be read or written, with the remedy.
         ImportError: without pyarrow, with the remedy.
     """
@@ -71,16 +81,66 @@ def in_chunks(
         _name_strangers(folder, files)
         kept = [_kept(file, i, identity) for i, file in enumerate(files)]
     tables = dict(enumerate(kept))
-    missing = [i for i, table in tables.items() if table is None]
-    with progress_bar(len(chunks), "studying", "chunk") as progress:
+    missing = _in_turn([i for i, table in tables.items() if table is None], len(chunks), share)
+    failed: dict[int, BaseException] = {}
+
+    def work(i: int) -> Callable[[], bytes]:
+        return partial(_made, make, chunks[i], i, identity)
+
+    with (
+        progress_bar(len(chunks), "studying", "chunk") as progress,
+        closing(_ends(missing, work, executor)) as ends,
+    ):
         progress(len(chunks) - len(missing), len(chunks))
-        for done, i in enumerate(missing, start=len(chunks) - len(missing) + 1):
-            data = _sealed(make(chunks[i]), i, identity)
+        for done, (i, found) in enumerate(ends, start=len(chunks) - len(missing) + 1):
+            if isinstance(found, BaseException):
+                failed[i] = found
+                continue
             with _disk(folder):
-                _put(files[i], data)
-            tables[i] = _table(data)  # as it is read from disk, whose types may be others than were made
+                tables[i] = _kept(files[i], i, identity)  # another process may have been faster
+            if tables[i] is None:
+                data = found()
+                with _disk(folder):
+                    _put(files[i], data)
+                tables[i] = _table(data)  # as it is read from disk, whose types may be others than were made
             progress(done, len(chunks))
+    if failed:
+        raise RuntimeError(_failures(failed, len(chunks), folder)) from next(iter(failed.values()))
     return pd.concat(tables.values(), ignore_index=True)
+
+
+def _in_turn(missing: list[int], chunks: int, share: tuple[int, int]) -> list[int]:
+    """The chunks of this process, then those of the next ones from their ends, which they reach last."""
+    me, of = share
+    turns = {i: (i * of // chunks - me) % of for i in missing}
+    return sorted(missing, key=lambda i: (turns[i], -i if turns[i] else i))
+
+
+def _ends(
+    missing: list[int], work: Callable[[int], Callable[[], bytes]], executor: Executor | None
+) -> Generator[tuple[int, Callable[[], bytes] | BaseException]]:
+    """What gives each chunk's bytes: made when it is called, or by an executor; or why there are none."""
+    if executor is None:
+        yield from ((i, work(i)) for i in missing)
+        return
+    with closing(as_they_end(executor, missing, work)) as ends:
+        for i, found in ends:
+            yield i, found if isinstance(found, BaseException) else partial(bytes, found)
+
+
+def _made(make: Callable[[T], pd.DataFrame], chunk: T, index: int, identity: str) -> bytes:
+    return _sealed(make(chunk), index, identity)
+
+
+def _failures(failed: dict[int, BaseException], chunks: int, folder: Path) -> str:
+    names = [str(i) for i in sorted(failed)]
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    i, error = next(iter(failed.items()))
+    return (
+        f"{len(failed)} of {chunks} chunks failed twice on the executor ({some}); chunk {i} by "
+        f"{type(error).__name__}: {one_line(error)} The others are kept in {folder}: say the same again, and "
+        "these alone are tried."
+    )
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -262,3 +266,94 @@ def test_what_a_study_cannot_do_is_said_at_once(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "mine.parquet")
     with pytest.raises(ValueError, match="no study's"):
         studied(tmp_path)
+
+
+def same_as(whole: tuple[pd.DataFrame, Path], folder: Path, **options: object) -> None:
+    pd.testing.assert_frame_equal(studied(folder, **options), whole[0])
+    assert files(folder) == files(whole[1])
+
+
+def test_a_process_pool_ends_in_the_same_bytes(whole: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        same_as(whole, tmp_path, executor=pool)
+
+
+def test_dask_s_client_ends_in_the_same_bytes(whole: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="a local cluster needs dask[distributed]")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        same_as(whole, tmp_path / "client", executor=client)
+        same_as(whole, tmp_path / "executor", executor=client.get_executor())
+
+
+def test_an_interrupt_leaves_what_the_executor_has_given(
+    whole: tuple[pd.DataFrame, Path], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            studied(tmp_path, executor=InterruptedAfter(pool, 2))
+        assert len(files(tmp_path)) == 2
+        same_as(whole, tmp_path, executor=pool)
+
+
+class InterruptedAfter:
+    """A pool whose work after the first few is an interrupt."""
+
+    def __init__(self, pool: ThreadPoolExecutor, few: int):
+        self.pool, self.few, self.given = pool, few, 0
+
+    def submit(self, fn, *arguments):
+        self.given += 1
+        return self.pool.submit(fn if self.given <= self.few else interrupt, *arguments)
+
+
+def interrupt(*arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_worker_of_another_version_or_law_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with monkeypatch.context() as there:
+            there.setattr(study, "_laws", partial(edited, study._laws))
+            with pytest.raises(RuntimeError, match=r"1 of 1 .*'power_law' is not the one of the study"):
+                studied(tmp_path, chunk=44, executor=pool)
+        with pytest.raises(ValueError, match=r"device= and mesh= are of this process, executor="):
+            studied(tmp_path, executor=pool, device="cpu")
+    with pytest.raises(TypeError, match="give an executor"):
+        studied(tmp_path, executor="dask")
+
+
+def edited(laws, versions: str, written: str, chunk: object) -> pd.DataFrame:
+    return laws(versions, "another", chunk)
+
+
+JOB = """
+import sys
+import jax, pandas as pd
+jax.distributed.initialize(f"localhost:{sys.argv[1]}", num_processes=2, process_id=int(sys.argv[2]))
+import scaling_jax as sj
+runs, folder = pd.read_parquet(sys.argv[3]), sys.argv[4]
+laws = sj.study(sj.laws.power_law, runs, by="group", folder=folder, chunk=11, starts=12)
+laws.to_parquet(sys.argv[4] + sys.argv[2])
+"""
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return str(free.getsockname()[1])
+
+
+def test_the_processes_of_a_job_share_the_chunks(whole: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    table().to_parquet(runs := tmp_path / "runs.parquet")
+    folder, port = tmp_path / "laws", free_port()
+    command = [sys.executable, "-c", JOB, port]
+    both = [subprocess.Popen([*command, str(me), str(runs), str(folder)]) for me in (0, 1)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    for me in (0, 1):
+        pd.testing.assert_frame_equal(pd.read_parquet(f"{folder}{me}"), whole[0])
+    assert files(folder) == files(whole[1])

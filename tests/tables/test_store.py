@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -321,3 +322,65 @@ def test_a_study_that_goes_on_starts_no_threads(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) <= 0
+
+
+def test_a_process_begins_with_its_share_and_helps_the_others_from_their_ends() -> None:
+    turns = [store._in_turn(list(range(7)), 7, (i, 3)) for i in range(3)]
+    assert turns == [[0, 1, 2, 4, 3, 6, 5], [3, 4, 6, 5, 2, 1, 0], [5, 6, 2, 1, 0, 4, 3]]
+    assert store._in_turn([1, 4, 5], 7, (0, 1)) == [1, 4, 5]
+    assert store._in_turn([1, 4, 5], 7, (2, 3)) == [5, 1, 4]
+
+
+def test_what_another_process_made_meanwhile_is_read_and_never_written_again(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(chunk: int) -> pd.DataFrame:
+        if not made:
+            kept(tmp_path, {"law": "a"}, [])  # all of it, by another one
+            before.update(in_files(tmp_path))
+        made.append(chunk)
+        return table(chunk)
+
+    before: dict[str, bytes] = {}
+    found = in_chunks(tmp_path, {"law": "a"}, [1, 2, 3], make, share=(1, 3))
+    pd.testing.assert_frame_equal(found, WHOLE)
+    assert made == [2] and in_files(tmp_path) == before
+
+
+def test_two_that_share_a_folder_make_each_chunk_once(tmp_path: Path) -> None:
+    made: list[int] = []
+    both = threading.Barrier(2)
+
+    def begin(me: int) -> None:
+        def make(chunk: int) -> pd.DataFrame:
+            made.append(chunk)
+            both.wait()  # each has begun one before any is done
+            return table(chunk)
+
+        tables[me] = in_chunks(tmp_path, {"law": "a"}, [1, 2, 3, 4], make, share=(me, 2))
+
+    tables: dict[int, pd.DataFrame] = {}
+    threads = [threading.Thread(target=begin, args=(me,)) for me in (0, 1)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(made) == [1, 2, 3, 4]
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+
+
+def square(chunk: int) -> pd.DataFrame:
+    """On an executor: the middle chunk fails."""
+    if chunk == 2:
+        raise MemoryError("too large")
+    return table(chunk)
+
+
+def test_a_chunk_that_fails_on_an_executor_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(
+            RuntimeError,
+            match=r"^1 of 3 chunks failed twice .*\(1\); chunk 1 by MemoryError: too large The others are",
+        ):
+            in_chunks(tmp_path, {"law": "a"}, [1, 2, 3], square, pool)
+        assert sorted(in_files(tmp_path)) == ["part-000000.parquet", "part-000002.parquet"]
+        found = in_chunks(tmp_path, {"law": "a"}, [1, 2, 3], table, pool)
+    pd.testing.assert_frame_equal(found, WHOLE)
