@@ -150,7 +150,7 @@ def of_schedules(law: sj.Law, params: dict[str, float]) -> Figure:
         steps = np.arange(2400, len(SCHEDULES[name]) + 1, 100)
         y = law(steps, SCHEDULES[name], **params)
         ax.plot(steps, y, color=colour, lw=1.6)
-        ends.append((float(y[-1]), name.split("_")[0], colour))
+        ends.append((float(y[-1]), name.split("_")[0].replace("wsdcon", "drop"), colour))
     ax.set(xlabel=law.along, ylabel=law.units["target"], xlim=(2400, 24000))
     end_labels(ax, ends)
     return figure

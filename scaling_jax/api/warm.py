@@ -16,12 +16,14 @@ from scaling_jax.core.progress import progress_bar
 from scaling_jax.engine import stored
 from scaling_jax.engine.predict import predict
 from scaling_jax.engine.sampling import sample_numbers
+from scaling_jax.tables.read import read_inputs
 
 __all__ = ["LENGTHS", "Warmed", "warm"]
 
 LENGTHS = (64, 128, 256)  # rows that tables of up to as many are padded to
 LONGEST = 4096  # longer ones are searched on fewer rows
 TRIES = 64  # points of a law, among which is one with values that can be fitted
+SCHEDULE = np.where(np.arange(1000) < 500, 1e-3, 2e-4)  # of laws that take one
 NOISE = 0.01
 
 
@@ -99,15 +101,18 @@ def warm(laws: Sequence[Law] | None = None, rows: Sequence[int] = LENGTHS) -> Wa
 def _used(law: Law, rows: int) -> bool:
     """Whether a law could be fitted to values of its own, and the fit shown."""
     rng = np.random.default_rng(0)
-    inputs = {
+    table = {
         name: np.clip(np.exp(rng.uniform(np.log(2.0), np.log(1e3), rows)), domain.lower, domain.upper)
         for name, domain in law.input_domains.items()
     }
+    if law.curves:
+        table |= dict.fromkeys(law.curves, SCHEDULE) | {law.along: table[law.along].round()}
+    inputs = read_inputs(law, table) if law.curves else table
     with np.errstate(all="ignore"):
         values = predict(law, sample_numbers(law, TRIES, inputs), inputs)
     usable = np.flatnonzero((np.isfinite(values) & (values > 0)).all(axis=1))
     if not len(usable):
         return False
     target = values[usable[0]] * np.exp(rng.normal(0, NOISE, rows))
-    str(fit(law, {**inputs, "value": target}, target="value"))
+    str(fit(law, {**table, "value": target}, target="value"))
     return True

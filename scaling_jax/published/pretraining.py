@@ -465,4 +465,30 @@ CHOSHENS = [
     ),
 ]  # fmt: skip
 
-ENTRIES: list[Entry] = [*KAPLANS, *HOFFMANNS, *BESIROGLUS, *MORE, *SARDANA, *MUENNIGHOFFS, *KUMARS, *CHOSHENS]
+
+def _luo(
+    size: str, L0: float, A: float, alpha: float, B: float, C: float, beta: float, gamma: float
+) -> Entry:
+    return Entry(
+        f"luo2025_{size}M",
+        laws.multi_power,
+        {"L0": L0, "A": A, "alpha": alpha, "B": B * beta, "C": C, "beta": beta, "gamma": gamma},
+        "Luo et al. 2025 (arXiv:2503.12811), fits released with the code",
+        {"step": (2160, 24_000), "lr": (3e-5, 3e-4)},
+        runs=f"a model of {size}e6 parameters under cosine, constant and two-stage schedules",
+        remark=f"B is the printed {B:g} times beta. L0 holds what the rise of the warm-up counts for: give "
+        "curves by sj.schedules.curve(rates, warmup=0, knots=2160). The fit stopped early, at two to twelve "
+        "times the least objective, and predicts other schedules better than the optimum does.",
+    )
+
+
+LUOS = [
+    _luo("25", 3.04045, 0.52469, 0.50787, 363.79, 2.0656, 0.58279, 0.64142),
+    _luo("100", 2.65145, 0.60115, 0.45296, 437.95, 2.1325, 0.59785, 0.65524),
+    _luo("400", 2.37474, 0.65421, 0.42879, 523.42, 2.0246, 0.59350, 0.63472),
+]
+
+ENTRIES: list[Entry] = [
+    *(*KAPLANS, *HOFFMANNS, *BESIROGLUS, *MORE, *SARDANA, *MUENNIGHOFFS, *KUMARS, *CHOSHENS),
+    *LUOS,
+]

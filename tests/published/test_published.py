@@ -20,10 +20,15 @@ def test_an_entry_fits_its_law_and_is_finite_over_its_range(key: str) -> None:
     assert key == entry.key and set(entry.params) == set(entry.law.params) and entry.cite
     for name, domain in zip(entry.law.labels, entry.law.label_domains, strict=True):
         assert domain.contains(entry.params[name]), name
-    corners = np.meshgrid(*(np.geomspace(*entry.range[name], 3) for name in entry.law.inputs))
-    values = entry(*corners)
+    numeric = [name for name in entry.law.inputs if name not in entry.law.curves]
+    corners = np.meshgrid(*(np.geomspace(*entry.range[name], 3) for name in numeric))
+    by_name = dict(zip(numeric, corners, strict=True))
+    for name in entry.law.curves:
+        updates = int(entry.range[entry.law.along][1])
+        by_name[name] = np.linspace(*entry.range[name][::-1], updates)
+        by_name[entry.law.along] = by_name[entry.law.along].round()
+    values = entry(**by_name)
     assert np.isfinite(values).all() and (values * (-1 if key in NEGATIVE else 1) > 0).all()
-    by_name = dict(zip(entry.law.inputs, corners, strict=True))
     np.testing.assert_array_equal(values, entry.law(**by_name, **entry.params))
     assert key in repr(entry) and entry.units["target"] in repr(entry).replace("\n" + " " * 11, " ")
 
