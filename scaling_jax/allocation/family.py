@@ -19,6 +19,8 @@ from scaling_jax.api.result import FitResult
 from scaling_jax.core.checked import checked
 from scaling_jax.core.law import Law
 from scaling_jax.fitting.spec import asked
+from scaling_jax.reporting.blocks import Items, Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
@@ -33,7 +35,7 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Approaches:
+class Approaches(Shown):
     """What three readings of one table say; made by `sj.approaches`.
 
     Args:
@@ -83,11 +85,30 @@ class Approaches:
         budget = BEYOND * self.largest
         exponents = self.exponents().to_string(float_format=lambda x: f"{x:.3f}")
         plans = self.optimal(budget).to_string(index=False, float_format=lambda x: f"{x:.4g}")
-        apart = self.disagreements() or [
-            f"No two intervals are apart, of exponents or of plans for {budget:.3g} FLOP."
+        return "\n".join([exponents, "", plans, "", *self._apart(), *self._left_out()])
+
+    def _apart(self) -> list[str]:
+        same = f"No two intervals are apart, of exponents or of plans for {BEYOND * self.largest:.3g} FLOP."
+        return self.disagreements() or [same]
+
+    def _left_out(self) -> list[str]:
+        return [f"Approach {n} is left out: {why}" for n, why in self.missing.items()]
+
+    def _title(self) -> str:
+        return f"Approaches {', '.join(map(str, self.members))} on one table"
+
+    def _sections(self) -> list[Section]:
+        budget = BEYOND * self.largest
+        first, *more = self._apart()
+        rest = (*more, *self._left_out())
+        return [
+            Section(
+                "",
+                [Words(first, "care" if self.disagreements() else "lead"), *([Items(rest)] if rest else [])],
+            ),
+            Section(f"The best run of {budget:.3g} FLOP", [grid_of(self.optimal(budget))]),
+            Section("How it grows with compute, exponents", [grid_of(self.exponents(), True)]),
         ]
-        left_out = [f"Approach {n} is left out: {why}" for n, why in self.missing.items()]
-        return "\n".join([exponents, "", plans, "", *apart, *left_out])
 
     def __repr__(self) -> str:
         return f"<Approaches {', '.join(map(str, self.members))}; largest run {self.largest:.3g} FLOP>"

@@ -10,6 +10,8 @@ import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import Variant, refit, refit_parts, vary, ways_at_a_time
+from scaling_jax.reporting.blocks import Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.scale import top_rows
 from scaling_jax.uncertainty.bootstrap import in_parts, replicates
 from scaling_jax.uncertainty.draws import Draws
@@ -22,7 +24,7 @@ EXPECTED_MISSES = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest:
+class Backtest(Shown):
     """How a fit without the largest budgets predicts them.
 
     Args:
@@ -65,6 +67,16 @@ class Backtest:
             f"{int(self.table['inside'].sum())} of {n} inside the {100 * self.level:g} % prediction interval"
         )
         return said + (": THE INTERVAL MISSED, trust no narrower one beyond the data" if self.missed else "")
+
+    def _title(self) -> str:
+        return "Tried where the answer is known"
+
+    def _sections(self) -> list[Section]:
+        said = str(self)
+        return [
+            Section("", [Words(f"{said[0].upper()}{said[1:]}.", "alarm" if self.missed else "lead")]),
+            Section("Rows kept back", [grid_of(self.table)], folded=True),
+        ]
 
 
 def backtest(fit: Fitted, level: float = 0.9) -> Backtest | None:

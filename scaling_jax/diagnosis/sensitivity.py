@@ -21,7 +21,9 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import refit_jointly
 from scaling_jax.fitting.refits import Refits, Variant, refit, vary
 from scaling_jax.planning.budget import compute_optimal
+from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.numbers import kind_of, written
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.runs import DataError, numeric, run_weights
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.bootstrap import draws_of
@@ -34,7 +36,7 @@ AS_FITTED = "as fitted"
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivity:
+class Sensitivity(Shown):
     """One table under many defensible choices.
 
     Args:
@@ -84,6 +86,15 @@ class Sensitivity:
             f"({self.answer[AS_FITTED]:.4g} as fitted{beside}); what moves it most: {self.most} "
             f"({self.answer[self.most]:.4g})"
         )
+
+    def _title(self) -> str:
+        return "Other defensible choices"
+
+    def _sections(self) -> list[Section]:
+        return [
+            Section("", [Words(f"{self}.", "lead")]),
+            Section("Choices", [grid_of(self.table.rename_axis("choice"), True)], folded=True),
+        ]
 
 
 def sensitivity(

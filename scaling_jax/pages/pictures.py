@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from scaling_jax import plot
+from scaling_jax.allocation.family import Approaches
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.optional import needs
+from scaling_jax.diagnosis.backtest import Backtest
 from scaling_jax.diagnosis.examination import examine
 from scaling_jax.diagnosis.monitor import Monitor
+from scaling_jax.diagnosis.sensitivity import Sensitivity
 from scaling_jax.forecasting.result import Forecast
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.next_runs import NextRuns
 from scaling_jax.planning.result import Plan
+from scaling_jax.posterior.result import Posterior
 from scaling_jax.reporting.blocks import Picture
+from scaling_jax.uncertainty.profile import Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,6 +126,37 @@ def _monitor(seen: Monitor) -> Iterator[Drawing]:
 @drawings.register
 def _next_runs(design: NextRuns) -> Iterator[Drawing]:
     yield Drawing("next-runs", "Where the next runs lie.", lambda: plot.next_runs(design))
+
+
+@drawings.register
+def _sensitivity(found: Sensitivity) -> Iterator[Drawing]:
+    words = "The answer under other defensible choices, beside the interval of the fit as it stands."
+    yield Drawing("choices", words, lambda: plot.sensitivity(found))
+
+
+@drawings.register
+def _profile(found: Profile) -> Iterator[Drawing]:
+    words = "How much likelihood is lost where the parameter is held, the others refitted."
+    yield Drawing("profile", words, lambda: plot.profile(found))
+
+
+@drawings.register
+def _backtest(found: Backtest) -> Iterator[Drawing]:
+    yield Drawing("backtest", "The rows kept back, and their prediction.", lambda: plot.backtest(found))
+
+
+@drawings.register
+def _approaches(found: Approaches) -> Iterator[Drawing]:
+    words = "The best size of each budget by every approach, with its band."
+    yield Drawing("approaches", words, lambda: plot.approaches(found))
+    yield Drawing("approaches-loss", "Its loss.", lambda: plot.approaches(found, "loss"))
+
+
+@drawings.register
+def _posterior(found: Posterior) -> Iterator[Drawing]:
+    yield Drawing(
+        "posterior", "Draws of each parameter, chain by chain.", lambda: plot.posterior(found), True
+    )
 
 
 def _svg(name: str, draw: Callable[[], Drawn], dark: bool) -> str | None:

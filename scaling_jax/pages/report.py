@@ -35,8 +35,8 @@ def report(
     network; Markdown and PDF are for a paper's appendix.
 
     Args:
-        *things: fits, groups of fits, forecasts, plans, contrasts, monitors, designs, tables. What is said of
-            the first stands first.
+        *things: fits, groups of fits, forecasts, plans, contrasts, monitors, designs, posteriors, profiles,
+            back-tests, sensitivities, approaches, tables. What is said of the first stands first.
         path: the file to write; None writes none. In place of it the last of `things` may be a path.
         title: of the page.
         format: "html", "md" or "pdf", in place of the file's ending.

@@ -17,6 +17,8 @@ from scaling_jax.core.settings import own_settings
 from scaling_jax.posterior.diagnostics import chain_table, verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
+from scaling_jax.reporting.blocks import Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.uncertainty.draws import FitEnsemble
 from scaling_jax.uncertainty.ensemble import Ensemble, tail_of
 
@@ -24,7 +26,7 @@ __all__ = ["Posterior", "PosteriorGroups"]
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior(FitEnsemble):
+class Posterior(FitEnsemble, Shown):
     """The posterior of one fit: plausible parameter vectors, and everything that follows from them.
 
     Made by `fit.posterior()`. `conf_int`, `derive` and `predict` report medians and equal-tailed intervals; a
@@ -156,13 +158,24 @@ class Posterior(FitEnsemble):
     @checked
     def summary(self, level: float = 0.9) -> str:
         """Parameters with their intervals, chains in plain words."""
+        return Printed(_report(self._title(), self.sampled, self._table(level)))
+
+    def _table(self, level: float) -> pd.DataFrame:
+        """Every sampled number with its interval and how well it was sampled."""
         named = self.sampled.flat(self.sites, None)
         numbers = np.stack([draws.ravel() for draws in named.values()], axis=-1)
         everything = Ensemble(list(named), np.nanmedian(numbers, axis=0), numbers, self.method)
         table = everything.conf_int(level).rename(columns={"estimate": "median", "se": "sd"})
-        rows = len(self.fit.data())
-        title = f"Posterior of {self.fit.law.name}: {rows} rows, {self.sampled.words}"
-        return Printed(_report(title, self.sampled, table.join(self.diagnostics)))
+        return table.join(self.diagnostics)
+
+    def _title(self) -> str:
+        return f"Posterior of {self.fit.law.name}: {len(self.fit.data())} rows, {self.sampled.words}"
+
+    def _sections(self) -> list[Section]:
+        table = self._table(0.9)
+        said = _verdict(self.sampled, table)
+        words = [Words(one, "care" if self.warnings else "lead") for one in said]
+        return [Section("", [*words, grid_of(table, True)])]
 
     def to_arviz(self) -> Any:
         """Posterior, posterior predictive, log likelihood, observed and constant data as ArviZ holds them.

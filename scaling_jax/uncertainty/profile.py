@@ -16,6 +16,8 @@ import pandas as pd
 from scaling_jax.core.checked import shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.refits import refit, vary
+from scaling_jax.reporting.blocks import Section, Words, grid_of
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.uncertainty.ensemble import check_level
 from scaling_jax.uncertainty.likelihood import mean_log_density
 from scaling_jax.uncertainty.tails import normal_quantile
@@ -29,7 +31,7 @@ REAL_REACH = 20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class Profile(Shown):
     """A profiled parameter.
 
     Args:
@@ -83,6 +85,16 @@ class Profile:
             if self.better
             else ""
         )
+
+    def _title(self) -> str:
+        return f"What the data say of {self.name}"
+
+    def _sections(self) -> list[Section]:
+        tone = "care" if self.better or not self.identified else "lead"
+        return [
+            Section("", [Words(f"{self}.", tone)]),
+            Section("Profile", [grid_of(self.table)], folded=True),
+        ]
 
 
 def profile(fit: Fitted, name: str, level: float = 0.9, points: int = GRID) -> Profile:

@@ -106,6 +106,20 @@ def test_every_kind_of_result_has_its_part(best: sj.FitResult, tmp_path: Path) -
     assert '<input type="range"' in made and "vegaEmbed" in made
 
 
+def test_what_judges_a_fit_is_shown_and_reported(best: sj.FitResult) -> None:
+    runs = sj.datasets.load("tiny_sweep").query("arm == 'main' and final")
+    three = sj.approaches(runs, budget="budget", N="n_params", D="tokens", run="run")
+    kept_back = best.backtest()
+    things = [three, best.sensitivity(flops=1e14), best.profile("beta"), best.posterior(method="laplace")]
+    made = str(sj.report(*things, kept_back, format="html"))
+    for thing in (*things, kept_back):
+        shown = thing._repr_html_()
+        assert shown.startswith('<div class="sj-shown">') and "<table>" in shown
+        assert f"<h2>{thing._title()}" in made
+    assert made.count("<figure") > len(things)
+    assert "Approach" in three._repr_html_() and "likelihood interval" in things[2]._repr_html_()
+
+
 def test_a_page_without_charts_carries_no_library() -> None:
     made = sj.report(pd.DataFrame({"a": [1.0, np.nan]}))
     assert len(made) < 20_000 and "vegaEmbed=" not in str(made)
