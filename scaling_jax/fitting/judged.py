@@ -182,7 +182,9 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
     unidentified = (extinct | (spread > limit)) & ~fixed & ~at_bound
     held_at = np.where(fixed, numbers, np.nan)
     short = _too_few(law, e, rows, held_at, local.least > FIRM)
-    flat = [f for f in np.flatnonzero(local.flat & finite).tolist() if f not in short]
+    # printed shares are rounded, which is curvature enough to hide that they add up
+    asked = (local.flat | bool(law.simplex)) & finite
+    flat = [f for f in np.flatnonzero(asked).tolist() if f not in short]
     alike = {f: same for f in flat if (same := alike_numbers(law, e.tie[f], e.free[f], held_at[f]))}
     short |= {f: words_of_alike(same, law, e.tie[f], held_at[f]) for f, same in alike.items()}
     good = (decrement <= STATIONARY) & local.curved

@@ -23,8 +23,8 @@ __all__ = ["mixing_exponential", "mixing_power", "mixture_additive", "mixture_jo
 
 YE = "Ye et al. 2024 (arXiv:2403.16952)"
 SHUKOR = "Shukor et al. 2025 (arXiv:2507.09404)"
-WORTH = Interval(0.0, 1e4)
-"""Of a domain: at 0 it adds nothing, far above the term of all shares has died; unbounded, fits end there."""
+LOG_WORTH = Interval(-8.0, 12.0)
+"""Beyond these a term has died or is all there is: unbounded, fits of real tables end there."""
 BEND = Interval(0.02, 6.0)
 EXPONENT = (0.05, 1.0)
 LEAST_SHARE = 1e-9
@@ -160,8 +160,9 @@ def mixture_additive(*domains: str) -> Law:
 
     Args:
         domains: names of the domains; the inputs are their shares h, then N and D. Each domain has the
-            parameters C_, its worth (0 to 1e4), and g_. A and B are what 1e9 parameters and 1e10 tokens lack,
-            in the loss's unit: Chinchilla's are A 1e9^alpha and B 1e10^beta.
+            parameters logC_, the logarithm of its worth C (within e^-8 and e^12), and g_. A and B are what
+            1e9 parameters and 1e10 tokens lack, in the loss's unit: Chinchilla's are A 1e9^alpha and
+            B 1e10^beta.
 
     Returns:
         The law; it pickles and compares by the names.
@@ -170,13 +171,13 @@ def mixture_additive(*domains: str) -> Law:
         TypeError: with fewer than two domains, or names that occur twice or are a parameter's.
 
     Known to go wrong: a large C removes the mixture from the law, and many starts that begin there agree on
-    it; hence the bound, at which a warning is said. A domain that is worth nothing has C = 0, and then no g.
+    it; hence the bounds, at which a warning is said. A domain that is worth nothing ends at e^-8, with no g.
     Checkpoints of one run are not independent, `run=`. The authors fit `sj.Huber(1e-3, on="raw")`.
 
     Source: Shukor et al. 2025, additive law.
 
     >>> mixture_additive("code", "books").params
-    ('E', 'A', 'alpha', 'B', 'beta', 'C_code', 'C_books', 'g_code', 'g_books')
+    ('E', 'A', 'alpha', 'B', 'beta', 'logC_code', 'logC_books', 'g_code', 'g_books')
     """
 
     def mixed(*inputs: jax.Array, E, A, alpha, B, beta, **own: jax.Array) -> jax.Array:
@@ -203,8 +204,8 @@ def mixture_joint(*domains: str) -> Law:
 
     Args:
         domains: names of the domains; the inputs are their shares h, then N and D. Each domain has the
-            parameters C_ and g_ of `mixture_additive`, and A_ and B_, what 1e9 parameters and 1e10 tokens of
-            this domain alone lack. gA and gB (0.1 to 10) say how they average: 1 plainly, large by logs.
+            parameters logC_ and g_ of `mixture_additive`, and A_ and B_, what 1e9 parameters and 1e10 tokens
+            of this domain alone lack. gA and gB (0.2 to 5) say how they average: 1 plainly, large by logs.
 
     Returns:
         The law; it pickles and compares by the names. With equal A_ and equal B_ it is `mixture_additive`.
@@ -251,9 +252,9 @@ CHINCHILLA = [
     Parameter("B", POSITIVE, prior=("normal", -1.0, 1.5)),
     Parameter("beta", REAL, prior=("normal", 0.3, 0.2)),
 ]
-AVERAGES = [Parameter(name, Interval(0.1, 10.0), prior=("normal", 1.0, 1.0)) for name in ("gA", "gB")]
+AVERAGES = [Parameter(name, Interval(0.2, 5.0), prior=("normal", 1.0, 1.0)) for name in ("gA", "gB")]
 OF_SHARES: dict[str, tuple[Domain, tuple[str, float, float], tuple[float, float] | None]] = {
-    "C": (WORTH, ("halfnormal", 0.0, 10.0), None),
+    "logC": (LOG_WORTH, ("normal", 1.0, 3.0), None),
     "g": (BEND, ("normal", 0.8, 0.8), (0.1, 2.0)),
 }
 EXPONENTS = [(alpha, beta) for alpha in (0.15, 0.3, 0.5) for beta in (0.3, 0.6)]
@@ -288,7 +289,7 @@ def _staged(
                 )
             else:
                 one |= {"A": A, "B": B}
-            one |= {f"C_{d}": w for d, w in zip(domains, worth, strict=True)}
+            one |= {f"logC_{d}": np.log(w) for d, w in zip(domains, worth, strict=True)}
             one |= {f"g_{d}": bend for d in domains}
             for name, value in one.items():
                 found.setdefault(name, []).append(value)
@@ -318,5 +319,8 @@ def _weighted(own: dict[str, jax.Array], name: str, domains: tuple[str, ...], va
 
 def _worth(own: dict[str, jax.Array], domains: tuple[str, ...], shares) -> jax.Array:
     """Sum over the domains of C h^g, a trace where there is no domain at all."""
-    powers = [_power(share, own[f"g_{domain}"]) for domain, share in zip(domains, shares, strict=True)]
-    return jnp.maximum(_weighted(own, "C", domains, powers), LEAST_WORTH)
+    first, *others = (
+        jnp.exp(own[f"logC_{domain}"]) * _power(share, own[f"g_{domain}"])
+        for domain, share in zip(domains, shares, strict=True)
+    )
+    return jnp.maximum(sum(others, first), LEAST_WORTH)

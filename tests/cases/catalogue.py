@@ -317,7 +317,7 @@ CASES |= {
 
 SHARES = np.array([0.02, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 0.98])  # those of two domains add up in pairs
 REPEATED = {"N": _powers(7.5, 10, 5), "D": _powers(9, 11.5, 5), "U": _powers(8, 10.5, 4)}
-WORTH = {"C_code": 1.6, "C_books": 2.7, "g_code": 0.3, "g_books": 0.6}
+WORTH = {"logC_code": 0.5, "logC_books": 1.0, "g_code": 0.3, "g_books": 0.6}
 CASES |= {
     "data_constrained_overfit": Case(
         sj.laws.data_constrained_overfit,
