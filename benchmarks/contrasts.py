@@ -85,7 +85,7 @@ def contrasts(kind: str, pairs: int, seed: int) -> pd.DataFrame:
     table = pd.concat([rows.assign(pair=i) for i, (rows, *_) in enumerate(made)], ignore_index=True)
     fits = sj.fit_groups(LAW, table, by=["pair", "recipe"], run="run")
     sides = [[fits[i, "a"], fits[i, "b"]] for i in range(pairs)]
-    weights = [joint_weights(two, DRAWS, rng)[0] for two in sides]
+    weights = [next(joint_weights(two, DRAWS, rng)[0]) for two in sides]
     variants = [
         vary(fit, weight=own)
         for two, w in zip(sides, weights, strict=True)

@@ -24,7 +24,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline", "attrs_bl
 nb_execution_mode = "auto"  # notebooks are kept without outputs
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-exclude_patterns = ["_build", "_ext", "api.md", "make_*.py", "check_pages.py", "jupyter_execute"]
+exclude_patterns = ["_build", "_ext", "api.md", "make_*.py", "check_pages.py", "jupyter_execute", "measured"]
 html_theme = "furo"
 html_title = "scaling_jax"
 html_static_path = ["_static"]
@@ -40,6 +40,7 @@ suppress_warnings = ["myst.header"]
 def _made(app):
     """One page per law and per object, and the pictures of the other pages, made anew for every build."""
     import make_gallery
+    import make_measured
     import make_pictures
     import make_reference
 

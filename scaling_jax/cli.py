@@ -295,7 +295,8 @@ def plan(
         if peak is not None:
             spent = sj.cost.gpu_hours(peak=peak, mfu=mfu, of=spent)
         read = source_of(_source(source, law, input, target=target, run=run, where=where), draws=level > 0)
-        found = planned(read, flops, budget, loss, spent, _limits(limit), level or None, None)
+        goal = {"flops": flops, "budget": budget, "loss": loss}
+        found = planned(read, goal, spent, _limits(limit), level or None)
         typer.echo(str(found))
         if off:
             typer.echo("\nThe price of another run:")

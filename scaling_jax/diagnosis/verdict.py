@@ -133,9 +133,11 @@ def _of_choices(found: Sensitivity | None) -> list[str]:
 
 def _of_rows(fit: Fitted, law: Adequacy) -> list[str]:
     """Whether there are rows enough to say anything of a forecast, and whether the law explains them."""
-    rows, found = int((fit.data().weight > 0).sum()), []
+    runs, found = fit.data(), []
+    rows = int((runs.weight > 0).sum())
     if rows < ROWS_PER_PARAMETER * fit.n_free or np.isnan(law.p):
-        found.append(f"{rows} rows for {fit.n_free} parameters say little of a forecast.")
+        of = f" of {runs.n_runs} runs" if runs.run is not None and runs.n_runs < rows else ""
+        found.append(f"{rows} rows{of} for {fit.n_free} parameters say little of a forecast.")
     if law.explained < LITTLE:
         share = 100 * max(law.explained, 0.0)
         found.append(

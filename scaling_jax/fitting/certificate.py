@@ -438,4 +438,4 @@ def sentences(
             f"deviations from the fit (rows {named}): check them, and see how the answer moves without them.",
             limits=False,
         )
-    return [*out, *((sentence, False) for sentence in [*_few_runs(runs), *runs.warnings])]
+    return [*out, *((sentence, True) for sentence in _few_runs(runs)), *((w, False) for w in runs.warnings)]

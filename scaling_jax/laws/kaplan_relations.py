@@ -259,6 +259,9 @@ def kaplan_optimum(
     Returns:
         A `KaplanOptimum`; training stops at a loss (1 + r) times the converged one, about a tenth above it.
 
+    Note: the paper's own question in closed form. `sj.plan` of `laws.kaplan_steps` gives the same run where
+        its cost holds the critical batch, and takes other costs, limits and draws of a fit.
+
     Known to go wrong: with the printed constants alpha_C is .0525 and N(1 PF-day) 6e8, where the paper's
     direct fits give .050 and 1.3e9.
 

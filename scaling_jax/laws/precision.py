@@ -282,6 +282,9 @@ def precision_optimum(
     Returns:
         A `PrecisionOptimum`; P ends on a bound of `bits` where the optimum lies outside.
 
+    Note: the paper's own question in closed form. `sj.plan` with `sj.cost.precision` gives the same run, and
+        with other costs, limits and draws of a fit its kin.
+
     Source: Kumar et al. 2024, section 4.3 (7 to 8 bits).
 
     >>> constants = {"A": 4299.0, "B": 18060.0, "alpha": 0.4965,

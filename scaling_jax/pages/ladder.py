@@ -33,7 +33,7 @@ def plan_of(fit: Fitted) -> Plan | None:
         return None
     goals = np.geomspace(spent.min(), spent.max() * 10**ABOVE, STEPS)
     try:
-        return planned(source_of(fit), goals, None, None, None, None, 0.9, None)
+        return planned(source_of(fit), {"flops": goals}, level=0.9)
     except ValueError:
         return None
 

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.checked import real_numbers, shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.cost import Cost, serving, training
 from scaling_jax.planning.plan import plan
-from scaling_jax.planning.result import Plan
+from scaling_jax.planning.problem import given_values
+from scaling_jax.planning.result import Plan, losses_of
 from scaling_jax.planning.source import LawSource, Optima, source_of
 from scaling_jax.tables.scale import budgets_of
 
@@ -65,7 +68,7 @@ def compute_optimal(
     budgets = budgets_of(flops)
     if isinstance(source, Optima) and not isinstance(source, Fitted):
         return source.optimal(budgets) if level is None else source.optimal(budgets, level=level)
-    found = _planned(source, budgets, level, given)
+    found = _planned(source, {"flops": budgets}, level, given)
     table = _table(found, QUANTITIES)
     table["extrapolation"] = found.extrapolation.get("compute", np.nan)
     return table
@@ -101,18 +104,15 @@ def allocation_exponents(
     budget = budgets_of(flops)[:1]
     if isinstance(source, Optima) and not isinstance(source, Fitted):
         return source.exponents() if level is None else source.exponents(level=level)
-    return _planned(source, budget, level, given).exponents().droplevel("goal").rename_axis(None)
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and bool(0 <= value < np.inf)
+    return _planned(source, {"flops": budget}, level, given).exponents().droplevel("goal").rename_axis(None)
 
 
 def inference_optimal(
     source: LawSource,
-    flops: ArrayLike,
-    served: float,
+    flops: ArrayLike | None = None,
+    served: ArrayLike | None = None,
     *,
+    loss: ArrayLike | None = None,
     level: float | None = None,
     given: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
@@ -126,16 +126,17 @@ def inference_optimal(
     Args:
         source, level, given: as in `compute_optimal`; an `sj.isoflop` result holds no law to plan from.
         flops: budgets for training and inference together, FLOP.
-        served: tokens of inference D_inf over the model's life.
+        served: the demand, tokens of inference D_inf over the model's life; several for a plan of each.
+        loss: in place of budgets, the quality that is wanted at least cost.
 
     Returns:
-        One row per budget: flops, N (parameters), D (training tokens), loss, tokens_per_param, training_share
-        (of the budget), and with draws `_lower` and `_upper` of all but flops. NaN where the law has no
-        optimum.
+        One row per demand and budget (or loss): served where several are asked, flops, N (parameters), D
+        (training tokens), loss, tokens_per_param, training_share (of the budget), and with draws `_lower` and
+        `_upper`. NaN where the law has no optimum.
 
     Raises:
         TypeError: for something that holds no law, or a law without inputs N and D.
-        ValueError: for budgets, tokens or a level that make no sense.
+        ValueError: for budgets, tokens or a level that make no sense, or both budgets and losses.
 
     Source: Sardana et al. 2024 (arXiv:2401.00448), eq. 3.
 
@@ -144,29 +145,51 @@ def inference_optimal(
     >>> plan = sj.inference_optimal((sj.laws.chinchilla, printed), flops=5.76e23, served=1e13)
     >>> bool(plan["tokens_per_param"][0] > 92.6)
     True
+    >>> demand = sj.inference_optimal((sj.laws.chinchilla, printed), loss=2.0, served=[1e11, 1e13])
+    >>> bool(demand["N"][1] < demand["N"][0])
+    True
     """
-    budgets = budgets_of(flops)
-    if not _is_amount(served):
-        raise ValueError(f"served={served!r}: give the tokens of inference as one number, zero or more.")
-    cost = training() + serving(float(served))
-    found = _planned(source, budgets, level, given, cost)
-    shares = {"": found.point.inputs["D"][0]}
-    table = _table(found, QUANTITIES)
-    if "D_lower" in table:
-        shares |= {"_lower": table["D_lower"].to_numpy(), "_upper": table["D_upper"].to_numpy()}
-    for end, D in shares.items():  # rises with D, so its ends are those of D
-        table[f"training_share{end}"] = 3 * D / (3 * D + float(served))
-    return table
+    if (flops is None) == (loss is None):
+        raise ValueError("Say what is wanted: budgets by flops=, or a quality by loss=.")
+    goal = {"loss": losses_of(loss)} if loss is not None else {"flops": budgets_of(cast(ArrayLike, flops))}
+    parts = []
+    for tokens in _demands(served):
+        found = _planned(source, goal, level, given, training() + serving(tokens))
+        shares = {"": found.point.inputs["D"][0]}
+        table = _table(found, QUANTITIES)
+        if "D_lower" in table:
+            shares |= {"_lower": table["D_lower"].to_numpy(), "_upper": table["D_upper"].to_numpy()}
+        for end, D in shares.items():  # rises with D, so its ends are those of D
+            table[f"training_share{end}"] = 3 * D / (3 * D + tokens)
+        parts.append(table)
+    if len(parts) == 1:
+        return parts[0]
+    whole = pd.concat(parts, ignore_index=True)
+    whole.insert(0, "served", np.repeat(_demands(served), len(parts[0])))
+    whole.attrs = parts[0].attrs
+    return whole
+
+
+def _demands(served: object) -> list[float]:
+    try:
+        found = np.atleast_1d(np.asarray(real_numbers(served), dtype=np.float64)).ravel()
+    except Exception:  # of any type, for what is no number
+        found = np.array([np.nan])
+    if not len(found) or not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(
+            f"served={shown(served)}: give the tokens of inference, numbers that are zero or more."
+        )
+    return found.tolist()
 
 
 def _planned(
     source: LawSource,
-    flops: ArrayLike,
+    goal: Mapping[str, ArrayLike],
     level: float | None,
     given: Mapping[str, float] | None,
     cost: Cost | None = None,
 ) -> Plan:
-    known = _given(given)
+    known = given_values(given)
     found = source_of(source, draws=level is not None)
     _check_names(found.law.name, found.law.inputs, known)
     others = set(found.law.inputs) - {"N", "D"}
@@ -181,14 +204,20 @@ def _planned(
         raise ValueError(
             "level= asks for intervals, and bare constants have none: give a fit, its bootstrap or posterior."
         )
-    limits: dict[str | Cost, float] = dict(known.items())
-    return plan(found, flops=flops, cost=cost, limits=limits, level=0.9 if level is None else level)
+    return plan(
+        found,
+        flops=goal.get("flops"),
+        loss=goal.get("loss"),
+        cost=cost,
+        given=known,
+        level=0.9 if level is None else level,
+    )
 
 
 def _table(found: Plan, names: Sequence[str]) -> pd.DataFrame:
     """Some columns of a plan with their ends, and its notes."""
-    kept = [c for c in found.table if c.removesuffix("_lower").removesuffix("_upper") in names]
-    table = found.table[["flops", *kept]].copy()
+    kept = [c for c in found.table if c.removesuffix("_lower").removesuffix("_upper") in ("flops", *names)]
+    table = found.table[["flops", *(c for c in kept if c != "flops")]].copy()
     table.attrs = {"notes": found.warnings} | ({"level": found.level} if found.drawn is not None else {})
     return table
 
@@ -202,18 +231,3 @@ def _check_names(law: str, inputs: Sequence[str], known: Mapping[str, float]) ->
             )
         if name not in inputs:
             raise ValueError(f"given holds {name!r}, and law '{law}' has the inputs {', '.join(inputs)}.")
-
-
-def _given(given: object) -> dict[str, float]:
-    """The values of a law's other inputs, each a number."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise ValueError(f"given={given!r}: give a mapping of inputs to numbers, for example {{'U': 1e11}}.")
-    try:
-        known = {name: float(value) for name, value in given.items()}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"given={given!r}: give one number for each of the law's other inputs.") from error
-    if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
-        raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
-    return known

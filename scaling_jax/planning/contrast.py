@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.checked import real_number, shown
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.ladder import Ladder
+from scaling_jax.planning.problem import given_values
 from scaling_jax.planning.recipes import Places, compute_of, last_rows, read_recipes, recipes_of
 from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.read import Column, Keys, Reading
@@ -106,7 +106,7 @@ def _places(flops: ArrayLike | None, at: object, given: Mapping[str, float] | No
             "Say where recipes are compared: either flops=[1e22, 1e24] or at={'N': ..., 'D': ...}."
         )
     if flops is not None:
-        return Places(budgets_of(flops), None, _given(given))
+        return Places(budgets_of(flops), None, given_values(given))
     if not isinstance(at, Mapping) or not at:
         raise ValueError(
             f"at={at!r}: give a mapping of the law's inputs to numbers, {{'N': 7e9, 'D': 1.4e12}}."
@@ -117,17 +117,6 @@ def _places(flops: ArrayLike | None, at: object, given: Mapping[str, float] | No
     except ValueError as error:
         raise ValueError(f"at={at!r}: the inputs differ in length.") from error
     return Places(None, dict(zip(columns, wide, strict=True)), {})
-
-
-def _given(given: object) -> dict[str, float]:
-    try:
-        if not isinstance(given, Mapping | None):
-            raise TypeError
-        return {str(name): float(real_number(value)) for name, value in (given or {}).items()}
-    except Exception:  # of any type, for what is no mapping to numbers
-        raise ValueError(
-            f"given={shown(given)}: give a mapping of the law's inputs to numbers, such as {{'U': 1e11}}."
-        ) from None
 
 
 def _transfer(transfer: object) -> float | str:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Numbers
 from scaling_jax.planning.cost import Cost
-from scaling_jax.planning.problem import Limits, Problem, read_problem
+from scaling_jax.planning.problem import Limits, LimitValue, given_values, read_problem
 from scaling_jax.planning.result import Plan, PlanGroups, losses_of
 from scaling_jax.planning.source import AnySource, LawSource, Source, source_of, sources_of
 from scaling_jax.tables.scale import budgets_of
@@ -19,16 +19,28 @@ from scaling_jax.uncertainty.ensemble import check_level
 
 __all__ = ["plan", "planned"]
 
+UNITS = {"flops": ("FLOP", ""), "gpu_hours": ("GPU-hours",), "days": ("days",), "money": ("$",)}
+HOW = {
+    "gpu_hours": "sj.cost.gpu_hours(peak=989e12, mfu=0.4)",
+    "days": "sj.cost.days(devices=64, peak=989e12, mfu=0.4)",
+    "money": "sj.cost.money(price=2.0, peak=989e12, mfu=0.4)",
+}
+"""A cost in which budgets of each name can be said."""
+
 
 @overload
 def plan(
     source: LawSource,
     *,
     flops: ArrayLike | None = ...,
+    gpu_hours: ArrayLike | None = ...,
+    days: ArrayLike | None = ...,
+    money: ArrayLike | None = ...,
     budget: ArrayLike | None = ...,
     loss: ArrayLike | None = ...,
     cost: Cost | Callable[..., ArrayLike] | str | None = ...,
     limits: Limits | None = ...,
+    given: Mapping[str, float] | None = ...,
     level: float | None = ...,
     better: str | None = ...,
 ) -> Plan: ...
@@ -37,10 +49,14 @@ def plan(
     source: Mapping[Hashable, LawSource],
     *,
     flops: ArrayLike | None = ...,
+    gpu_hours: ArrayLike | None = ...,
+    days: ArrayLike | None = ...,
+    money: ArrayLike | None = ...,
     budget: ArrayLike | None = ...,
     loss: ArrayLike | None = ...,
     cost: Cost | Callable[..., ArrayLike] | str | None = ...,
     limits: Limits | None = ...,
+    given: Mapping[str, float] | None = ...,
     level: float | None = ...,
     better: str | None = ...,
 ) -> PlanGroups: ...
@@ -48,10 +64,14 @@ def plan(
     source: AnySource,
     *,
     flops: ArrayLike | None = None,
+    gpu_hours: ArrayLike | None = None,
+    days: ArrayLike | None = None,
+    money: ArrayLike | None = None,
     budget: ArrayLike | None = None,
     loss: ArrayLike | None = None,
     cost: Cost | Callable[..., ArrayLike] | str | None = None,
     limits: Limits | None = None,
+    given: Mapping[str, float] | None = None,
     level: float | None = 0.9,
     better: str | None = None,
 ) -> Plan | PlanGroups:
@@ -65,7 +85,9 @@ def plan(
             entry; the result of `sj.isoflop` or `sj.envelope`; `(law, params)`; or a mapping from groups to
             these, as `sj.fit_groups` returns it. Any law, with any inputs.
         flops: budgets, FLOP.
-        budget: budgets in the unit of `cost`, where that is another one.
+        gpu_hours, days, money: budgets in the unit of a cost that has it: `gpu_hours=1e5` with
+            `cost=sj.cost.gpu_hours(peak=989e12, mfu=0.4)`, `money=2e6` with `sj.cost.money(...)`.
+        budget: budgets in the unit of `cost`, whatever that is.
         loss: values of what the law predicts, to be reached at least cost.
         cost: what is spent: one of `sj.cost` or a sum of them, a formula such as "6 * N * D", or a function
             of inputs in jax.numpy. Training, 6 N D, without it.
@@ -73,6 +95,8 @@ def plan(
             a list to choose from, `{"P": [1, 2, 4, 8]}`; a formula of other inputs, `{"N": "12 * width**3"}`.
             For formulas of inputs and for costs: `{"D / N": (20, 200)}`, `{"epochs": (None, 4)}`,
             `{sj.cost.memory(bytes=2): 80e9}`.
+        given: values of the law's other inputs, `{"U": 25e9}`: the same as in limits, under the name that
+            `sj.contrast` and `sj.compute_optimal` know.
         level: probability between the two ends of the intervals; a bare fit is bootstrapped for them (1,000
             refits, kept). None: no intervals.
         better: "lower" or "higher" values of what the law predicts; by its name without it.
@@ -101,20 +125,29 @@ def plan(
     ['N <= 2e+10']
     >>> sj.plan(source, flops=1e21).smaller(4)["factor"].round(4).tolist()
     [4.4653]
+    >>> hours = sj.plan(source, gpu_hours=1e5, cost=sj.cost.gpu_hours(peak=989e12, mfu=0.4)).table
+    >>> f"{hours['N'][0]:.4g}"
+    '3.508e+10'
     """
+    goal = {
+        "flops": flops,
+        "gpu_hours": gpu_hours,
+        "days": days,
+        "money": money,
+        "budget": budget,
+        "loss": loss,
+    }
+    limits = _with_given(limits, given)
     if level is not None:
         check_level(level)
     if isinstance(source, Mapping):
         sources = sources_of(source, draws=level is not None)
-        plans = {
-            key: planned(one, flops, budget, loss, cost, limits, level, better)
-            for key, one in sources.members.items()
-        }
+        plans = {key: planned(one, goal, cost, limits, level, better) for key, one in sources.members.items()}
         for key, one in plans.items():
             for note in one.warnings:
                 warnings.warn(f"{key}: {note}", UserWarning, stacklevel=2)
         return PlanGroups(plans, sources.failed)
-    found = planned(source_of(source, level is not None), flops, budget, loss, cost, limits, level, better)
+    found = planned(source_of(source, level is not None), goal, cost, limits, level, better)
     for note in found.warnings:
         warnings.warn(note, UserWarning, stacklevel=2)
     return found
@@ -122,17 +155,15 @@ def plan(
 
 def planned(
     source: Source,
-    flops: ArrayLike | None,
-    budget: ArrayLike | None,
-    loss: ArrayLike | None,
-    cost: Cost | Callable[..., ArrayLike] | str | None,
-    limits: Limits | None,
-    level: float | None,
-    better: str | None,
+    goal: Mapping[str, ArrayLike | None],
+    cost: Cost | Callable[..., ArrayLike] | str | None = None,
+    limits: Limits | None = None,
+    level: float | None = None,
+    better: str | None = None,
 ) -> Plan:
-    """`plan` of one source, which keeps its warnings to itself."""
+    """`plan` of one source, its goal by name, which keeps its warnings to itself."""
     problem = read_problem(source, cost, limits, better)
-    goals, reach = _goals(flops, budget, loss, problem)
+    goals, reach = _goals(goal, problem.cost)
     if not problem.free and not problem.choices:
         raise ValueError(
             f"Everything that law '{source.law.name}' takes is given ({', '.join(source.law.inputs)}): "
@@ -145,19 +176,42 @@ def planned(
     return Plan(problem, goals, reach, level or 0.9, best.rows(slice(0, 1)), drawn)
 
 
-def _goals(
-    flops: ArrayLike | None, budget: ArrayLike | None, loss: ArrayLike | None, problem: Problem
-) -> tuple[Numbers, bool]:
-    given = {"flops": flops, "budget": budget, "loss": loss}
-    said = {name: value for name, value in given.items() if value is not None}
+def _goals(goal: Mapping[str, ArrayLike | None], cost: Cost) -> tuple[Numbers, bool]:
+    said = {name: value for name, value in goal.items() if value is not None}
     if len(said) != 1:
         raise ValueError(
-            "Say what the plan is for: one of flops=, budget= (in the unit of the cost) or loss=, for "
-            "example flops=[1e21, 1e24]."
+            "Say what the plan is for: one of flops=, gpu_hours=, days=, money=, budget= (in the unit of the "
+            "cost) or loss=, for example flops=[1e21, 1e24]."
         )
-    (name, value), unit = next(iter(said.items())), problem.cost.unit
-    if name == "flops" and unit not in ("FLOP", ""):
-        raise ValueError(f"flops= is in FLOP, and this cost is in {unit}: give budget= in {unit}.")
+    name, value = next(iter(said.items()))
     if name == "loss":
         return losses_of(value), True
+    if name != "budget" and not _pays(name, cost.unit):
+        raise ValueError(
+            f"{name}= is in {UNITS[name][0]}, and this cost is in {cost.unit}: {_remedy(name, cost)}"
+        )
     return budgets_of(value, name), False
+
+
+def _pays(name: str, unit: str) -> bool:
+    """Whether budgets of that name are in the unit of a cost; money has the unit that its cost says."""
+    others = {unit for known in UNITS.values() for unit in known}
+    return unit in UNITS[name] or (name == "money" and unit not in {*others, "bytes"})
+
+
+def _remedy(name: str, cost: Cost) -> str:
+    own = next((known for known in UNITS if _pays(known, cost.unit)), "budget")
+    made = f", or cost={HOW[name]}" if name in HOW else ""
+    return f"give {own}={made}."
+
+
+def _with_given(limits: Limits | None, given: object) -> Limits | None:
+    """Limits with the values of other inputs among them."""
+    values = given_values(given)
+    if not values or not isinstance(limits, Mapping | None):
+        return limits
+    if twice := [name for name in values if name in (limits or {})]:
+        raise ValueError(f"{twice[0]!r} stands in limits= and in given=: leave one out.")
+    both: dict[str | Cost, LimitValue] = dict(limits or {})
+    both.update(values.items())
+    return both

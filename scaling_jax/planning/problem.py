@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling_jax.core.arrays import Numbers
-from scaling_jax.core.checked import shown
+from scaling_jax.core.checked import real_number, shown
 from scaling_jax.core.law import Law
 from scaling_jax.planning.closed import closed_form
 from scaling_jax.planning.cost import Cost, Formula, formula, of, training
 from scaling_jax.planning.optimum import Lanes, Shape, solve
 from scaling_jax.planning.source import Source
 
-__all__ = ["Best", "Ends", "Limits", "Problem", "read_problem"]
+__all__ = ["Best", "Ends", "LimitValue", "Limits", "Problem", "given_values", "read_problem"]
 
 Ends: TypeAlias = tuple[float | None, float | None]
-Limits: TypeAlias = Mapping["str | Cost", "float | str | Ends | Sequence[float] | np.ndarray"]
+LimitValue: TypeAlias = float | str | Ends | Sequence[float] | np.ndarray
+Limits: TypeAlias = Mapping["str | Cost", LimitValue]
 """What is said of inputs, of formulas of inputs and of costs: a value, a formula, (low, high), or a list of
 values to choose from."""
 
@@ -308,6 +309,27 @@ def read_problem(
         source, cost, free, fixed, _in_order(defined, known), {n: ranges[n] for n in free}, choices,
         tuple(bounds), _sign(law.target, better),
     )  # fmt: skip
+
+
+def given_values(given: object) -> dict[str, float]:
+    """The values of a law's other inputs, each a finite number.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"given={shown(given)}: give a mapping of inputs to numbers, such as {{'U': 1e11}}.")
+    try:
+        known = {str(name): float(real_number(value)) for name, value in given.items()}
+    except Exception:  # of any type, for what is no number
+        raise ValueError(
+            f"given={shown(given)}: give one number for each of the other inputs, such as {{'U': 1e11}}."
+        ) from None
+    if wrong := [name for name, value in known.items() if not np.isfinite(value)]:
+        raise ValueError(f"given {wrong[0]}={known[wrong[0]]}: give a finite number.")
+    return known
 
 
 def _unaliased(key: str | Cost, inputs: Sequence[str]) -> str | Cost:

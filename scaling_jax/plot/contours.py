@@ -179,7 +179,7 @@ def _read(source: Any, flops: ArrayLike | None) -> tuple[Source, Plan | None]:
         )
     if flops is not None:
         limits = _held(_others(one, plan))
-        plan = planned(one, flops, None, None, None, limits, None, None)
+        plan = planned(one, {"flops": flops}, limits=limits)
     return one, plan
 
 
@@ -218,7 +218,7 @@ def _box(one: Source, runs: pd.DataFrame, plan: Plan | None) -> tuple[float, flo
 def _frontier(one: Source, box: tuple[float, float, float, float], others: dict[str, float]) -> pd.DataFrame:
     """Best runs of the budgets inside the box."""
     flops = budgets_of(np.geomspace(TOKENS_FLOP * box[0] * box[2], TOKENS_FLOP * box[1] * box[3], POINTS))
-    best = planned(one, flops, None, None, None, _held(others), None, None).point
+    best = planned(one, {"flops": flops}, limits=_held(others)).point
     return pd.DataFrame(
         {"N": best.inputs["N"][0], "D": best.inputs["D"][0], "loss": best.loss[0], "flops": flops}
     )

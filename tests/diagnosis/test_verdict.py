@@ -85,6 +85,15 @@ def test_few_rows_say_little(bent: sj.FitResult) -> None:
     assert few.verdict.word == "inside the range" and "4 rows for 2 parameters" in few.warnings[0]
 
 
+def test_a_handful_of_runs_is_for_the_range_of_the_data() -> None:
+    """However many rows they have, and however well the law describes them."""
+    x, run = np.tile(X, 3), np.repeat([0, 1, 2], 40)
+    fit = sj.fit(sj.laws.power_law_floor, {"x": x, "loss": (1 + 3 / x**0.5) * np.tile(NOISE, 3)}, run=run)
+    assert fit.converged and fit.verdict.word == "inside the range"
+    assert any(reason.startswith("Only 3 training runs") for reason in fit.verdict.reasons)
+    assert fit.summary().count("Only 3 training runs") == 1
+
+
 def test_a_law_that_leaves_out_what_matters_most_is_not_for_forecasts() -> None:
     """Loss hangs on tokens, and the law knows of sizes alone."""
     N, D = (a.ravel() for a in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 1e12, 6)))

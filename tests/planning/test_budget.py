@@ -30,10 +30,22 @@ def test_nothing_served_is_chinchillas_optimum():
     np.testing.assert_allclose(plan["training_share"], 1.0)
 
 
-@pytest.mark.parametrize("served", [-1.0, np.nan, [1e12]])
+@pytest.mark.parametrize("served", [-1.0, np.nan, None, "much", []])
 def test_tokens_of_inference_that_make_no_sense(served):
     with pytest.raises(ValueError, match="served="):
         sj.inference_optimal(SOURCE, TRAINING, served)
+
+
+def test_several_demands_for_one_quality():
+    """A plan of each, as sj.plan has it: the more is served, the smaller the model that is cheapest."""
+    table = sj.inference_optimal(SOURCE, loss=2.0, served=[0, 1e12, 1e13])
+    for _, row in table.iterrows():
+        whole = sj.cost.training() + sj.cost.serving(tokens=row["served"])
+        alone = sj.plan(SOURCE, loss=2.0, cost=whole).table.iloc[0]
+        assert row[["N", "D", "flops"]].tolist() == pytest.approx(alone[["N", "D", "flops"]].tolist())
+    assert table["N"].is_monotonic_decreasing and table["flops"].is_monotonic_increasing
+    with pytest.raises(ValueError, match="budgets by flops=, or a quality by loss="):
+        sj.inference_optimal(SOURCE, TRAINING, 1e12, loss=2.0)
 
 
 GOPHER = 5.76e23

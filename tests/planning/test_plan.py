@@ -114,6 +114,51 @@ def test_money_of_training_and_of_serving():
     assert by_hours[["N", "D"]].tolist() == pytest.approx(by_flop[["N", "D"]].tolist(), rel=1e-12)
 
 
+HOURS = {"peak": 989e12, "mfu": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("name", "cost", "amount"),
+    [
+        ("gpu_hours", sj.cost.gpu_hours(**HOURS), 1e24 / (989e12 * 0.4 * 3600)),
+        ("days", sj.cost.days(devices=1024, **HOURS), 1e24 / (989e12 * 0.4 * 3600) / (24 * 1024)),
+        ("money", sj.cost.money(price=2.0, **HOURS), 2 * 1e24 / (989e12 * 0.4 * 3600)),
+        ("money", sj.cost.money(price=2.0, unit="EUR", **HOURS), 2 * 1e24 / (989e12 * 0.4 * 3600)),
+        ("flops", sj.cost.training(), 1e24),
+    ],
+)
+def test_a_budget_has_the_name_of_its_unit(name, cost, amount):
+    """The same run whatever it is paid in, and other names are refused with the remedy."""
+    by_flop = sj.plan((CHINCHILLA, R), flops=1e24).table.iloc[0]
+    run = sj.plan((CHINCHILLA, R), cost=cost, **{name: amount}).table.iloc[0]
+    assert run[["N", "D"]].tolist() == pytest.approx(by_flop[["N", "D"]].tolist(), rel=1e-12)
+    for other in {"gpu_hours", "days", "money", "flops"} - {name}:
+        with pytest.raises(ValueError, match=rf"{other}= is in .*: give {name}="):
+            sj.plan((CHINCHILLA, R), cost=cost, **{other: 1e24})
+
+
+def test_what_is_given_is_a_limit():
+    source = (sj.laws.data_constrained, REPEATS | {"R_D": 15.387756, "R_N": 5.309743})
+    one, two = (sj.plan(source, flops=9.3e21, **{how: {"U": 25e9}}).table for how in ("given", "limits"))
+    pd.testing.assert_frame_equal(one, two)
+    with pytest.raises(ValueError, match="stands in limits= and in given="):
+        sj.plan(source, flops=9.3e21, given={"U": 25e9}, limits={"U": 2e9})
+
+
+def test_kaplans_closed_form_is_a_plan():
+    """At the critical batch of the loss that is reached, whose tokens the cost holds."""
+    law, C = sj.laws.kaplan_steps, [1e19, 1e23]
+    steps = {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}
+
+    def flop(N, S_min):
+        return 6 * N * S_min * 2e8 * law(N, S_min, **steps) ** (-1 / 0.21)
+
+    run, best = sj.plan((law, steps), budget=C, cost=flop).table, sj.laws.kaplan_optimum(C)
+    np.testing.assert_allclose(run["N"], best.N, rtol=1e-6)
+    np.testing.assert_allclose(run["S_min"], best.S_min, rtol=1e-6)
+    np.testing.assert_allclose(run["loss"], best.loss, rtol=1e-9)
+
+
 def test_repeated_tokens():
     """Epochs and the size over Chinchilla's depend on C / U^2; without decay the plan is Chinchilla's."""
     law, decays = sj.laws.data_constrained, {"R_D": 15.387756, "R_N": 5.309743}
@@ -281,7 +326,11 @@ def test_what_cannot_be_had_is_said():
         ({"flops": 1e21, "cost": 6.0}, TypeError, "give one of sj.cost"),
         ({"flops": 1e21, "cost": "6 * N * U"}, ValueError, "need U, which law"),
         ({"flops": 1e21, "cost": "2 * N", "limits": {"N": 1e9}}, ValueError, "does not rise"),
-        ({"flops": 1e21, "cost": sj.cost.gpu_hours(peak=1e15)}, ValueError, "give budget= in GPU-hours"),
+        (
+            {"flops": 1e21, "cost": sj.cost.gpu_hours(peak=1e15)},
+            ValueError,
+            "in GPU-hours: give gpu_hours=",
+        ),
         ({"flops": 1e21, "better": "best"}, ValueError, "say 'lower' or 'higher'"),
     ],
 )

@@ -91,7 +91,7 @@ def test_what_is_given_beside_the_budget_is_checked():
         with pytest.raises(ValueError, match=words):
             sj.compute_optimal(source, 1e21, given=given)
     for served in ("much", None, -1.0, np.nan):
-        with pytest.raises(ValueError, match="give the tokens of inference as one number"):
+        with pytest.raises(ValueError, match="give the tokens of inference, numbers that are"):
             sj.inference_optimal(source, 1e21, served)
 
 
