@@ -13,9 +13,11 @@ from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.printed import Printed
 from scaling_jax.diagnosis.adequacy import look
 from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import make_spec
 from scaling_jax.forecasting.calibration import Calibration
+from scaling_jax.forecasting.chained import ForecastChain
 from scaling_jax.forecasting.ensemble import CAUSES, Judged, Outlook, judge, outlook
 from scaling_jax.forecasting.members import Batch
 from scaling_jax.forecasting.rows import Known
@@ -134,7 +136,7 @@ class Forecast(Shown):
             raise ValueError(
                 f"interval={interval!r}: a forecast has the band of new runs, interval='prediction'."
             )
-        found = replace(self, points=log_points(other, self.columns)).interval(level)
+        found = self.elsewhere(other).interval(level)
         return found["prediction"].to_numpy() if interval is None else found
 
     @checked
@@ -166,6 +168,14 @@ class Forecast(Shown):
         half = at.causes.drop(columns=DRAWN).sum(axis=1).to_numpy()
         degrees = self.calibration.degrees
         return source_of_members(self.batch, self.weights.to_numpy(), half, degrees, draws)
+
+    def chained(self, stages: tuple[Fitted, ...], via: tuple[str, ...]) -> ForecastChain:
+        """The metric that follows from what is forecast; see `sj.chain`."""
+        return ForecastChain(self, stages, via)
+
+    def elsewhere(self, other: TableLike) -> Forecast:
+        """The same forecast, asked for other runs."""
+        return replace(self, points=log_points(other, self.columns))
 
     @cached_property
     def weights(self) -> pd.Series:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,16 @@ from scaling_jax.uncertainty.draws import Draws
 from scaling_jax.uncertainty.ensemble import check_level
 from scaling_jax.uncertainty.ensemble import interval as ends_of
 
-__all__ = ["Chain", "chain"]
+__all__ = ["Chain", "Feeds", "chain"]
+
+Made = TypeVar("Made", covariant=True)
+
+
+@runtime_checkable
+class Feeds(Protocol[Made]):
+    """What is no fit and knows itself how fits go on from it, as a forecast does."""
+
+    def chained(self, stages: tuple[Fitted, ...], via: tuple[str, ...]) -> Made: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +112,21 @@ class Chain:
         return f"<Chain {' -> '.join(stage.law.name for stage in self.stages)}>"
 
 
+@overload
+def chain(first: Fitted, /, *stages: Fitted, via: str | list[str] = ...) -> Chain: ...
+@overload
+def chain(first: Feeds[Made], /, *stages: Fitted, via: str | list[str] = ...) -> Made: ...
 @checked
-def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
+def chain(*stages: Fitted | Feeds[Made], via: str | list[str] = "loss") -> Chain | Made:
     """Composes fits: the prediction of each is an input of the next.
 
     Args:
-        *stages: two or more fits, first to last.
+        *stages: two or more fits, first to last; the first may be a forecast.
         via: the input of the later stage (or stages) that takes the previous prediction.
 
     Returns:
-        A `Chain`: `.predict(other)`, `.predict(other, interval="confidence")`.
+        A `Chain`: `.predict(other)`, `.predict(other, interval="confidence")`; behind a forecast, a
+        distribution of the metric: `.interval()`, `.draws()`, `.predict(other, interval="prediction")`.
 
     Raises:
         ValueError: with fewer than two fits, or where a stage has no input called `via`.
@@ -133,9 +148,17 @@ def chain(*stages: Fitted, via: str | list[str] = "loss") -> Chain:
     links = [via] * (len(stages) - 1) if isinstance(via, str) else list(via)
     if len(links) != len(stages) - 1:
         raise ValueError(f"via={shown(via)}: name one input for each of the {len(stages) - 1} later stages.")
-    for stage, link in zip(stages[1:], links, strict=True):
+    first, *later = stages
+    fits = tuple(stage for stage in later if isinstance(stage, Fitted))
+    if len(fits) < len(later):
+        raise TypeError("Only the first stage of a chain may be something else than a fit.")
+    for stage, link in zip(fits, links, strict=True):
         if link not in stage.law.inputs:
             raise ValueError(
                 f"via={shown(link)}: law '{stage.law.name}' has the inputs {', '.join(stage.law.inputs)}."
             )
-    return Chain(tuple(stages), tuple(links))
+    return (
+        Chain((first, *fits), tuple(links))
+        if isinstance(first, Fitted)
+        else first.chained(fits, tuple(links))
+    )
