@@ -38,13 +38,14 @@ suppress_warnings = ["myst.header"]
 
 
 def _made(app):
-    """One page per law and per object, and the pictures of the other pages, made anew for every build."""
+    """One page per law and per object, and the pictures and measured figures, made anew for every build."""
     import make_gallery
     import make_measured
     import make_pictures
     import make_reference
 
     make_gallery.make(HERE / "gallery")
+    make_measured.make(HERE / "measured")
     make_pictures.make(HERE / "pictures")
     make_reference.make(HERE / "reference")
 
