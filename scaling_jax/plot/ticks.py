@@ -30,7 +30,7 @@ def log_axis(ax: Axes, which: str, kind: str = PLAIN) -> None:
     getattr(ax, f"set_{which}scale")("log")
     axis = ax.xaxis if which == "x" else ax.yaxis
     low, high = sorted(getattr(ax, f"get_{which}lim")())
-    decades = np.log10(high / low) if low > 0 else np.inf
+    decades = np.log10(high) - np.log10(low) if low > 0 else np.inf
 
     def words(value: float, _: object) -> str:
         return written(value, kind)

@@ -276,7 +276,7 @@ def _place(error: BaseException) -> str:
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        inner = f"{file.rpartition('site-packages/')[2]}:{trace.tb_lineno}"
+        inner = _line(file, trace.tb_lineno)
         if file.startswith(PACKAGE):
             lines.append(f"{file.removeprefix(PACKAGE)}:{trace.tb_lineno}")
         trace = trace.tb_next
@@ -303,8 +303,13 @@ def _after(
     elif outcome.is_good and (foreign := [w for w in said if _is_foreign(w)]):
         w = foreign[0]
         words = f"{w.category.__name__}: {str(w.message)[:200]}"
-        found = Outcome("leak", words, where=f"{w.filename.rpartition('site-packages/')[2]}:{w.lineno}")
+        found = Outcome("leak", words, where=_line(w.filename, w.lineno))
     return Outcome(found.kind, found.words, seconds, found.where)
+
+
+def _line(file: str, line: int) -> str:
+    """Where that is, without the folders of this machine."""
+    return f"{file.rpartition('site-packages/')[2].removeprefix(f'{Path(PACKAGE).parent}/')}:{line}"
 
 
 def _is_foreign(warning: warnings.WarningMessage) -> bool:

@@ -84,7 +84,10 @@ def doors() -> dict[str, Door]:
             found |= {method.name: method for method in methods}
             ahead += methods
     owners = {door.owner for door in found.values() if door.owner is not None}
-    bases = {base for owner in owners for base in owner.__mro__[1:]}  # attacked through their heirs
+    returned = {kind for door in found.values() if door.owner is None for kind in promised(door)}
+    bases = {
+        base for owner in owners for base in owner.__mro__[1:]
+    } - returned  # attacked through their heirs
     return {
         name: door
         for name, door in sorted(found.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import matplotlib
 import numpy as np
 import pytest
@@ -24,3 +26,12 @@ def test_every_axis_has_a_few_ticks_all_over(ends: tuple[float, float], which: s
     assert 2 <= len(ticks) <= 9
     gaps = np.diff(np.concatenate([[np.log(low)], ticks, [np.log(high)]]))
     assert gaps.max() < 0.62 * np.log(high / low), "no half of an axis goes without"
+
+
+def test_an_axis_over_all_doubles_leaves_no_warning() -> None:
+    ax = Figure().subplots()
+    ax.plot([1e-30, 1e290], [1e-30, 1e290])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log_axis(ax, "y")
+    assert ax.get_yscale() == "log"
