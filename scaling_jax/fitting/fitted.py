@@ -22,7 +22,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_rows
 from scaling_jax.fitting.judged import Judged, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
-from scaling_jax.tables.frames import TableLike
+from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.read import Column, read_inputs, same_columns
 from scaling_jax.tables.runs import DataError, Part, Runs
 
@@ -327,8 +327,9 @@ class Fitted:
         """The law's inputs out of another table, checked, as `predict` reads them."""
         return read_inputs(self.law, other, self.sources, self._curves)
 
-    def columns_in(self, frame: pd.DataFrame) -> dict[str, Column]:
+    def columns_in(self, other: TableLike) -> dict[str, Column]:
         """Law input -> where another table has it: the columns of before, and curves by the names of runs."""
+        frame = as_frame(other)
         found: dict[str, Column] = dict(same_columns(self.law, frame, self.sources))
         run = self.sources.get("run")
         known = {name: named for name, named in self._curves.items() if named and run in frame.columns}
