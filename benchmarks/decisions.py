@@ -79,10 +79,8 @@ def main() -> None:
             parts.append(decided.assign(table=name, suite=name.split(",")[0]))
             print(name, f"{time.time() - begun:.0f} s", flush=True)
     found = pd.concat(parts, ignore_index=True)
-    numbers = ["right", "stated", "brier", "sure", "sure_right", "regret"]
-    by_cut = found.groupby(["suite", "flops", "method"])[["cost", "pairs", *numbers]]
-    table = by_cut.agg(dict.fromkeys(["cost", "right", "stated", "brier", "sure_right", "regret"], "mean"))
-    table = table.join(by_cut[["pairs", "sure"]].sum())
+    means = dict.fromkeys(["cost", "right", "stated", "brier", "sure_right", "regret"], "mean")
+    table = found.groupby(["suite", "flops", "method"]).agg(means | dict.fromkeys(["pairs", "sure"], "sum"))
     shares = found.assign(share=pd.cut(found["cost"], EDGES))
     weighed = shares.assign(**{c: shares[c] * shares["pairs"] for c in ("right", "stated", "brier")})
     over = weighed.groupby(["share", "method"], observed=True)[["pairs", "right", "stated", "brier"]].sum()
