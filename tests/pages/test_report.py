@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.diagnosis.sensitivity import AS_FITTED, Sensitivity
 from tests.pages.hostile import hostile_fit
 
 pytest.importorskip("altair", reason="reports need the extra `report`")
@@ -109,15 +110,17 @@ def test_every_kind_of_result_has_its_part(best: sj.FitResult, tmp_path: Path) -
 def test_what_judges_a_fit_is_shown_and_reported(best: sj.FitResult) -> None:
     runs = sj.datasets.load("tiny_sweep").query("arm == 'main' and final")
     three = sj.approaches(runs, budget="budget", N="n_params", D="tokens", run="run")
-    kept_back = best.backtest()
-    things = [three, best.sensitivity(flops=1e14), best.profile("beta"), best.posterior(method="laplace")]
-    made = str(sj.report(*things, kept_back, format="html"))
-    for thing in (*things, kept_back):
+    choices = pd.DataFrame({"prediction": [1.3, 1.2]}, index=[AS_FITTED, "squared error"])
+    asked = Sensitivity(choices, {"N": 1e6}, None, (1.2, 1.4), 0.9)
+    things = [best.profile("beta"), asked, best.posterior(method="laplace"), best.backtest()]
+    made = str(sj.report(*things, format="html"))
+    for thing in things:
+        assert f"<h2>{thing._title()}" in made
+    for thing in (three, *things):
         shown = thing._repr_html_()
         assert shown.startswith('<div class="sj-shown">') and "<table>" in shown
-        assert f"<h2>{thing._title()}" in made
-    assert made.count("<figure") > len(things)
-    assert "Approach" in three._repr_html_() and "likelihood interval" in things[2]._repr_html_()
+    assert made.count("<figure") == len(things)
+    assert "Approach" in three._repr_html_() and "likelihood interval" in things[0]._repr_html_()
 
 
 def test_a_page_without_charts_carries_no_library() -> None:
