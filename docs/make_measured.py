@@ -53,7 +53,8 @@ def decided() -> str:
     header = ["from everything up to", *shares.columns]
     lines = [" | ".join(header), " | ".join("---" for _ in header)]
     names = rows.drop_duplicates("flops").set_index("flops")["size"]
-    lines += [" | ".join([names[C], *(f"{v:.3f}" for v in row)]) for C, row in shares.iterrows()]
+    written = shares.map("{:.3f}".format, na_action="ignore").fillna("")
+    lines += [" | ".join([names[C], *row]) for C, row in written.iterrows()]
     table = "\n".join(f"| {line} |" for line in lines)
     sure = rows[(rows["method"] == "contrast") & (rows["sure"] > 0)]
     right = (sure["sure_right"] * sure["sure"]).sum() / sure["sure"].sum()

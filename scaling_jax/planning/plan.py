@@ -127,7 +127,7 @@ def plan(
     [4.4653]
     >>> hours = sj.plan(source, gpu_hours=1e5, cost=sj.cost.gpu_hours(peak=989e12, mfu=0.4)).table
     >>> f"{hours['N'][0]:.4g}"
-    '3.508e+10'
+    '3.53e+10'
     """
     goal = {
         "flops": flops,

@@ -11,6 +11,7 @@ from scaling_jax.engine.kept import clear_caches
 
 
 def test_a_first_fit_after_it_compiles_nothing(tmp_path, monkeypatch) -> None:
+    clear_caches()  # what another test left in memory would not be written to this folder
     monkeypatch.setenv("SCALING_JAX_CACHE", str(tmp_path))
     done = sj.warm([sj.laws.power_law_floor], rows=[64])
     assert (done.laws, done.left_out, done.folder) == (1, (), str(tmp_path / "programs"))
