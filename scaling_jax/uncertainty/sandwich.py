@@ -216,6 +216,8 @@ def _joint_tie(fit: Fitted) -> np.ndarray:
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        return np.full(right.shape, np.nan)  # a curvature beyond all numbers tells no errors
     return np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,3 +154,10 @@ def test_groups_that_share_a_slope_have_the_joint_sandwich() -> None:
         np.testing.assert_allclose(fits[i].stderr[["A", "alpha"]], natural, rtol=1e-5)
     np.testing.assert_allclose(fits[1].influence()["alpha"], -moves[9:, 2], rtol=1e-4, atol=1e-8)
     assert len(fits[1].influence()) == 9
+
+
+def test_a_curvature_beyond_all_numbers_has_no_errors_and_a_summary(line: sj.FitResult) -> None:
+    endless = replace(line.evidence, hessian=np.full_like(line.evidence.hessian, np.inf))
+    fit = replace(line, evidence=endless)
+    assert fit.stderr.isna().all()
+    assert "NOT CONVERGED" in fit.summary()
