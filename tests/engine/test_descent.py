@@ -77,7 +77,8 @@ def test_what_a_protocol_left_to_gain_is_said_and_polish_gains_it() -> None:
 def test_the_best_point_is_kept_where_the_way_rises() -> None:
     wild = optax.sgd(1e-2)  # diverges
     best, last = (alone(sj.Optax(wild, steps=30, keep=keep)) for keep in ("best", "last"))
-    assert best.objective_value <= by_hand(wild, 0)[1] < last.objective_value
+    first = by_hand(wild, 0)[1]  # summed in another order: roundings of 12 terms apart
+    assert best.objective_value <= first * (1 + 1e-14) < last.objective_value
 
 
 def test_many_groups_in_one_batch_and_bounds() -> None:
