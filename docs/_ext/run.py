@@ -33,7 +33,8 @@ class Run(SphinxDirective):
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"only-result": directives.flag, "width": directives.unchanged}  # noqa: RUF012  # as docutils reads it
+    # docutils reads it off the class
+    option_spec = {"only-result": directives.flag, "width": directives.unchanged}  # noqa: RUF012
 
     def run(self) -> list[nodes.Node]:
         code = "\n".join(self.content)

@@ -25,8 +25,9 @@ from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_
 from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.groups import read_groups as read_table
 from scaling_jax.tables.outputs import outputs_named, read_outputs
-from scaling_jax.tables.read import Column, Keys, Reading, Weights, described, names_columns
+from scaling_jax.tables.read import Reading, Weights
 from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.tables.sources import Column, Keys, described, names_columns
 
 __all__ = ["UnderdeterminedError", "certify", "fit", "fit_groups", "read_groups"]
 

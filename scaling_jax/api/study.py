@@ -31,8 +31,8 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import Spec
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import Keys, names_columns
 from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.tables.sources import Keys, names_columns
 from scaling_jax.tables.store import in_chunks
 
 __all__ = ["study"]

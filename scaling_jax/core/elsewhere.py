@@ -136,11 +136,11 @@ def unpacked(work: bytes) -> Any:
 
 def _packed(work: object) -> bytes:
     try:
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle  # type: ignore[import-untyped]  # it has no types of its own
     except ImportError:
         return pickle.dumps(work)
 
-    class Packer(cloudpickle.Pickler):  # type: ignore[misc] # it has no types of its own
+    class Packer(cloudpickle.Pickler):  # type: ignore[misc]  # nor has its class
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, Law) and not _known_elsewhere(obj):
                 return _empty, (_token(obj),), obj.__dict__, None, None, _fill

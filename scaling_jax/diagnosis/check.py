@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import read_runs
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.ensemble import tail_of
 from scaling_jax.uncertainty.resample import cluster_of
@@ -21,18 +20,7 @@ LEVEL = 0.9  # of the band that `predict` gives unless told otherwise
 
 def check(fit: Fitted, new_runs: TableLike, target: str | None = None) -> pd.DataFrame:
     """Standardised deviations of new runs and their tail probabilities; see `FitResult.check`."""
-    frame, fitted = as_frame(new_runs), fit.sources.get("target")
-    target = target or (fitted if fitted in frame.columns else None)
-    columns = fit.columns_in(frame)
-    new = read_runs(
-        fit.law,
-        frame,
-        inputs=columns,
-        target=target,
-        missing="drop",
-        on_log=fit.objective.on_log,
-        trials=fit.objective.counts,
-    )
+    new = fit.read(new_runs, target)
     scale = fit.objective.scaled
     band = draws_of(fit).predict(new.inputs, "prediction", LEVEL)
     centre, lower, upper = (scale(band[name].to_numpy()) for name in ("prediction", "lower", "upper"))

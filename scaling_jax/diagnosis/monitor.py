@@ -23,8 +23,7 @@ from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
-from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import read_runs, same_columns
+from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import draws_of
 from scaling_jax.uncertainty.ensemble import check_level, tail_of
@@ -121,23 +120,13 @@ def monitor(
     """Watches one run; see `FitResult.monitor`."""
     check_level(level)
     check_level(false_alarms)
-    frame, fitted = as_frame(run), fit.sources.get("target")
-    target = target or (fitted if fitted in frame.columns else None)
     if fit.law.curves:
         raise ValueError(
             f"monitor follows a law of numbers, and '{fit.law.name}' takes a curve: ask check, with the "
             "curve of the new run."
         )
-    columns = same_columns(fit.law, frame, fit.sources)
-    seen = read_runs(
-        fit.law,
-        frame,
-        inputs=columns,
-        target=target,
-        missing="drop",
-        on_log=fit.objective.on_log,
-        trials=fit.objective.counts,
-    )
+    frame = as_frame(run)
+    seen = fit.read(frame, target)
     along = next((name for name in ALONG if name in fit.law.inputs), fit.law.inputs[-1])
     end = _end(fit, seen.inputs, until)
     x = np.log(np.maximum(seen.inputs[along], 1e-300))

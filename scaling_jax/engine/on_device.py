@@ -204,6 +204,7 @@ def _finish(lanes: _Lanes, solver: Solver, extent: Extent, state: LaneState[Arra
 
     def to_the_end(turn: Array, state: LaneState[Array]) -> LaneState[Array]:
         again = (turn > 0) & (state.status == Status.MAX_STEPS)
+        # every solver's state is a named tuple, which a protocol of its fields cannot say
         state = state._replace(  # type: ignore[attr-defined]
             status=jnp.where(again, RUNNING, state.status), steps=jnp.where(again, 0, state.steps)
         )
@@ -252,6 +253,7 @@ def _packed(state: State, fit: Array, advance: Callable[[State, Array, int, int 
 def _run_on(lanes: _Lanes, solver: Solver, z: Array, own: Array) -> Array:
     """Where the own lanes of each fit end that begin at z (fits, lanes, k)."""
     logs = searched_as_logs(lanes.law.label_domains)
+    # `init` is declared for NumPy, and takes what is traced all the same
     begun: Any = solver.init(z.reshape(-1, z.shape[-1]), logs)  # type: ignore[arg-type]
     begun = begun._replace(status=jnp.where(own.ravel(), RUNNING, int(Status.DROPPED)).astype(jnp.int32))
     begun = jax.tree.map(jnp.asarray, begun)

@@ -18,8 +18,8 @@ from scaling_jax.diagnosis.measures import are, log_rmse
 from scaling_jax.evaluate.score import solve_splits
 from scaling_jax.evaluate.splits import Split
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import Column, Keys, key_of_rows, rows_chosen
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import Column, Keys, key_of_rows, rows_chosen
 from scaling_jax.uncertainty.likelihood import information
 
 __all__ = ["compare_laws"]

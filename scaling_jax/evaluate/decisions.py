@@ -17,8 +17,9 @@ from scaling_jax.planning.contrast import contrast
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.recipes import compute_of, read_recipes
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import Column, Reading
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import Column
 
 __all__ = ["decisions"]
 

@@ -23,8 +23,9 @@ from scaling_jax.fitting.certificate import AtRows, Certificate, Evidence, at_ro
 from scaling_jax.fitting.judged import Judged, certificate_of
 from scaling_jax.fitting.spec import Spec, held_numbers
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import Column, read_inputs, same_columns
+from scaling_jax.tables.read import read_inputs, read_runs
 from scaling_jax.tables.runs import DataError, Part, Runs
+from scaling_jax.tables.sources import Column, same_columns
 
 __all__ = ["Fitted", "Together"]
 
@@ -327,9 +328,21 @@ class Fitted:
         """The law's inputs out of another table, checked, as `predict` reads them."""
         return read_inputs(self.law, other, self.sources, self._curves)
 
-    def columns_in(self, other: TableLike) -> dict[str, Column]:
+    def read(self, other: TableLike, target: str | None = None) -> Runs:
+        """The rows of another table as the fit's own were read; those with missing values are left out."""
+        frame, fitted = as_frame(other), self.sources.get("target")
+        return read_runs(
+            self.law,
+            frame,
+            inputs=self._columns_in(frame),
+            target=target or (fitted if fitted in frame.columns else None),
+            missing="drop",
+            on_log=self.objective.on_log,
+            trials=self.objective.counts,
+        )
+
+    def _columns_in(self, frame: pd.DataFrame) -> dict[str, Column]:
         """Law input -> where another table has it: the columns of before, and curves by the names of runs."""
-        frame = as_frame(other)
         found: dict[str, Column] = dict(same_columns(self.law, frame, self.sources))
         run = self.sources.get("run")
         known = {name: named for name, named in self._curves.items() if named and run in frame.columns}

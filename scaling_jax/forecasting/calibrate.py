@@ -13,8 +13,8 @@ from scaling_jax.forecasting.lessons import Past, learn
 from scaling_jax.forecasting.reading import read_table
 from scaling_jax.forecasting.rows import FEWEST_ROWS, Known
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import Column
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import Column
 
 __all__ = ["calibrate"]
 

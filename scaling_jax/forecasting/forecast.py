@@ -16,8 +16,8 @@ from scaling_jax.forecasting.reading import read_table
 from scaling_jax.forecasting.result import Forecast, log_points
 from scaling_jax.forecasting.rows import FEWEST_ROWS, Known, cutoffs
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
-from scaling_jax.tables.read import Column
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import Column
 
 __all__ = ["forecast"]
 

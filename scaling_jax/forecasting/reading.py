@@ -8,8 +8,9 @@ from scaling_jax.core.arrays import Array
 from scaling_jax.core.domains import POSITIVE, REAL
 from scaling_jax.core.law import Law, Parameter
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import Column, Reading
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import Runs
+from scaling_jax.tables.sources import Column
 
 __all__ = ["read_table"]
 

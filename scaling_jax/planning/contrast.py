@@ -15,8 +15,9 @@ from scaling_jax.planning.ladder import Ladder
 from scaling_jax.planning.problem import given_values
 from scaling_jax.planning.recipes import Places, compute_of, last_rows, read_recipes, recipes_of
 from scaling_jax.tables.frames import TableLike
-from scaling_jax.tables.read import Column, Keys, Reading
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.scale import budgets_of
+from scaling_jax.tables.sources import Column, Keys
 from scaling_jax.uncertainty.ensemble import check_level
 
 __all__ = ["contrast"]

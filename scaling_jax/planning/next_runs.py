@@ -34,7 +34,8 @@ from scaling_jax.planning.source import Source, WithDraws, source_of
 from scaling_jax.reporting.blocks import Items, Section, grid_of
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
-from scaling_jax.tables.read import floats, read_inputs
+from scaling_jax.tables.numbers import floats
+from scaling_jax.tables.read import read_inputs
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.ensemble import check_level, tail_of
 from scaling_jax.uncertainty.tails import normal_quantile

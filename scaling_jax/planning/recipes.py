@@ -25,9 +25,10 @@ from scaling_jax.planning.drift import NORMAL_MAD, Residuals, Walk, walk_of
 from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import Keys, Reading
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.tables.sources import Keys
 from scaling_jax.uncertainty.bootstrap import joint_draws
 
 __all__ = [

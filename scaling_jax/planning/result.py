@@ -104,10 +104,11 @@ class Plan(Shown):
         law = self.source.law
         names = dict.fromkeys([*law.inputs, *best.inputs])
         found = {name: best.inputs[name] for name in names if not self._is_cost(name)}
-        found |= _also(self.source, numbers, best.inputs)
+        result = {"loss": best.loss}
+        also = _also(self.source, numbers, best.inputs)
+        found |= {name: value for name, value in also.items() if name not in result}
         spent = {self.spent_name if self.reach else "spent": best.spent}
         unspent = not self.reach and bool((best.spent < self.goals * (1 - SAME)).any())
-        result = {"loss": best.loss}
         result = result | found | spent if self.reach else found | (spent if unspent else {}) | result
         known = {**best.inputs, **found}
         for name, (above, below) in RATIOS.items():

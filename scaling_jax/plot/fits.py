@@ -68,7 +68,8 @@ def curve_data(fit: FitResult, x: str | None = None) -> pd.DataFrame:
     sign = "=" if len(drawn) == len(distinct) else "near"
     places = np.stack([_place(runs.inputs[name]) for name in others] or [np.zeros(len(runs))], axis=-1)
     nearest = np.argmin(((places[:, None] - places[drawn]) ** 2).sum(-1), axis=1)
-    shade = (places[:, 0] - places[:, 0].min()) / max(float(np.ptp(places[:, 0])), 1e-300)
+    told_by = places[:, np.argmax(np.ptp(places, axis=0) > 0)]  # the first input that varies
+    shade = (told_by - told_by.min()) / max(float(np.ptp(told_by)), 1e-300)
     number = np.arange(len(runs)) if runs.run is None else np.unique(runs.run, return_inverse=True)[1]
     column = runs.inputs[x]
     grid = np.geomspace(column[column > 0].min(), column.max(), POINTS)

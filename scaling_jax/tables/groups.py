@@ -10,8 +10,9 @@ import pandas as pd
 
 from scaling_jax.core.law import Law
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import Keys, Reading, described, key_of_rows, rows_chosen
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.tables.sources import Keys, described, key_of_rows, rows_chosen
 
 __all__ = ["read_groups"]
 

@@ -15,8 +15,9 @@ import pandas as pd
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.frames import TableLike, as_frame
-from scaling_jax.tables.read import Column, Reading, described, rows_chosen, values_of
+from scaling_jax.tables.read import Reading
 from scaling_jax.tables.runs import DataError, Runs
+from scaling_jax.tables.sources import Column, described, rows_chosen, values_of
 
 __all__ = ["outputs_named", "read_outputs"]
 

@@ -372,6 +372,7 @@ def test_a_chain_is_planned_for_its_metric():
     assert run[["N", "D", "flops"]].tolist() == pytest.approx(
         straight[["N", "D", "flops"]].tolist(), rel=1e-3
     )
+    assert run["loss"] == pytest.approx(wanted, rel=1e-6), "the metric asked for, not the loss in between"
 
 
 def test_groups_are_planned_one_by_one():

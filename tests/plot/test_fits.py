@@ -76,3 +76,15 @@ def test_every_run_is_shown_where_sizes_never_repeat() -> None:
     assert (table["kind"] == "run").sum() == 40
     assert table["curve"].nunique() == 12 and table["curve"].iloc[0] == "N near 1M"
     np.testing.assert_allclose(sorted(table.loc[table["kind"] == "run", "x"]), sorted(D))
+
+
+def test_curves_are_coloured_by_an_input_that_varies() -> None:
+    @sj.law
+    def shared(N, U, D, *, A: sj.Positive, alpha: sj.Positive, beta: sj.Positive):
+        return A * N**-alpha * D**-beta + 0 * U
+
+    N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e6, 1e8, 4), np.geomspace(1e8, 1e10, 4)))
+    for constant, varying in (("U", "N"), ("N", "U")):
+        table = {constant: np.full(16, 3e6), varying: N, "D": D, "loss": 9 * N**-0.1 * D**-0.05}
+        lines = sj.plot.curve_data(sj.fit(shared, table), "D").query("kind == 'fit'")
+        assert sorted(lines["place"].unique()) == pytest.approx([0, 1 / 3, 2 / 3, 1])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import scaling_jax as sj
 from scaling_jax.tables.expression import rows_where
-from scaling_jax.tables.read import rows_chosen
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import rows_chosen
 
 TABLE = pd.DataFrame(
     {

@@ -53,38 +53,6 @@ def test_checkpoints_are_seen_in_any_order_and_sweeps_are_not_taken_for_them() -
         assert "looks like checkpoints" in sj.read_runs(sj.laws.chinchilla, table).warnings[0]
 
 
-def test_numbers_are_taken_in_any_dress() -> None:
-    """Numeric text, whole numbers beyond 64 bits, nullable and categorical columns, large products."""
-    plain = sj.read_runs(sj.laws.chinchilla, SIX)
-    dresses = [
-        with_(N=SIX.N.astype(str)),
-        with_(N=SIX.N.astype("Int64")),
-        with_(N=SIX.N.astype("category")),
-        with_(N=SIX.N.astype(int).astype(object)),
-    ]
-    for table in dresses:
-        np.testing.assert_array_equal(sj.read_runs(sj.laws.chinchilla, table).inputs["N"], plain.inputs["N"])
-    whole = with_(N=[5_760_000_000_000_000_000_000_000 + i for i in range(6)])
-    assert sj.read_runs(sj.laws.chinchilla, whole).inputs["N"][0] == 5.76e24
-    integers = SIX.astype({"N": "int64", "D": "int64"})
-    flops = sj.read_runs(sj.laws.power_law, integers, inputs={"x": lambda t: 6 * t.N * t.D}).inputs["x"]
-    np.testing.assert_array_equal(flops, 6 * SIX.N * SIX.D)
-
-
-@pytest.mark.parametrize(
-    "where",
-    ["N > 1e8", lambda t: t.N > 1e8, N > 1e8, (N > 1e8).astype(object)],
-    ids=["words", "function", "mask", "object"],
-)
-def test_what_where_leaves_out_is_counted(where) -> None:
-    found = fit(where=where)
-    kept = int((N > 1e8).sum())
-    assert len(found.data()) == kept == found.record["rows_used"]
-    assert found.record["dropped_where"] == ROWS - kept and found.record["rows_in_table"] == ROWS
-    assert f"{kept} fitted of {ROWS} ({ROWS - kept} left out by where=" in found.summary()
-    same(found, fit(TABLE[N > 1e8]))
-
-
 def test_missing_rows_are_dropped_and_counted(best: sj.FitResult) -> None:
     extra = pd.DataFrame(
         {"N": [np.nan, 1e9, 1e9], "D": [1e9, 1e9, np.inf], "loss": [3.0, np.nan, 3.0], "run_id": [1, 1, 1]}
@@ -113,16 +81,6 @@ def test_any_kind_of_table_is_read(name: str, best: sj.FitResult) -> None:
     assert found.objective_value == pytest.approx(
         best.objective_value, rel=1e-10 if name != "whole numbers" else 1e-5
     )
-
-
-def test_inputs_and_target_by_name_array_or_function(best: sj.FitResult) -> None:
-    renamed = TABLE.rename(columns={"N": "n_params", "D": "tokens", "loss": "val"})
-    same(fit(renamed, inputs={"N": "n_params", "D": "tokens"}, target="val"), best)
-    same(fit(renamed, inputs={"N": N, "D": pd.Series(D)}, target=LOSS), best)
-    billions = renamed.assign(n_params=lambda t: t.n_params / 1e9)
-    found = fit(billions, inputs={"N": lambda t: 1e9 * t.n_params, "D": "tokens"}, target=lambda t: t.val)
-    same(found, best)
-    assert found.sources == {"N": "function", "D": "tokens", "target": "function"}
 
 
 def test_a_number_beside_arrays_holds_for_every_row() -> None:
