@@ -157,7 +157,10 @@ def _targets(ax: Axes, targets: pd.DataFrame) -> None:
         if np.isfinite(row.measured):
             ax.plot([row.x], [row.measured], "x", color=page.ink, ms=4.5, mew=1.2, zorder=7)
         if len(targets) <= 3:
-            mark(ax, row.x, row.value, written(row.value, digits=3), page.warm, (-4, -3))
+            words = written(row.value, digits=3)
+            if row.upper > row.lower:
+                words += f"\n{written(row.lower, digits=3)} to {written(row.upper, digits=3)}"
+            mark(ax, row.x, row.value, words, page.warm, (-4, -3))
 
 
 def _names(ax: Axes, end: pd.Series, level: float) -> None:
