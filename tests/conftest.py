@@ -20,9 +20,11 @@ from scaling_jax.tables.components import Components
 from tests.cases import simulated
 from tests.cases.observational import SCORES
 
-# programs of these tests are kept for these tests alone
-PROGRAMS = tempfile.mkdtemp(prefix="scaling_jax-programs-")
-os.environ["SCALING_JAX_CACHE"] = PROGRAMS
+# programs of these tests are kept for these tests alone, and once for all processes that share the work
+OWNER = "PYTEST_XDIST_WORKER" not in os.environ
+if OWNER:
+    os.environ["SCALING_JAX_CACHE"] = tempfile.mkdtemp(prefix="scaling_jax-programs-")
+PROGRAMS = os.environ["SCALING_JAX_CACHE"]
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
 
@@ -40,10 +42,9 @@ def compiled_programs_are_let_go() -> Iterator[None]:
         sj.clear_caches()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def programs_are_left_behind_nowhere() -> Iterator[None]:
-    yield
-    shutil.rmtree(PROGRAMS, ignore_errors=True)
+def pytest_unconfigure() -> None:
+    if OWNER:  # its workers have ended
+        shutil.rmtree(PROGRAMS, ignore_errors=True)
 
 
 @pytest.fixture
