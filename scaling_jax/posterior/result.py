@@ -21,6 +21,7 @@ from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.uncertainty.draws import FitEnsemble
 from scaling_jax.uncertainty.ensemble import Ensemble, tail_of
+from scaling_jax.uncertainty.tails import binomial_quantile
 
 __all__ = ["Posterior", "PosteriorGroups"]
 
@@ -93,16 +94,15 @@ class Posterior(FitEnsemble, Shown):
     def _curve(self, curves: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
         return np.nanmedian(curves, axis=0)
 
-    def _scattered(self, curve: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _scattered(self, curve: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         """Each row a run of its own, with an offset and scatter; of known standard errors the median."""
         design, se = self.sampled.design, self.fit.data().target_se
         if design.counts and se is not None:
             trials = int(np.round(np.median(se) ** -2.0))
-            return rng.binomial(trials, np.clip(curve, 0.0, 1.0)) / trials
+            return binomial_quantile(rng.uniform(size=size), trials, np.clip(curve, 0.0, 1.0)) / trials
         sigma = self._noise("sigma")[:, None]
         if se is not None:
             sigma = np.sqrt(sigma**2 + np.median(se) ** 2)
-        size = curve.shape
         if design.student:
             noise = sigma * rng.standard_t(np.broadcast_to(self._noise("nu")[:, None], size))
         else:

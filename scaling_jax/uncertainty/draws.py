@@ -86,6 +86,7 @@ class FitEnsemble(Ensemble):
             )
         inputs = self.fit.inputs_of(other)
         rows, rng = len(next(iter(inputs.values()))), generator(seed)
+        luck = int(rng.integers(2**63))
         per_block = max(1, CURVES_AT_A_TIME // len(self.numbers))
         curve = []
         mean, new = (_Ends(level, simultaneous, self._scaled) for _ in range(2))
@@ -94,8 +95,10 @@ class FitEnsemble(Ensemble):
             curves = predict(self.fit.law, self.numbers, block)
             curve.append(self._curve(curves, block))
             mean.add(curves)
-            if interval == "prediction":
-                new.add(self._scattered(curves, rng))
+            if interval == "prediction" and simultaneous:
+                new.add(self._scattered(curves, rng, curves.shape))
+            elif interval == "prediction":
+                new.add(self._scattered(curves, np.random.default_rng(luck), (len(curves), 1)))
         prediction = np.concatenate(curve)
         narrow = mean.ends(prediction, self._moved)
         lower, upper = narrow if interval == "confidence" else new.ends(prediction, self._moved)
@@ -115,8 +118,10 @@ class FitEnsemble(Ensemble):
         """What stands between the ends of a band: here the fit's own curve."""
         return predict(self.fit.law, self.fit.numbers, inputs)[0]
 
-    def _scattered(self, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Curves (draws, rows) as new runs would show them."""
+    def _scattered(self, curves: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+        """Curves (draws, rows) as new runs would show them, by a scatter of this size: one for every row, or
+        one for all, where rows are looked at each by itself and a smooth band is worth more than runs of
+        their own."""
         raise NotImplementedError
 
     def _told(self, table: pd.DataFrame, mean: Ends, interval: str, level: float) -> pd.DataFrame:
@@ -202,9 +207,9 @@ class Draws(FitEnsemble):
         table.attrs["coverage"] = held_words(self.fit) or MEASURED["parameters"]
         return table
 
-    def _scattered(self, curves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _scattered(self, curves: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         """Each curve with a residual of the fit, drawn whole."""
-        return self.fit.objective.moved(curves, -rng.choice(run_residuals(self.fit), curves.shape))
+        return self.fit.objective.moved(curves, -rng.choice(run_residuals(self.fit), size))
 
     def _told(self, table: pd.DataFrame, mean: Ends, interval: str, level: float) -> pd.DataFrame:
         words = self.method

@@ -1,4 +1,4 @@
-"""Tails of the normal, of Student's t and of Fisher's F.
+"""Tails of the normal, of Student's t, of Fisher's F and of the binomial.
 
 scipy.special takes longer to import than a fit to print, so it is loaded when a tail is asked for.
 """
@@ -10,8 +10,17 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["chi_square_quantile", "erf", "f_tail", "normal_quantile", "student_quantile", "student_share"]
+__all__ = [
+    "binomial_quantile",
+    "chi_square_quantile",
+    "erf",
+    "f_tail",
+    "normal_quantile",
+    "student_quantile",
+    "student_share",
+]
 
+NEVER = 1e-15  # a chance that this stands for: none
 TERMS = 200  # of the continued fraction; it needs about the root of the degrees of freedom
 
 
@@ -20,6 +29,13 @@ def normal_quantile(share: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri(share))
+
+
+def binomial_quantile(share: ArrayLike, trials: int, chance: ArrayLike) -> np.ndarray:
+    """The fewest successes that so many trials stay at or below with these probabilities."""
+    from scipy.special import bdtrik
+
+    return np.ceil(bdtrik(share, trials, np.maximum(chance, NEVER)))
 
 
 def chi_square_quantile(share: np.ndarray, freedom: float) -> np.ndarray:

@@ -27,6 +27,15 @@ def test_bands_contain_the_estimate_and_predictions_are_wider_than_the_mean(line
         line.predict(at, interval="credible")
 
 
+def test_a_new_runs_band_does_not_depend_on_what_is_asked_beside_it(line: sj.FitResult) -> None:
+    """Equal rows have equal ends, so that a band along a curve is smooth."""
+    draws = line.bootstrap(200)
+    many = draws.predict({"x": np.array([3.0, 7.0, 3.0, 30.0])}, interval="prediction")
+    one = draws.predict({"x": np.array([3.0])}, interval="prediction")
+    np.testing.assert_array_equal(many.iloc[0], many.iloc[2])
+    np.testing.assert_allclose(one.iloc[0], many.iloc[0], rtol=1e-12)
+
+
 def test_a_new_run_is_less_certain_the_further_it_lies_beyond_the_data(line: sj.FitResult) -> None:
     """A tenth of the prediction per decade beyond the data, none inside, and .7 of the mean curve's band."""
     at = {"x": [30.0, 1e4, 1e5]}

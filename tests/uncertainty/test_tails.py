@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import fdtrc
+from scipy.stats import binom
 
-from scaling_jax.uncertainty.tails import erf, f_tail, normal_quantile
+from scaling_jax.uncertainty.tails import binomial_quantile, erf, f_tail, normal_quantile
 
 
 def test_tabled_values() -> None:
@@ -17,6 +18,14 @@ def test_tabled_values() -> None:
     assert f_tail(3.33, 5, 10) == pytest.approx(0.05, abs=2e-4)
     assert f_tail(0.0, 3, 4) == 1 and f_tail(np.inf, 3, 4) == 0 and np.isnan(f_tail(np.nan, 3, 4))
     assert erf(1.0) == pytest.approx(0.842701, abs=1e-6)
+
+
+def test_binomial_quantiles_are_whole_successes() -> None:
+    share, chance = np.array([[0.01], [0.5], [0.99]]), np.array([0.0, 0.03, 0.5, 1.0])
+    got = binomial_quantile(share, 40, chance)
+    np.testing.assert_array_equal(got[:, 0], 0)
+    np.testing.assert_array_equal(got[:, 3], 40)
+    np.testing.assert_array_equal(got[:, 1:3], binom.ppf(share, 40, chance[1:3]))
 
 
 def test_the_tail_of_f_has_eleven_digits() -> None:
