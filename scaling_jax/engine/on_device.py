@@ -9,7 +9,7 @@ lanes are packed into a few sizes, each an eighth of the one before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -19,7 +19,7 @@ import numpy as np
 from scaling_jax.core.arrays import Array, Numbers
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Scale
-from scaling_jax.core.settings import own_settings, traced_apart
+from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import QUICK, Program
 from scaling_jax.engine.coordinates import searched_as_logs, typical_size
 from scaling_jax.engine.devices import Place
@@ -129,15 +129,7 @@ def _program(
         z = _run_on(lanes.single(solver), solver, first(found, count).z, leader == itself)
         return found, _polished(lanes, z, leader, extent.polish_steps), end
 
-    _know_lapack()
     return Program(whole, QUICK, device)
-
-
-@cache
-def _know_lapack() -> None:
-    """JAX finds the addresses of LAPACK when it first lowers a call there: a program that was kept on disk
-    would call nowhere, and end the process, without it."""
-    traced_apart(lambda: jax.jit(jnp.linalg.eigh).lower(np.eye(2)))
 
 
 class _Lanes(NamedTuple):

@@ -31,6 +31,7 @@ from jax.experimental import serialize_executable
 from platformdirs import user_cache_path
 
 from scaling_jax.core.law import Law
+from scaling_jax.engine.foreign import called_outside, known, look_up
 from scaling_jax.engine.traced import law_in_bytes
 
 __all__ = ["SETTING", "Form", "available", "folder", "inventory", "key_of", "load", "save", "settle"]
@@ -39,7 +40,7 @@ SETTING = "SCALING_JAX_CACHE"
 PACKAGE = Path(__file__).parents[1]
 MADE_FROM = ("core", "engine")  # folders of the package in which programs are written
 SUFFIX = ".program"
-MAGIC = b"scaling_jax program 1\n"
+MAGIC = b"scaling_jax program 2\n"
 MOST_BYTES = 2**28  # of all files together
 LEFT = 0.75  # of that, once it is passed
 LARGEST = 2**26  # of one file: no program of ours comes near
@@ -123,13 +124,17 @@ _WRITER = ThreadPoolExecutor(1, thread_name_prefix="scaling_jax-store")
 def _save(key: str, compiled: jax.stages.Compiled) -> None:
     # no room, no permission, a program that JAX cannot write: it was compiled anyhow
     with suppress(Exception):
-        body = zlib.compress(pickle.dumps(serialize_executable.serialize(compiled)), 1)
+        calls = called_outside(compiled)
+        if not known(calls):
+            return
+        body = zlib.compress(pickle.dumps((calls, *serialize_executable.serialize(compiled))), 1)
         _write(key, MAGIC + _checksum(key, body) + body)
         _bounded()
 
 
 def _unpacked(body: bytes, device: jax.Device) -> Callable[..., Any]:
-    payload, takes, gives = pickle.loads(zlib.decompress(body))
+    calls, payload, takes, gives = pickle.loads(zlib.decompress(body))
+    look_up(calls, device.platform)
     return serialize_executable.deserialize_and_load(
         payload, takes, gives, backend=device.client, execution_devices=[device]
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import jax
@@ -13,7 +11,7 @@ import pytest
 
 import scaling_jax as sj
 from benchmarks import throughput
-from scaling_jax.engine import on_device, stored
+from scaling_jax.engine import on_device
 from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.devices import as_an_accelerator
 from scaling_jax.engine.traffic import Traffic, watched
@@ -102,26 +100,3 @@ def test_bounds_ties_and_fixed_numbers_hold_there() -> None:
     assert fit.params["a"] == here.params["a"] == 0.0 and fit.certificate.at_bound == ["a"]
     assert fit.params["b"] == pytest.approx(here.params["b"], rel=1e-9) and fit.params["c"] == 0.25
     assert fit.objective_value == pytest.approx(here.objective_value, rel=SAME)
-
-
-FITTED = """
-import numpy as np, scaling_jax as sj
-from scaling_jax.engine import stored
-from scaling_jax.engine.devices import as_an_accelerator
-x = np.geomspace(1, 100, 12)
-table = {"x": x, "loss": 3 * x**-0.3 * np.exp(0.01 * np.sin(9 * x))}
-with as_an_accelerator():
-    fit = sj.fit(sj.laws.power_law, table, starts=[[3, 0.3]])
-stored.settle()
-print(fit.objective_value.hex(), stored.inventory()[0])
-"""
-
-
-def test_a_program_read_from_disk_finds_lapack(tmp_path, monkeypatch, capsys) -> None:
-    """Nobody has told a new process where LAPACK is unless it compiles a call there itself."""
-    monkeypatch.setenv(stored.SETTING, str(tmp_path))
-    exec(FITTED, {})
-    here = capsys.readouterr().out.split()
-    there = subprocess.run([sys.executable, "-c", FITTED], capture_output=True, text=True, check=True)
-    assert there.stdout.split() == here  # as many programs are kept as before: none was compiled again
-    assert int(here[1]) > 0
