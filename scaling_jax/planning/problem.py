@@ -18,6 +18,7 @@ from scaling_jax.core.checked import real_number, shown
 from scaling_jax.core.law import Law
 from scaling_jax.planning.closed import closed_form
 from scaling_jax.planning.cost import Cost, Formula, formula, of, training
+from scaling_jax.planning.kinks import solve_on_faces
 from scaling_jax.planning.optimum import Lanes, Shape, solve
 from scaling_jax.planning.source import Source
 
@@ -188,6 +189,7 @@ class Problem:
             sign=self.sign,
         )
         found = solve(form, lanes, self.cost.numbers)
+        found = solve_on_faces(form, lanes, self.cost.numbers, found)
         chosen = _chosen(found.spent if reach else self.sign * found.loss, count)
 
         def one(values: np.ndarray) -> np.ndarray:
