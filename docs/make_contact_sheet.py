@@ -86,7 +86,7 @@ def maps() -> pd.DataFrame:
     one = table[(table["experiment"] == "hist") & (table["level"] == "all")]
     one = one[(one["target"] == "last30pct") & (one["metric"] == "are")]
     words = {"row": "models in the fit", "col": "share of training seen"}
-    return one.rename(columns={**words, "value_percent": "error (%)"}).assign(
+    return one.rename(columns={**words, "value_percent": "error"}).assign(
         **{words["row"]: one["row"] + 3, words["col"]: (one["col"] + 1) / 10}
     )
 
@@ -137,7 +137,7 @@ def draws() -> Iterator[tuple[str, Draw]]:
     yield "forest: routed models", lambda: plot.forest(experts(), "alpha")
     yield (
         "heat: errors of a thousand laws",
-        lambda: plot.heat(maps(), "share of training seen", "models in the fit", "error (%)"),
+        lambda: plot.heat(maps(), "share of training seen", "models in the fit", "error", unit="%"),
     )
     yield "surface: Step Law's sweep", lambda: plot.surface(settings(), "lr", "B")
     yield "mixture: Ye et al.", lambda: plot.mixture(mixtures())

@@ -112,14 +112,17 @@ def contours(source: Any, flops: ArrayLike | None = None, ax: Axes | None = None
         words.set_path_effects(halo(ax, 1.5))
     best = parts["frontier"].dropna(subset="N")
     by_distance(ax, best["N"], best["D"], best["beyond"], page.main, lw=1.8, zorder=4)
-    ax.plot(parts["run"]["N"], parts["run"]["D"], "o", color=page.ink, ms=1.8, mew=0, alpha=0.75, zorder=3)
+    ax.plot(
+        parts["run"]["N"], parts["run"]["D"], "o", color=page.ink, ms=3.2, mec=page.paper, mew=0.4, zorder=3
+    )
     if len(best):
         inside = best[(best["N"] < N[-1]) & (best["D"] < D[-1])]
         if len(inside):
             here = inside.iloc[len(inside) // 5]
-            mark(ax, here["N"], here["D"], "best run of\neach budget", page.main, (5, -2))
+            mark(ax, here["N"], here["D"], "best size for\neach budget", page.main, (5, -2))
     _planned(ax, parts["plan"])
-    note(ax, "contours: equal loss" + (", dots: runs" if len(parts["run"]) else ""), "upper left")
+    signs = [sign for kind, sign in (("run", "● runs"), ("plan", "★ planned")) if len(parts[kind])]
+    note(ax, "\n".join(["contours: equal loss", "   ".join(signs)]).strip(), "upper left")
     ax.set(xlabel=axis_words("N"), ylabel=axis_words("D"))
     return ax
 
@@ -130,8 +133,8 @@ def _planned(ax: Axes, plan: pd.DataFrame) -> None:
         if np.isfinite(row.N_lower):
             ax.plot([row.N_lower, row.N_upper], [row.D, row.D], color=page.warm, lw=1.1, zorder=5)
         ax.plot([row.N], [row.D], "*", color=page.warm, ms=9, mec=page.paper, mew=0.5, zorder=6)
-        words = ", ".join(written(value, COUNT, 2) for value in (row.N, row.D))
-        mark(ax, row.N, row.D, words, page.warm, (5, -3))
+        words = f"N {written(row.N, COUNT, 2)}\nD {written(row.D, COUNT, 2)}"
+        mark(ax, row.N, row.D, words, page.warm, (-6, 2))
 
 
 def _budgets(ax: Axes, N: np.ndarray, D: np.ndarray) -> None:

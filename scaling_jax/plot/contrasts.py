@@ -33,6 +33,7 @@ MOST_RECIPES = 6
 QUANTITIES = ("difference", "probability", "multiplier", "best")
 LONG, LONGEST = 22, 32  # letters of a name, on an axis and beside a curve
 ROW = 1.5  # inches
+BARE = "constants alone:\nno uncertainty is known"
 
 
 @checked
@@ -149,8 +150,9 @@ def contrast(
     _asked(ax, result, table, values)
     ax.set(xlabel="training compute C (FLOP)", ylabel=_words(quantity, a, b))
     if quantity == "difference":
-        note(ax, f"above 0: {shown_name(a)} is better", "upper left")
+        note(ax, f"above 0: {shown_name(a)} is better", "upper right")
         _crossing(ax, result, a, b)
+        _certainty(ax, result)
     return ax
 
 
@@ -229,6 +231,12 @@ def _asked(ax: Axes, result: Contrast, table: pd.DataFrame, values: pd.Series) -
     asked = np.sort(result.places.flops)
     y = np.interp(np.log(asked), x, values)
     ax.plot(asked, y, "*", color=page.warm, ms=7, mec=page.paper, mew=0.4, zorder=5)
+
+
+def _certainty(ax: Axes, result: Contrast) -> None:
+    """What the band is, or why there is none."""
+    known = f"band: {100 * result.level:g} %"
+    note(ax, known if result.losses.has_draws else BARE, "lower left")
 
 
 def _crossing(ax: Axes, result: Contrast, a: object, b: object) -> None:

@@ -169,15 +169,16 @@ def _cells(table: pd.DataFrame, x: str, y: str, value: str) -> pd.DataFrame:
 
 @checked
 @picture
-def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None) -> Axes:
+def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None, unit: str = "") -> Axes:
     """A map of numbers, such as the errors of a thousand laws by two of the choices behind them: each cell is
     the mean of its rows and says it, the stronger the larger.
 
     Args:
         table: tidy, a row per law.
         x, y: columns of the choices.
-        value: column of the number, errors as shares for example.
+        value: column of the number, an error for example.
         ax: axes to draw on.
+        unit: of the number, such as "%", where the column's name does not hold it.
 
     Raises:
         ValueError: for columns that are not there, or hold what makes no map.
@@ -186,9 +187,10 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
     >>> matplotlib.use("Agg")
     >>> import pandas as pd
     >>> laws = pd.DataFrame({"sizes": [2, 2, 3, 3], "share": [0.1, 0.5, 0.1, 0.5]})
-    >>> laws["error"] = [0.2, 0.1, 0.1, 0.04]
-    >>> [text.get_text() for text in heat(laws, "share", "sizes", "error").texts]
-    ['0.2', '0.1', '0.1', '0.04']
+    >>> laws["error"] = [20.0, 10.0, 10.0, 4.0]
+    >>> axes = heat(laws, "share", "sizes", "error", unit="%")
+    >>> axes.get_title(loc="left"), [text.get_text() for text in axes.texts]
+    ('mean error (%)', ['20', '10', '10', '4'])
     """
     if lost := [name for name in (x, y, value) if name not in table.columns]:
         raise ValueError(f"heat: the table has no column {shown(lost[0])}, but {', '.join(map(str, table))}.")
@@ -204,8 +206,9 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
         for (i, j), number in np.ndenumerate(numbers):
             if np.isfinite(number):
                 light = (logs[i, j] > middle) != (page is DARK)
-                ax.text(j + 0.5, i + 0.5, f"{number:.2g}", ha="center", va="center", fontsize="x-small",
-                        color="white" if light else "black")  # fmt: skip
+                ink = "white" if light else "black"
+                said = written(float(number), digits=2)
+                ax.text(j + 0.5, i + 0.5, said, ha="center", va="center", fontsize="x-small", color=ink)
     for which, index in (("x", cells.columns), ("y", cells.index)):
         words = [_short(_label(key)) for key in index]
         getattr(ax, f"set_{which}ticks")(np.arange(len(index)) + 0.5, words)
@@ -216,7 +219,8 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
-    ax.set_title(f"mean {value.replace('_', ' ')}", fontsize="small", color=page.ink)
+    said = f"mean {value.replace('_', ' ')}" + (f" ({unit})" if unit else "")
+    ax.set_title(said, fontsize="small", color=page.ink)
     return ax
 
 

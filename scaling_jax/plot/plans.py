@@ -42,6 +42,7 @@ QUANTITIES = {
     "epochs": "epochs",
 }
 COMPUTE = "training compute C (FLOP)"
+BEADS = 4  # points of a line from one bead to the next
 COSTS = {"flops": COMPUTE, "gpu_hours": "GPU-hours", "money": "cost ($)", "cost": "cost"}
 
 
@@ -52,7 +53,8 @@ def _kind(quantity: str) -> str:
 @checked
 @picture
 def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
-    """Approach 2: loss by size, a curve per budget, and a star on each optimum; numbers in `.table`.
+    """Approach 2: loss by size, a curve per budget through its runs, and a hollow star on its minimum, which
+    is read off the curve and was not trained; numbers in `.table`.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -74,22 +76,14 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
         ends.append((last["N"], last["loss"], written(flops, FLOP, 2), colour))
     best = result.inside
     ax.plot(
-        best["N"],
-        best["loss"],
-        "*",
-        color=page.warm,
-        ms=8,
-        mec=page.paper,
-        mew=0.5,
-        label="optimum",
-        zorder=5,
+        best["N"], best["loss"], "*", mfc=page.paper, mec=page.warm, ms=8, mew=0.9, label="optimum", zorder=5
     )
     log_axis(ax, "x", COUNT)
     loss_axis(ax, result.runs["loss"])
     ax.set_xlim(ax.get_xlim()[0], ax.get_xlim()[1] * 1.05)
     end_labels(ax, [(loss, words, colour) for _, loss, words, colour in ends])
     ax.set(xlabel="model size N (parameters)", ylabel="loss")
-    note(ax, "right: FLOP of each budget\n★ best size", "upper right")
+    note(ax, "● runs, right: their FLOP\n☆ interpolated minimum", "upper right")
     return ax
 
 
@@ -268,6 +262,8 @@ def plan(
         other = table[table["who"] == key]
         tint = page.accents[(k + 2) % len(page.accents)]
         ax.plot(other[budget], other["value"], color=tint, lw=1.0, zorder=2)
+        beads = other.iloc[BEADS // 2 :: BEADS]  # seen where their line is under ours
+        ax.plot(beads[budget], beads["value"], "o", color=tint, ms=3.6, mec=page.paper, mew=0.4, zorder=4)
         ends.append((float(other["value"].iloc[-1]), key, tint))
     known = path.loc[path["beyond"] == 0, budget]
     if len(known) and len(known) < len(path):

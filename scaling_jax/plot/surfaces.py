@@ -4,12 +4,13 @@ three."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import ConvexHull
 
+from scaling_jax.core.arrays import Columns
 from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.domains import UNIT
 from scaling_jax.engine.predict import predict
@@ -18,7 +19,7 @@ from scaling_jax.plot.labels import axis_words, halo, kind_of, mark, target_word
 from scaling_jax.plot.palette import palette_of, sequence
 from scaling_jax.plot.style import COLUMN, picture
 from scaling_jax.plot.ticks import log_axis
-from scaling_jax.reporting.numbers import written
+from scaling_jax.reporting.numbers import PLAIN, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,7 @@ POINTS = 61
 NEAR = 0.0025  # of the best loss: within which settings count as best
 ABOVE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # shares above the best at which contours are drawn
 LIKE = 1.3  # factor of the other inputs within which a run belongs to the map
+MOST_OF_IT = 0.5  # of the span of all rows, in logarithms, from which those alike make the map
 STEPS = 60
 LEVELS = 7
 HIGH = np.sqrt(3) / 2
@@ -47,8 +49,10 @@ def surface_data(fit: FitResult, x: str, y: str, at: Mapping[str, float] | None 
         at: values of the others; those of the largest run by default.
 
     Returns:
-        Columns: kind ("law" on a grid, "run" for rows at about these values, "best" of the grid), x, y,
-        value.
+        Columns: kind ("law" on a grid; "run" for rows at about these values, "elsewhere" for the other rows,
+        where those say too little of the map; "best"), x, y, value, above (share by which the law lies over
+        its best). Of two settings the best is one point; of a setting and a size (parameters, tokens,
+        compute) it is the best setting for each size; of two sizes there is none.
 
     Raises:
         ValueError: for inputs that the law has not, or one twice.
@@ -56,24 +60,20 @@ def surface_data(fit: FitResult, x: str, y: str, at: Mapping[str, float] | None 
     runs, names = fit.data(), fit.law.inputs
     if x == y or not {x, y} <= set(names):
         raise ValueError(f"x={shown(x)}, y={shown(y)}: give two of {', '.join(names)}.")
-    held = {n: v for n, v in runs.inputs.items() if n not in (x, y)}
-    size = sum(np.log(np.maximum(v, 1e-300)) for v in held.values()) if held else np.zeros(len(runs))
-    largest = int(np.argmax(size))
-    values = {n: float((at or {}).get(n, v[largest])) for n, v in held.items()}
-    like = np.ones(len(runs), dtype=bool)
-    for name, value in values.items():
-        like &= np.abs(np.log(np.maximum(held[name], 1e-300) / max(value, 1e-300))) <= np.log(LIKE)
-    own = {n: runs.inputs[n][like] if like.any() else runs.inputs[n] for n in (x, y)}
-    across, upward = (_grid(column) for column in own.values())
+    values, like = _held(runs.inputs, (x, y), at)
+    sizes = [name for name in (x, y) if kind_of(name, fit.sources.get(name, "")) != PLAIN]
+    whole = not like.any() or not all(_covers(runs.inputs[n], like) for n in sizes)
+    across, upward = (_grid(runs.inputs[n][like | whole]) for n in (x, y))
     X, Y = (grid.ravel() for grid in np.meshgrid(across, upward))
     everything = {x: X, y: Y, **{n: np.full(len(X), v) for n, v in values.items()}}
     law = pd.DataFrame({"kind": "law", x: X, y: Y, "value": predict(fit.law, fit.numbers, everything)[0]})
+    best = _best(law, x, y, sizes)
+    least = law.groupby(sizes[0])["value"].transform("min") if len(sizes) == 1 else law["value"].min()
     dots = pd.DataFrame({
-        "kind": "run", x: runs.inputs[x][like], y: runs.inputs[y][like], "value": runs.target[like]
-    }, index=runs.rows[like])  # fmt: skip
-    best = law.loc[[law["value"].idxmin()]].assign(kind="best")
-    table = pd.concat([law, dots, best])
-    table.attrs["held"] = values
+        "kind": np.where(like, "run", "elsewhere"), x: runs.inputs[x], y: runs.inputs[y], "value": runs.target
+    }, index=runs.rows)[like | whole]  # fmt: skip
+    table = pd.concat([law.assign(above=law["value"] / least - 1), dots, best])
+    table.attrs |= {"held": values, "sizes": sizes}
     return table
 
 
@@ -83,37 +83,108 @@ def surface(
     fit: FitResult, x: str, y: str, at: Mapping[str, float] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Loss over two inputs, such as learning rate and batch: contours say how many per cent above the best,
-    the shaded valley is within a quarter of a per cent of it, dots are runs. Numbers in `surface_data`.
+    the shaded valley is within a quarter of a per cent of it, dots are runs, hollow ones at other values of
+    what is held. Over a setting and a size the line is the best setting for each size, and contours are above
+    that; over two sizes they are the loss itself. Numbers in `surface_data`.
 
     Args:
         fit, x, y, at: as in `surface_data`.
         ax: axes to draw on.
     """
     table = surface_data(fit, x, y, at)
-    law, dots = table[table["kind"] == "law"], table[table["kind"] == "run"]
-    best = table[table["kind"] == "best"].iloc[0]
+    sizes, law = table.attrs["sizes"], table[table["kind"] == "law"]
     ax = axes_for(ax)
-    page = palette_of(ax)
     across, upward = np.unique(law[x]), np.unique(law[y])
-    share = law["value"].to_numpy().reshape(len(upward), len(across)) / best["value"] - 1
-    ax.contourf(across, upward, share, levels=[-1.0, NEAR], colors=[page.main], alpha=0.25)
-    shades = sequence(len(ABOVE), ax)[::-1]
-    lines = ax.contour(across, upward, share, levels=ABOVE, colors=shades, linewidths=0.9)
-    for text in ax.clabel(lines, fmt=lambda v: f"+{100 * v:g} %", fontsize="x-small"):
-        text.set_path_effects(halo(ax, 1.5))
-    ax.plot(dots[x], dots[y], "o", color=page.ink, ms=1.8, mew=0, alpha=0.6)
-    ax.plot([best[x]], [best[y]], "*", color=page.warm, ms=9, mec=page.paper, mew=0.5, zorder=5)
+    shape = (len(upward), len(across))
+    if len(sizes) == 2:
+        _labelled(ax, across, upward, law["value"].to_numpy().reshape(shape), LEVELS, "{:.3g}")
+    else:
+        share = law["above"].to_numpy().reshape(shape)
+        ax.contourf(across, upward, share, levels=[-1.0, NEAR], colors=[palette_of(ax).main], alpha=0.25)
+        _labelled(ax, across, upward, 100 * share, [100 * level for level in ABOVE], "+{:g} %")
+    _runs(ax, table, x, y)
     ax.set(xlim=(across[0], across[-1]), ylim=(upward[0], upward[-1]))
     for which, name, values in (("x", x, across), ("y", y, upward)):
         if values[0] > 0:
-            log_axis(ax, which, kind_of(name))
-    words = ", ".join(written(float(best[name]), kind_of(name), 2) for name in (x, y))
-    mark(ax, best[x], best[y], f"{words}: {written(float(best['value']))}", page.warm, (5, -4))
+            log_axis(ax, which, kind_of(name, fit.sources.get(name, "")))
+    _told(ax, table[table["kind"] == "best"], x, y, sizes)
     held = ", ".join(f"{n} = {written(v, kind_of(n), 3)}" for n, v in table.attrs["held"].items())
-    if held:
-        ax.set_title(f"at {held}", fontsize="small", color=page.ink)
+    said = [f"contours of {target_words(fit)}"] if len(sizes) == 2 else []
+    said += [f"above the best of each {sizes[0]}"] if len(sizes) == 1 else []
+    said += [f"at {held}"] if held else []
+    ax.set_title(", ".join(said), fontsize="small", color=palette_of(ax).ink)
     ax.set(xlabel=axis_words(x, fit.sources.get(x, "")), ylabel=axis_words(y, fit.sources.get(y, "")))
     return ax
+
+
+def _held(
+    inputs: Columns, shown_: tuple[str, str], at: Mapping[str, float] | None
+) -> tuple[dict[str, float], np.ndarray]:
+    """Values of the inputs that are not on the map, and which rows have about these."""
+    held = {n: v for n, v in inputs.items() if n not in shown_}
+    like = np.ones(len(inputs[shown_[0]]), dtype=bool)
+    size = sum((np.log(np.maximum(v, 1e-300)) for v in held.values()), np.zeros(len(like)))
+    values = {n: float((at or {}).get(n, v[np.argmax(size)])) for n, v in held.items()}
+    for name, value in values.items():
+        like &= np.abs(np.log(np.maximum(held[name], 1e-300) / max(value, 1e-300))) <= np.log(LIKE)
+    return values, like
+
+
+def _covers(column: np.ndarray, like: np.ndarray) -> bool:
+    """Whether these rows span most of the sizes that there are."""
+    place = np.log(column)
+    return bool(np.ptp(place[like]) >= MOST_OF_IT * np.ptp(place))
+
+
+def _best(law: pd.DataFrame, x: str, y: str, sizes: Sequence[str]) -> pd.DataFrame:
+    """The best point of the map, or that of each size unless it lies on an edge."""
+    if len(sizes) == 2:
+        return law.head(0)
+    if not sizes:
+        return law.loc[[law["value"].idxmin()]].assign(kind="best", above=0.0)
+    size, setting = sizes[0], y if sizes[0] == x else x
+    grid = law.pivot_table(index=size, columns=setting, values="value")
+    values, steps = grid.to_numpy(), grid.columns.to_numpy()
+    low = np.argmin(values, axis=1)
+    inside = (low > 0) & (low < len(steps) - 1)
+    rows, low = np.flatnonzero(inside), low[inside]
+    before, here, after = (values[rows, low + k] for k in (-1, 0, 1))
+    away = (before - after) / (2 * (before - 2 * here + after))  # where a parabola through three has its foot
+    place = np.log(steps) if steps[0] > 0 else steps  # equal steps, as the grid was made
+    found = place[low] + away * (place[1] - place[0])
+    found = np.exp(found) if steps[0] > 0 else found
+    return pd.DataFrame({"kind": "best", size: grid.index[rows], setting: found, "value": here, "above": 0.0})
+
+
+def _labelled(
+    ax: Axes, across: np.ndarray, upward: np.ndarray, values: np.ndarray, levels: Any, form: str
+) -> None:
+    """Contours with their numbers."""
+    many = levels if isinstance(levels, int) else len(levels)
+    shades = sequence(many + 2 if isinstance(levels, int) else many, ax)[::-1]
+    lines = ax.contour(across, upward, values, levels=levels, colors=shades, linewidths=0.9)
+    for text in ax.clabel(lines, fmt=form.format, fontsize="x-small"):
+        text.set_path_effects(halo(ax, 1.5))
+
+
+def _runs(ax: Axes, table: pd.DataFrame, x: str, y: str) -> None:
+    page = palette_of(ax)
+    for kind, face in (("elsewhere", "none"), ("run", page.ink)):
+        dots = table[table["kind"] == kind]
+        ax.plot(dots[x], dots[y], "o", mfc=face, mec=page.ink, mew=0.4, ms=2.4, alpha=0.7)
+
+
+def _told(ax: Axes, best: pd.DataFrame, x: str, y: str, sizes: Sequence[str]) -> None:
+    """The best point, or the line of the best of each size."""
+    page = palette_of(ax)
+    if sizes and len(best):
+        ax.plot(best[x], best[y], color=page.warm, lw=1.6, zorder=5)
+        here = best.iloc[len(best) // 2]
+        mark(ax, here[x], here[y], f"best for each {sizes[0]}", page.warm, (5, 0))
+    for row in [] if sizes else [best.iloc[0]]:
+        ax.plot([row[x]], [row[y]], "*", color=page.warm, ms=9, mec=page.paper, mew=0.5, zorder=5)
+        words = ", ".join(written(float(row[name]), kind_of(name), 2) for name in (x, y))
+        mark(ax, row[x], row[y], f"{words}: {written(float(row['value']))}", page.warm, (5, -4))
 
 
 @checked

@@ -69,9 +69,9 @@ def test_two_recipes() -> Figure:
 
 @looked_at
 def test_a_map_of_errors() -> Figure:
-    rows = [(n, s, 0.02 + 0.3 / n / s) for n in (2, 3, 4, 6) for s in (0.1, 0.25, 0.5, 1.0)]
+    rows = [(n, s, 2 + 30 / n / s) for n in (2, 3, 4, 6) for s in (0.1, 0.25, 0.5, 1.0)]
     table = pd.DataFrame(rows, columns=["models", "share", "error"])
-    return figure_of(sj.plot.heat(table, "share", "models", "error"))
+    return figure_of(sj.plot.heat(table, "share", "models", "error", unit="%"))
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -13,10 +13,13 @@ matplotlib.use("Agg")
 
 @pytest.fixture(scope="module")
 def bowl() -> sj.FitResult:
-    lr, B = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e-4, 1e-2, 6), [64, 128, 256, 512, 1024]))
-    loss = 2 + 0.02 * np.log(lr / 1e-3) ** 2 + 0.03 * np.log(B / 256) ** 2
-    law = sj.laws.response_surface(lr=1e-3, B=256.0)
-    return sj.fit(law, {"lr": lr, "B": B, "loss": loss}, objective=sj.SquaredError())
+    """The best rate falls as N^-.3, and larger models are better."""
+    grids = np.meshgrid(np.geomspace(1e-4, 1e-2, 6), [64, 256, 1024], [1e8, 3e8, 1e9])
+    lr, B, N = (grid.ravel() for grid in grids)
+    away = np.log(lr / 1e-3 * (N / 1e9) ** 0.3)
+    loss = 2 + 0.02 * away**2 + 0.03 * np.log(B / 256) ** 2 - 0.05 * np.log(N / 1e9)
+    law = sj.laws.response_surface(lr=1e-3, B=256.0, N=1e9)
+    return sj.fit(law, {"lr": lr, "B": B, "N": N, "loss": loss}, objective=sj.SquaredError())
 
 
 def test_the_best_setting_is_where_the_bowl_is_deepest(bowl: sj.FitResult) -> None:
@@ -24,11 +27,23 @@ def test_the_best_setting_is_where_the_bowl_is_deepest(bowl: sj.FitResult) -> No
     best = table[table["kind"] == "best"].iloc[0]
     # the grid's steps are factors of 1.09 and 1.06
     assert best["lr"] == pytest.approx(1e-3, rel=0.09) and best["B"] == pytest.approx(256, rel=0.06)
-    assert (table["kind"] == "run").sum() == 30
+    assert (table["kind"] == "run").sum() == 18, "those of the held size"
     ax = sj.plot.surface(bowl, "lr", "B")
     assert ax.get_xlabel() == "peak learning rate" and ax.get_yscale() == "log"
-    with pytest.raises(ValueError, match="give two of lr, B"):
+    with pytest.raises(ValueError, match="give two of lr, B, N"):
         sj.plot.surface(bowl, "lr", "lr")
+
+
+def test_of_a_setting_and_a_size_the_best_setting_of_each_size_is_shown(bowl: sj.FitResult) -> None:
+    for x, y in (("lr", "N"), ("N", "lr")):
+        table = sj.plot.surface_data(bowl, x, y)
+        best = table[table["kind"] == "best"]
+        # a parabola in ln lr is found exactly on a grid of equal ratios
+        np.testing.assert_allclose(best["lr"], 1e-3 * (best["N"] / 1e9) ** -0.3, rtol=1e-6)
+        assert len(best) == best["N"].nunique() == 61
+        assert table.loc[table["kind"] == "law", "above"].min() == 0
+    ax = sj.plot.surface(bowl, "lr", "N")
+    assert "above the best of each N" in ax.get_title(loc="left")
 
 
 @pytest.fixture(scope="module")
