@@ -45,8 +45,14 @@ class Domain:
         inside = (values >= self.lower) & (values <= self.upper) & np.isfinite(values)
         return inside & (values > 0) if self.log else inside
 
-    def to_search(self, values: ArrayLike) -> Numbers:
-        """Natural units to search coordinate (NumPy, float64)."""
+    @overload
+    def to_search(self, values: Array) -> Array: ...  # type: ignore[overload-overlap]
+    @overload
+    def to_search(self, values: ArrayLike) -> Numbers: ...
+    def to_search(self, values: Array | ArrayLike) -> Array | Numbers:
+        """Natural units to search coordinate: traceable by JAX, else NumPy's float64."""
+        if isinstance(values, jax.Array):
+            return jnp.log(values) if self.log else values
         values = np.asarray(values, dtype=np.float64)
         if not self.log:
             return values

@@ -26,8 +26,8 @@ from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.devices import Place, across_hosts, lane_program, n_parts, platform, span_hosts
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.padding import padded
-from scaling_jax.engine.problem import LaneData, Problem, Sharing, evaluate
-from scaling_jax.engine.separable import evaluate_projected
+from scaling_jax.engine.problem import LaneData, Problem, Sharing
+from scaling_jax.engine.separable import measured
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING
 from scaling_jax.engine.thinning import LONG
@@ -140,7 +140,7 @@ def _program(
     in_turn: bool,
 ) -> Program[LaneState[Array]]:
     """The compiled chunk: steps every running lane until it is done or the budget is spent."""
-    measure = partial(evaluate_projected, law, eliminated) if eliminated else partial(evaluate, law, on)
+    measure = measured(law, on, eliminated)
 
     def run(state: LaneState[Array], data: LaneData[Array], budget: Array) -> LaneState[Array]:
         def unfinished(carry: tuple[Array, LaneState[Array]]) -> Array:

@@ -1,7 +1,7 @@
 """Newton's method on the exact Hessian: it polishes the few lanes that matter to machine precision.
 
 The device evaluates value, gradient and exact Hessian of all lanes; the steps, a handful of small
-eigenproblems, are NumPy's, or the device's own where the whole descent happens there (`on_device`). Curvature
+eigenproblems, are NumPy's, or the device's own where the whole descent happens there (`aboard`). Curvature
 that is negative counts by its size, and directions without any follow the gradient, so a lane cannot mistake
 a saddle or a plateau for a minimum. The reach of a step holds in each principal direction by itself: one
 along which the optimum lies far off, as where a term dies out, holds back none of the others.

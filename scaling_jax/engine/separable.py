@@ -10,28 +10,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Generic, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.core.arrays import Array, Leaf, Named
+from scaling_jax.core.arrays import AnyArray, Array, Leaf, Named, Numbers
 from scaling_jax.core.law import Law
+from scaling_jax.core.objective import Scale
 from scaling_jax.engine.linear import RIDGE, of_length_one, solve_nonnegative, solve_symmetric
 from scaling_jax.engine.pow import rewrite_powers
-from scaling_jax.engine.problem import Evaluation, LaneData, Problem
+from scaling_jax.engine.problem import Evaluation, LaneData, Problem, evaluate
+from scaling_jax.engine.solver import Measure
 
-__all__ = ["evaluate_projected", "reduced", "solved_numbers"]
+__all__ = ["completed", "evaluate_projected", "measured", "reduced", "reduced_data", "solved_numbers"]
 
 GONE = 1e-16  # of the target, what a term that vanished is left with
 
 
 def reduced(problem: Problem, linear: tuple[int, ...]) -> Problem:
     """The same fits in the coordinates that are left when the linear ones are solved for."""
-    left = np.delete(np.arange(len(problem.law.labels)), linear)
-    bounds = problem.data._replace(lower=problem.data.lower[left], upper=problem.data.upper[left])
-    return replace(problem, data=bounds, eliminated=linear)
+    return replace(problem, data=reduced_data(problem.data, linear), eliminated=linear)
+
+
+def reduced_data(data: LaneData[AnyArray], linear: tuple[int, ...]) -> LaneData[AnyArray]:
+    """The same data with the bounds of the coordinates that are left."""
+    left = _left(data.lower.shape[0], linear)
+    return data._replace(lower=data.lower[left], upper=data.upper[left])
+
+
+def _left(labels: int, linear: tuple[int, ...]) -> Numbers:
+    return np.delete(np.arange(labels), linear)
+
+
+def measured(law: Law, on: Scale, eliminated: tuple[int, ...]) -> Measure:
+    """What a lane's step asks of a point: the objective there, of the numbers that are not eliminated."""
+    return partial(evaluate_projected, law, eliminated) if eliminated else partial(evaluate, law, on)
+
+
+def completed(law: Law, linear: tuple[int, ...], z: Array, data: LaneData[Array]) -> Array:
+    """All search coordinates (labels,), given those that are left (m,): zero where nothing moves."""
+    numbers = solved_numbers(law, linear, z, data)
+    found = [law.label_domains[i].to_search(numbers[j]) for j, i in enumerate(linear)]
+    whole = jnp.zeros(len(law.labels), z.dtype).at[_left(len(law.labels), linear)].set(z)
+    whole = whole.at[np.array(linear)].set(jnp.stack(found))
+    return jnp.where(jnp.any(data.tie != 0, axis=0), whole, 0.0)
 
 
 def solved_numbers(law: Law, linear: tuple[int, ...], z: Array, data: LaneData[Array]) -> Array:
@@ -83,7 +108,7 @@ class _Projected(NamedTuple, Generic[Leaf]):
 
 def _predictor(law: Law, linear: tuple[int, ...], data: LaneData[Array]) -> Callable[[Array, Array], Array]:
     """Predictions (rows,) from the coordinates left (m,) and the linear numbers (l,) in natural units."""
-    left = np.delete(np.arange(len(law.labels)), linear)
+    left = _left(len(law.labels), linear)
 
     def one(numbers: Array, row: Named) -> Array:
         return law.apply(law.unflatten(numbers), row)

@@ -19,35 +19,23 @@ from scaling_jax.core.law import Law
 from scaling_jax.core.memory import fitting_in
 from scaling_jax.engine import newton
 from scaling_jax.engine.compiled import Program
-from scaling_jax.engine.coordinates import to_search
+from scaling_jax.engine.corners import ROUNDING, SEARCHED, SHARPEN, searched_rounded, sharpened
 from scaling_jax.engine.devices import Place, exact_device, few_calls, lane_program
+from scaling_jax.engine.ends import Extent, Way, brought_home
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes, Progress, map_chunks, run_lanes
-from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import FIRST_STEPS, MOST_STEPS, RIVALS, Polished
-from scaling_jax.engine.on_device import Extent, has_room, searched_and_polished
+from scaling_jax.engine.on_device import has_room, searched_and_polished
 from scaling_jax.engine.problem import Problem, Sharing
-from scaling_jax.engine.ranks import (
-    ROUNDS,
-    Finished,
-    along,
-    best_first,
-    ends_first,
-    first,
-    leaders,
-    survivors,
-)
-from scaling_jax.engine.separable import reduced, solved_numbers
+from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, survivors
+from scaling_jax.engine.separable import completed, reduced
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
 
-__all__ = ["Solution", "sharpened", "solve"]
+__all__ = ["Solution", "solve"]
 
 MOST_LANES = 2**18  # of all fits at a time
 BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
-SHARPEN = LM(tol=1e-12)
-# of a corner, in shares of the roughness: a wide one leads to the best valley, and hides that it has several
-SEARCHED, ROUNDING = (1.0, 1e-1), (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,49 +103,46 @@ def solve(
         device: a JAX device or a mesh of them; None is the default one.
         progress: called with (lanes done, lanes in this round).
     """
-    n_fits, n_starts, _ = starts.shape
-    thinned, search = search is not None, problem if search is None else search
-    extent = Extent(screen, keep, patience, polish, polish_steps)
-    if few_calls(device) and smooth and not linear and has_room(problem, solver, extent, thinned):
-        found, final, ends = searched_and_polished(problem, search, starts, solver, extent, device)
-        if thinned:
-            found = _as_polished(found, ends, final)
-        counted = final.value.shape[1] if polish_steps else 0
-        return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
-    plan = _Plan(solver, screen, keep, patience, device, progress)
-    if linear:
-        found = _projected_search(search, starts, linear, plan)
-    elif smooth:
-        found = _search(search, starts, plan)
+    n_starts, thinned, search = starts.shape[1], search is not None, problem if search is None else search
+    extent = Extent(screen, keep, patience, polish, polish_steps, not smooth, linear, thinned)
+    rounded = problem if smooth else _rounded(problem, roughness, ROUNDING[-1])
+    if few_calls(device) and has_room(problem, solver, extent):
+        optima, n_polished = searched_and_polished(problem, search, starts, roughness, solver, extent, device)
     else:
-        found = _search_rounded(search, roughness, starts, plan, polish)
-        polish, n_starts = found.value.shape[1], n_starts * len(SEARCHED)
-        problem = problem.with_numbers(sharpened(problem, roughness, SEARCHED[-1]))
-        found = best_first(found) if thinned else found
-    n_polished = min(polish, found.value.shape[1])
-    device = exact_device(device)
-    end = None
-    if thinned:
-        found, end = ends_first(found, n_polished)
-        n_polished = int(end.max(initial=0)) + 1
-    best = first(found, n_polished)
-    leader = leaders(best, end) if n_fits > 1 and smooth else np.arange(n_polished)[None]
-    own = np.broadcast_to(leader == np.arange(n_polished), best.value.shape)
-    if linear and not thinned:  # what is left to gain is far less than what parts rivals
-        own = own & (best.value <= (1 + RIVALS) * best.value[:, :1])
-    fit = np.nonzero(own)[0]
-    top = best.z[own]
-    if thinned:
-        top = _run_on(problem, solver, top, fit, linear, device)
-    if not smooth:
-        for sharper in ROUNDING:
-            problem = problem.with_numbers(sharpened(problem, roughness, sharper))
-            top = _run_on(problem, SHARPEN, top, fit, (), device)
-    final = _each_as_its_leader(_polish_rivals(problem, top, fit, device, polish_steps), own, leader)
-    if end is not None:
-        found = _as_polished(found, end, final)
-    counted = n_polished if polish_steps else 0
-    return _collect(found, final, n_starts, counted, smooth, problem.data.numbers)
+        plan = _Plan(solver, extent, device, progress)
+        found = _searched(search, starts, roughness, plan)
+        optima, n_polished = brought_home(found, extent, _way(problem, rounded, roughness, plan))
+    return Solution(
+        *optima[:5],
+        finished_z=optima.finished.z,
+        finished_value=optima.finished.value,
+        finished_status=optima.finished.status,
+        n_starts=n_starts if smooth else n_starts * len(SEARCHED),
+        n_polished=int(n_polished),
+        numbers=rounded.data.numbers,
+    )
+
+
+def _way(problem: Problem, rounded: Problem, roughness: Numbers | None, plan: _Plan) -> Way[Numbers]:
+    """How the own lanes of each fit go on, round by round, and are polished."""
+    extent, device = plan.extent, exact_device(plan.device)
+
+    def go_on(z: Numbers, own: Numbers) -> Numbers:
+        fit, top = np.nonzero(own)[0], z[own]
+        if extent.thinned:
+            begun = problem if not extent.corner else _rounded(problem, roughness, SEARCHED[-1])
+            top = _run_on(begun, plan.solver, top, fit, extent.linear, device)
+        for sharper in ROUNDING if extent.corner else ():
+            top = _run_on(_rounded(problem, roughness, sharper), SHARPEN, top, fit, (), device)
+        out = z.astype(float)
+        out[own] = top
+        return out
+
+    def polish(z: Numbers, own: Numbers, leader: Numbers) -> Polished[Numbers]:
+        final = _polish_rivals(rounded, z[own], np.nonzero(own)[0], device, extent.polish_steps)
+        return _each_as_its_leader(final, own, leader)
+
+    return Way(go_on if extent.thinned or extent.corner else None, polish)
 
 
 def _each_as_its_leader(final: Polished, own: Numbers, leader: Numbers) -> Polished:
@@ -180,11 +165,28 @@ class _Plan(NamedTuple):
     """How a search goes about its starts; see `solve`."""
 
     solver: Solver
-    screen: bool
-    keep: int
-    patience: int
+    extent: Extent
     device: Place
     progress: Progress
+
+
+def _searched(problem: Problem, starts: Numbers, roughness: Numbers | None, plan: _Plan) -> Finished[Numbers]:
+    """Where lanes end that begin at the starts."""
+    if plan.extent.linear:
+        return _projected_search(problem, starts, plan)
+    if not plan.extent.corner:
+        return _search(problem, starts, plan)
+    n_fits, _, k = starts.shape
+
+    def follow(factor: float, ends: Finished[Numbers]) -> Finished[Numbers]:
+        rounded, fit = _rounded(problem, roughness, factor), np.repeat(np.arange(n_fits), ends.value.shape[1])
+        lanes = Lanes.start(rounded, plan.solver, ends.z.reshape(-1, k), fit)
+        return _of_lanes(run_lanes(rounded, lanes, plan.solver, None, plan.device), n_fits)
+
+    def search(factor: float) -> Finished[Numbers]:
+        return _search(_rounded(problem, roughness, factor), starts, plan)
+
+    return searched_rounded(search, follow, plan.extent.polish)
 
 
 def _search(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]:
@@ -197,28 +199,12 @@ def _search(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]
     return best_first(Finished(*(np.concatenate(parts, axis=1) for parts in zip(*finished, strict=True))))
 
 
-def _search_rounded(
-    problem: Problem, roughness: Numbers | None, starts: Numbers, plan: _Plan, most: int
-) -> Finished[Numbers]:
-    """The `most` best ends of all starts under every rounding of `SEARCHED`, followed to the least."""
-    found: list[Finished[Numbers]] = []
-    n_fits, _, k = starts.shape
-    for factor in SEARCHED:
-        rounded = problem.with_numbers(sharpened(problem, roughness, factor))
-        for i, ends in enumerate(found):
-            fit = np.repeat(np.arange(n_fits), ends.value.shape[1])
-            lanes = Lanes.start(rounded, plan.solver, ends.z.reshape(-1, k), fit)
-            found[i] = _of_lanes(run_lanes(rounded, lanes, plan.solver, None, plan.device), n_fits)
-        found.append(first(_search(rounded, starts, plan), most))
-    return Finished(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
-
-
 def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]:
     """Screens one slice of the starts and runs what is left to convergence."""
     n_fits, n_starts, k = starts.shape
-    solver, keep = plan.solver, plan.keep
+    solver, keep = plan.solver, plan.extent.keep
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
-    for budget, shrink in ROUNDS if plan.screen else ():
+    for budget, shrink in ROUNDS if plan.extent.screen else ():
         alive = len(lanes.fit) // n_fits
         if alive <= 2 * keep:
             break
@@ -230,7 +216,7 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]
         )
         lanes = lanes.take((best + alive * np.arange(n_fits)[:, None]).ravel())
     state = run_lanes(problem, lanes, solver, None, plan.device, plan.progress).state
-    for _ in range(plan.patience - 1):
+    for _ in range(plan.extent.patience - 1):
         unfinished = state.status == Status.MAX_STEPS
         state.status[unfinished], state.steps[unfinished] = Status.RUNNING, 0
         run_lanes(problem, lanes, solver, None, plan.device, plan.progress)
@@ -258,10 +244,9 @@ def _run_on(
     return _completed(fewer, run_lanes(fewer, begun, solver, None, device).state.z, fit, device)
 
 
-def _projected_search(
-    problem: Problem, starts: Numbers, linear: tuple[int, ...], plan: _Plan
-) -> Finished[Numbers]:
+def _projected_search(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]:
     """`_search` among the numbers that are not linear; what it finds has the linear ones as well."""
+    linear = plan.extent.linear
     fewer = reduced(problem, linear)
     found = _search(fewer, np.delete(starts, linear, axis=2), plan)
     fit = np.repeat(np.arange(problem.n_fits), found.value.shape[1])
@@ -271,30 +256,22 @@ def _projected_search(
 
 def _completed(problem: Problem, z: Numbers, fit: Numbers, device: Place) -> Numbers:
     """Lanes of a problem with eliminated numbers, (lanes, left), in all search coordinates."""
-    program_for = partial(_solver, problem.law, problem.eliminated, problem.sharing, device)
-    numbers = np.asarray(map_chunks(program_for, problem, z, fit, device))
-    domains = [problem.law.label_domains[i] for i in problem.eliminated]
-    whole = np.empty((len(z), len(problem.law.labels)))
-    whole[:, np.delete(np.arange(whole.shape[1]), problem.eliminated)] = z
-    whole[:, problem.eliminated] = to_search(domains, numbers)
-    tie = np.broadcast_to(problem.data.tie, (problem.n_fits, *problem.data.tie.shape[-2:]))
-    return np.where((tie != 0).any(axis=1)[fit], whole, 0.0)
+    program_for = partial(_completer, problem.law, problem.eliminated, problem.sharing, device)
+    return np.asarray(map_chunks(program_for, problem, z, fit, device))
 
 
 @kept
-def _solver(
+def _completer(
     law: Law, linear: tuple[int, ...], sharing: Sharing, device: Place, in_turn: bool
 ) -> Program[Array]:
     """The compiled chunk that solves for the linear numbers of each lane."""
-    return lane_program(partial(solved_numbers, law, linear), (0, sharing.axes), device, in_turn)
+    return lane_program(partial(completed, law, linear), (0, sharing.axes), device, in_turn)
 
 
-def sharpened(problem: Problem, roughness: Numbers | None, factor: float) -> Numbers:
-    """The objective's numbers, (fits, 3), with its corner rounded off below a threshold."""
+def _rounded(problem: Problem, roughness: Numbers | None, factor: float) -> Problem:
+    """The same fits with the corner of their objective rounded off below a threshold."""
     assert roughness is not None
-    delta = np.asarray(roughness) * factor
-    over = np.broadcast_to(problem.data.numbers[..., 1], delta.shape)
-    return np.stack([delta, over, 1.0 / delta], axis=-1)
+    return problem.with_numbers(sharpened(problem.data.numbers, roughness, factor))
 
 
 def _polish_rivals(problem: Problem, z: Numbers, fit: Numbers, device: Place, most_steps: int) -> Polished:
@@ -308,62 +285,3 @@ def _polish_rivals(problem: Problem, z: Numbers, fit: Numbers, device: Place, mo
         for mine, theirs in zip(final, further, strict=True):
             mine[on] = theirs
     return final
-
-
-def _as_polished(found: Finished[Numbers], end: Numbers, final: Polished) -> Finished[Numbers]:
-    """Lanes of a thinned search, each where its end was polished to; those of other ends count as dropped."""
-    at, known = end.clip(0), end >= 0
-    value = along(final.value, at)
-    value = np.where(known & np.isfinite(value), value, np.inf)
-    value[:, : final.value.shape[1]] = np.inf  # not yet compared with what polishing made of them
-    return Finished(
-        np.where(known[..., None], along(final.z, at), found.z),
-        value,
-        np.where(known, along(final.status, at), Status.DROPPED),
-        found.steps,
-    )
-
-
-def _collect(
-    found: Finished[Numbers],
-    final: Polished[Numbers],
-    n_starts: int,
-    n_polished: int,
-    smooth: bool,
-    numbers: Numbers,
-) -> Solution:
-    """The best polished lane per fit, and every finished lane beside it."""
-    improved = _improved(first(found, final.value.shape[1]), final, smooth)
-    best = np.arange(len(found.value)), np.argmin(improved.value, axis=1)
-    n = final.value.shape[1]
-    whole = (np.concatenate([a, b[:, n:]], axis=1) for a, b in zip(improved, found, strict=True))
-    finished = best_first(Finished(*whole))
-    return Solution(
-        z=improved.z[best],
-        value=improved.value[best],
-        gradient=final.gradient[best],
-        hessian=final.hessian[best],
-        status=improved.status[best],
-        finished_z=finished.z,
-        finished_value=finished.value,
-        finished_status=finished.status,
-        n_starts=n_starts,
-        n_polished=n_polished,
-        numbers=numbers,
-    )
-
-
-def _improved(searched: Finished[Numbers], final: Polished, smooth: bool) -> Finished[Numbers]:
-    """Lanes where polishing brought them, or where the search had if that is lower.
-
-    Under a corner the two have minimised different objectives, and the polished one is the sharper.
-    """
-    usable = np.isfinite(final.value) & ((final.value <= searched.value) | (not smooth))
-    # at machine precision no step improves an optimum
-    settled = np.where(final.status == Status.STALLED, Status.CONVERGED, final.status)
-    return Finished(
-        np.where(usable[..., None], final.z, searched.z),
-        np.where(usable, final.value, searched.value),
-        np.where(usable, settled, searched.status),
-        searched.steps,
-    )

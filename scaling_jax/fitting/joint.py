@@ -16,10 +16,10 @@ import numpy as np
 from scaling_jax.core.law import Law
 from scaling_jax.engine.arrow import gain_left, polish_jointly
 from scaling_jax.engine.coordinates import search_points
+from scaling_jax.engine.corners import sharpened
 from scaling_jax.engine.devices import Place, exact_device
 from scaling_jax.engine.newton import Polished, polish
 from scaling_jax.engine.problem import Problem
-from scaling_jax.engine.solve import sharpened
 from scaling_jax.fitting.refits import (
     Batch,
     Refits,
@@ -143,5 +143,5 @@ class Joint:
     def _sharper(self) -> list[Problem]:
         if self.roughness is None:
             return [self.problem]
-        numbers = [sharpened(self.problem, self.roughness, factor) for factor in SHARPER]
+        numbers = [sharpened(self.problem.data.numbers, self.roughness, factor) for factor in SHARPER]
         return [self.problem.with_numbers(n) for n in numbers]
