@@ -17,7 +17,14 @@ from scaling_jax.api.result import FitResult
 from scaling_jax.core.curves import Curve
 from scaling_jax.core.domains import Domain, Interval, NonNegative, Positive, Real, Unit
 from scaling_jax.core.law import Law, Parameter, law
-from scaling_jax.core.objective import AbsoluteError, Asymmetric, Binomial, Huber, SquaredError
+from scaling_jax.core.objective import (
+    AbsoluteError,
+    Asymmetric,
+    BetaBinomial,
+    Binomial,
+    Huber,
+    SquaredError,
+)
 from scaling_jax.engine.descent import Optax
 from scaling_jax.engine.kept import clear_caches
 from scaling_jax.engine.lbfgs import LBFGS
@@ -61,6 +68,7 @@ __all__ = [
     "LM",
     "AbsoluteError",
     "Asymmetric",
+    "BetaBinomial",
     "Binomial",
     "Calibration",
     "Curve",

@@ -109,6 +109,10 @@ def fit(
     ] = None,
     target_se: Annotated[str | None, typer.Option(help="Column of known standard errors.")] = None,
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES) + ".")] = "huber",
+    trials: Annotated[
+        str | None,
+        typer.Option(help="Column of trials, or their number, where the target counts successes."),
+    ] = None,
     delta: Annotated[
         float | None, typer.Option(help="Threshold of the Huber loss, 0.001 by default.")
     ] = None,
@@ -167,7 +171,7 @@ def fit(
             "missing": missing,
             "weights": weights,
             "target_se": target_se,
-            "objective": _objective(objective, on, delta),
+            "objective": _objective(objective, on, delta, trials),
             "fixed": _pairs(fixed, float),
             "unit": unit,
             "starts": int(starts) if starts and starts.isdigit() else starts,
@@ -492,10 +496,14 @@ def _mistakes_in_one_sentence() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _objective(kind: str, on: Any, delta: float | None) -> Objective:
+def _objective(kind: str, on: Any, delta: float | None, trials: str | None) -> Objective:
     plain = objective_named(kind)
-    if plain.counts is not None:
-        return plain
+    if isinstance(plain, sj.Binomial):
+        if trials is None:
+            return plain
+        return type(plain)(float(trials) if trials.isdigit() else trials)
+    if trials is not None:
+        raise ValueError(f"--trials is for counts: use --objective binomial or beta_binomial, not '{kind}'.")
     if delta is None:
         return type(plain)(on=on)
     if kind != "huber":

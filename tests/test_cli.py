@@ -142,6 +142,21 @@ def test_laws_and_data_sets_are_listed() -> None:
             "'squared' has none",
         ),
         (
+            [
+                "runs.csv",
+                "--law",
+                "power_law",
+                "--input",
+                "x=size",
+                "--objective",
+                "binomial",
+                "--trials",
+                "n",
+            ],
+            "There is no column 'n' for the trials",
+        ),
+        (["runs.csv", "--law", "power_law", "--input", "x=size", "--trials", "n"], "--trials is for counts"),
+        (
             ["runs.csv", "--law", "power_law", "--input", "x=size", "--json", "nowhere/fit.json"],
             "There is no folder nowhere",
         ),

@@ -18,6 +18,7 @@ import numpy as np
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Objective, objective_from_dict
+from scaling_jax.core.overdispersed import without_scatter
 from scaling_jax.diagnosis.verdict import HEADLINES, Verdict
 from scaling_jax.engine.behaviour import probed, same_values
 from scaling_jax.fitting.certificate import Certificate, Evidence
@@ -89,7 +90,9 @@ def read_json(text: str, law: Law | None) -> Json:
         )
     _check_kinds(record, KINDS, "")
     found = _find_law(record["law"]) if law is None else law
-    spec, numbers = _spec(found, record), _numbers(found, record)
+    spec = _spec(found, record)
+    found = spec.law  # the objective may have added to it
+    numbers = _numbers(found, record)
     read = {name: record[name] for name in AS_THEY_ARE} | {
         "spec": spec,
         "numbers": numbers,
@@ -347,6 +350,7 @@ def _check_behaviour(law: Law, numbers: np.ndarray, stored: list[float]) -> None
 
 
 def _law_name(law: Law) -> Json:
+    law = without_scatter(law)
     if law.recipe is not None:
         module, function, args = law.recipe
         return {"recipe": [module, function, list(args)]}

@@ -173,7 +173,8 @@ class FitResult(Fitted, Shown):
                 normal).
             observation: "student" (default; degrees of freedom inferred, on the scale of the fit's
                 residuals), "lognormal", or "normal" (raw values). Known `target_se` join sigma in square.
-                Fits of `sj.Binomial` are observed as "binomial", which has no sigma.
+                Fits of `sj.Binomial` are observed as "binomial", those of `sj.BetaBinomial` as
+                "beta_binomial", which have no sigma.
             run_effects: whether each run has an offset of its own; by default where `run=` is known and runs
                 have several rows.
             method: "nuts", or "laplace" (seconds; the summary says how far it may be trusted).

@@ -108,6 +108,9 @@ class Law:
         TypeError: if the function has no inputs or no parameters, or takes `*args`.
     """
 
+    of_scatter = 0
+    """How many of the last numbers say how rows scatter, and change no prediction."""
+
     def __init__(
         self,
         fn: LossFn,

@@ -16,6 +16,7 @@ import numpy as np
 from scaling_jax.core.arrays import Numbers
 from scaling_jax.core.checked import shown
 from scaling_jax.core.counts import deviance_root_of_numbers
+from scaling_jax.core.overdispersed import charge_root_of_numbers, numbers_of_scatter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AbsoluteError",
     "Asymmetric",
+    "BetaBinomial",
     "Binomial",
     "Huber",
     "Objective",
@@ -30,7 +32,7 @@ __all__ = [
     "objective_from_dict",
 ]
 
-Scale = Literal["log", "raw", "counts"]
+Scale = Literal["log", "raw", "counts", "overdispersed"]
 Record = dict[str, str | float]
 
 
@@ -84,10 +86,22 @@ class Objective:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.log(values) if self.on_log else np.asarray(values, dtype=np.float64)
 
+    @property
+    def overdispersed(self) -> bool:
+        """Whether counts scatter more than their trials do, by a number that is fitted with the law's."""
+        return False
+
     def residual(
-        self, prediction: ArrayLike, target: ArrayLike, target_se: ArrayLike | None = None
+        self,
+        prediction: ArrayLike,
+        target: ArrayLike,
+        target_se: ArrayLike | None = None,
+        numbers: Numbers | None = None,
     ) -> Numbers:
-        """What is charged: prediction less target on the residual's scale, over the known standard error."""
+        """What is charged: prediction less target on the residual's scale, over the known standard error.
+
+        `numbers`, (..., labels), are those that the law predicts by, which some objectives look at.
+        """
         residual = self.scaled(prediction) - self.scaled(target)
         return residual if target_se is None else residual / target_se
 
@@ -230,7 +244,8 @@ class Binomial(Objective):
         given = self.trials
         if not isinstance(given, str) and not (_is_number(given) and given >= 1 and given == round(given)):
             raise ValueError(
-                f"Binomial(trials={shown(given)}): give the column of trials, or their number, 1 or more."
+                f"{type(self).__name__}(trials={shown(given)}): give the column of trials, or their number, "
+                "1 or more."
             )
 
     @property
@@ -242,7 +257,11 @@ class Binomial(Objective):
         return self.trials
 
     def residual(
-        self, prediction: ArrayLike, target: ArrayLike, target_se: ArrayLike | None = None
+        self,
+        prediction: ArrayLike,
+        target: ArrayLike,
+        target_se: ArrayLike | None = None,
+        numbers: Numbers | None = None,
     ) -> Numbers:
         """The signed root of the deviance of shares; `target_se` is one over the root of the trials."""
         root = deviance_root_of_numbers(prediction, target)
@@ -257,8 +276,57 @@ class Binomial(Objective):
         return {"kind": self.kind, "trials": self.trials}
 
 
+@dataclass(frozen=True)
+class BetaBinomial(Binomial):
+    r"""Minus the beta-binomial log-likelihood: successes of rows whose rates scatter about the law's.
+
+    $$k_i \sim \text{Bin}(n_i, q_i), \qquad
+      q_i \sim \text{Beta}\left(p_i \frac{1 - \rho}{\rho},\ (1 - p_i) \frac{1 - \rho}{\rho}\right)$$
+
+    for the law's probability p_i. The overdispersion rho, the correlation of two trials of one row, is
+    estimated with the law's own parameters and named `overdispersion` among them: a count varies
+    1 + (n_i - 1) rho times as much as its trials alone make it. At 0, which the optimum may be, this is
+    `Binomial`. What is summed is what each row's log-probability lacks of the highest that any rate gives.
+
+    Args:
+        trials: column of trials, or their number where it is the same for all rows.
+
+    Known to go wrong: rows that say the same about one rate, such as checkpoints of one run, are not drawn
+    anew each: name the runs. Few trials per row (one, at worst) do not tell rho.
+
+    Source: Skellam 1948; Griffiths 1973.
+
+    >>> import scaling_jax as sj
+    >>> table = {"x": [1, 2, 4, 8, 16], "n": [50, 50, 80, 80, 80], "solved": [49, 32, 52, 20, 16]}
+    >>> fit = sj.fit(sj.laws.power_law, table, target="solved", objective=sj.BetaBinomial("n"))
+    >>> round(fit.params["alpha"], 2), round(fit.params["overdispersion"], 3)
+    (0.47, 0.056)
+    """
+
+    on: Scale = field(default="overdispersed", init=False)
+    kind: ClassVar[str] = "beta_binomial"
+
+    @property
+    def overdispersed(self) -> bool:
+        return True
+
+    def residual(
+        self,
+        prediction: ArrayLike,
+        target: ArrayLike,
+        target_se: ArrayLike | None = None,
+        numbers: Numbers | None = None,
+    ) -> Numbers:
+        """The signed root of twice what a row's log-probability lacks of the highest."""
+        if target_se is None or numbers is None:
+            raise ValueError("The residual of overdispersed counts needs their trials and the law's numbers.")
+        trials = np.round(np.asarray(target_se, dtype=np.float64) ** -2.0)
+        correlation = numbers_of_scatter(np.asarray(prediction), numbers)
+        return charge_root_of_numbers(prediction, target, trials, correlation)
+
+
 _KINDS: dict[object, Callable[..., Objective]] = {
-    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric, Binomial)
+    cls.kind: cls for cls in (Huber, SquaredError, AbsoluteError, Asymmetric, Binomial, BetaBinomial)
 }
 
 

@@ -185,7 +185,8 @@ def _slopes(
     with own_settings():
         slope = jax.vmap(jax.jacfwd(value), (None, 0))(numbers, seen(inputs, curves_of(law, inputs)))
     per_coordinate = np.array([n if d.log else 1.0 for n, d in zip(numbers, law.label_domains, strict=True)])
-    return np.asarray(slope) * per_coordinate @ np.frombuffer(tie).reshape(k, k)[:, free]
+    slope = np.concatenate([slope, np.eye(k)[k - law.of_scatter :]])  # rows tell scatter apart from the rest
+    return slope * per_coordinate @ np.frombuffer(tie).reshape(k, k)[:, free]
 
 
 def _rank(slopes: Numbers) -> int:
@@ -227,6 +228,7 @@ def _bends(law: Law) -> Numbers:
     bent = gap > STRAIGHT * np.abs(values).max(axis=1)
     bends = np.zeros((k, k), dtype=bool)
     bends[first, second] = bends[second, first] = bent.any(axis=(0, 2))
+    bends[k - law.of_scatter :] = bends[:, k - law.of_scatter :] = True
     return bends
 
 

@@ -22,6 +22,7 @@ from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.domains import Domain
 from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Scale
+from scaling_jax.core.overdispersed import charge_root
 from scaling_jax.engine.coordinates import named_numbers, to_natural
 from scaling_jax.engine.padding import padded
 from scaling_jax.engine.pow import rewrite_powers
@@ -245,6 +246,8 @@ def residuals(law: Law, on: Scale, x: Array, data: LaneData[Array]) -> Array:
     prediction = jax.vmap(rewrite_powers(predict), (None, 0))(x, data.seen)
     if on == "counts":
         return deviance_root(prediction, data.target) / data.scale
+    if on == "overdispersed":
+        return charge_root(prediction, data.target, jnp.round(data.scale**-2), x[-1])
     return ((jnp.log(prediction) if on == "log" else prediction) - data.target) / data.scale
 
 

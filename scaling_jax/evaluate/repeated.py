@@ -1,8 +1,7 @@
 r"""Repeated sampling: how many problems many more samples will solve, from successes counted per problem.
 
-Single rates follow a Beta law, so counts follow a beta-binomial one. Its likelihood is a sum over problems of
-charges that are never negative, hence a sum of squares of their roots: the engine that fits every other law
-fits this one, all groups in one batch and certified.
+Single rates follow a Beta law, so counts follow a beta-binomial one: a law of one rate for all problems,
+fitted by `BetaBinomial`, all groups in one batch and certified.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pandas as pd
-from jax.scipy.special import betaln
 from numpy.typing import ArrayLike
 from scipy import special
 
 from scaling_jax.api.fit import fit_groups
 from scaling_jax.core.arrays import Array
 from scaling_jax.core.checked import checked, shown
-from scaling_jax.core.domains import NonNegative, Positive
+from scaling_jax.core.domains import NonNegative, Real
 from scaling_jax.core.law import law
-from scaling_jax.core.objective import SquaredError
+from scaling_jax.core.objective import BetaBinomial
+from scaling_jax.core.overdispersed import OVERDISPERSION, shapes
 from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.ensemble import generator, interval, is_count
@@ -31,7 +30,6 @@ from scaling_jax.uncertainty.ensemble import generator, interval, is_count
 __all__ = ["RepeatedSampling", "repeated_sampling"]
 
 PARAMETERS = 2
-TINY = 1e-30  # a root needs a slope where a charge rounds to nothing
 WIDEST = (-25.0, 25.0)  # of the logit of the mean, and of the logarithm of alpha + beta
 CELLS = 81  # along each side of the grid of a posterior
 NEGLIGIBLE = 25.0  # nats below the highest point of a posterior
@@ -40,11 +38,10 @@ CERTAIN = "no optimum: each problem is solved always or never"
 ALIKE = "no optimum: the counts scatter no more than one rate for all problems would make them"
 
 
-@law(ranges={"alpha": (0.01, 10.0), "beta": (0.1, 1000.0)})
-def _root_charge(successes: NonNegative, failures: NonNegative, *, alpha: Positive, beta: Positive) -> Array:
-    """Root of minus the logarithm of the probability of one sequence with so many of each."""
-    charge = betaln(alpha, beta) - betaln(alpha + successes, beta + failures)
-    return jnp.sqrt(jnp.maximum(charge, TINY))
+@law(ranges={"logit": (-8.0, 2.0)})
+def _one_rate(problem: NonNegative, *, logit: Real) -> Array:
+    """The mean of the rates of all problems, which says nothing of which problem it is."""
+    return jax.nn.sigmoid(logit) + 0.0 * problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,16 +202,20 @@ def _fitted(table: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
             counts.value_counts(["group", "trials", "successes"], sort=False).rename("times").reset_index()
         )
         fits = fit_groups(
-            _root_charge,
-            equal.assign(failures=equal["trials"] - equal["successes"], nothing=0.0),
+            _one_rate,
+            equal.assign(problem=range(len(equal))),
             by="group",
-            target="nothing",
+            target="successes",
             weights="times",
-            objective=SquaredError(on="raw"),
+            objective=BetaBinomial("trials"),
         )
         said = fits.certificates
-        agree = said["n_agree"].astype(str) + "/" + said["n_finished"].astype(str)
-        found = fits.params.assign(log_likelihood=-said["objective"], status=said["status"], agree=agree)
+        alpha, beta = shapes(special.expit(fits.params["logit"]), fits.params[OVERDISPERSION])
+        found = pd.DataFrame({"alpha": alpha, "beta": beta}, index=fits.params.index).assign(
+            log_likelihood=_highest(equal) - said["objective"],
+            status=said["status"],
+            agree=said["n_agree"].astype(str) + "/" + said["n_finished"].astype(str),
+        )
     whole = found.reindex(table.index)
     n, k = table["problems"], PARAMETERS
     penalty = (2 * k + 2 * k * (k + 1) / (n - k - 1.0)).where(n > k + 1)
@@ -225,6 +226,13 @@ def _fitted(table: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
         status=whole["status"].astype(object).fillna(table["why_not"]),
         agree=whole["agree"].astype(object).fillna(""),
     )
+
+
+def _highest(equal: pd.DataFrame) -> pd.Series:
+    """Per group the log-probability of its sequences of outcomes if each row had its own best rate."""
+    k, n = equal["successes"], equal["trials"]
+    each = special.xlogy(k, k / n) + special.xlogy(n - k, 1 - k / n)
+    return (equal["times"] * each).groupby(equal["group"]).sum()
 
 
 def _read(frame: pd.DataFrame, successes: str, trials: str, by: str | None) -> pd.DataFrame:

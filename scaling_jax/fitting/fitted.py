@@ -222,7 +222,7 @@ class Fitted:
         """(rows,) residuals on the objective's scale: log(prediction) - log(target), or prediction - target,
         over target_se."""
         runs = self.data()
-        return self.objective.residual(self.at_rows.prediction, runs.target, runs.target_se)
+        return self.objective.residual(self.at_rows.prediction, runs.target, runs.target_se, self.numbers)
 
     @cached_property
     def at_rows(self) -> AtRows:

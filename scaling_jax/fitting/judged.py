@@ -165,7 +165,7 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
     finite = np.isfinite(e.value)
     scale = rows.total(rows.weight * objective.rho(target_scale(rows.runs, objective))[rows.members])
     moving = e.free & ~held(e.z, e.gradient, e.lower, e.upper, level=True)
-    far = _far(spec, rows)
+    far = _far(spec, rows, numbers)
     charged = e.value * far.others_share
     noise = 2 * np.maximum(charged, EPS * EPS * scale) / np.maximum(rows.sizes - far.how_many, 1)
     local = _local(law, e, moving, scale, noise)
@@ -349,10 +349,11 @@ class _Far(NamedTuple):
     others_share: np.ndarray
 
 
-def _far(spec: Spec, rows: Rows) -> _Far:
+def _far(spec: Spec, rows: Rows, numbers: np.ndarray) -> _Far:
     runs, at, owner = rows.runs, rows.members, rows.owner
     se = None if runs.target_se is None else runs.target_se[at]
-    residual = spec.objective.residual(rows.prediction, runs.target[at], se)
+    of_rows = numbers[owner] if spec.objective.overdispersed else None
+    residual = spec.objective.residual(rows.prediction, runs.target[at], se, of_rows)
     charge = np.nan_to_num(rows.weight * spec.objective.rho(residual), nan=0.0)
     used = (rows.weight > 0) & np.isfinite(residual)
     count = np.bincount(owner[used], minlength=len(rows.sizes))

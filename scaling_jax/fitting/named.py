@@ -7,7 +7,15 @@ import difflib
 from scaling_jax import laws
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
-from scaling_jax.core.objective import AbsoluteError, Asymmetric, Binomial, Huber, Objective, SquaredError
+from scaling_jax.core.objective import (
+    AbsoluteError,
+    Asymmetric,
+    BetaBinomial,
+    Binomial,
+    Huber,
+    Objective,
+    SquaredError,
+)
 
 __all__ = ["OBJECTIVES", "law_named", "objective_named"]
 
@@ -17,6 +25,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "absolute": AbsoluteError,
     "asymmetric": Asymmetric,
     "binomial": Binomial,
+    "beta_binomial": BetaBinomial,
 }
 
 

@@ -88,10 +88,11 @@ class Variant:
         runs = self.fit.data()
         return replace(runs, inputs=runs.inputs | self.inputs) if self.inputs else runs
 
-    def charge(self, way: int, prediction: np.ndarray) -> float:
-        """The objective of predictions (rows,) under the weights of a way, the measured targets."""
+    def charge(self, way: int, prediction: np.ndarray, numbers: np.ndarray) -> float:
+        """The objective of predictions (rows,) by numbers (labels,), under the weights of a way."""
         runs, weight = self.runs, self.weight[way]
-        charge = self.objective.rho(self.objective.residual(prediction, runs.target, runs.target_se))
+        missed = self.objective.residual(prediction, runs.target, runs.target_se, numbers)
+        charge = self.objective.rho(missed)
         return float(np.sum(weight[weight > 0] * charge[weight > 0]))
 
 
@@ -326,7 +327,7 @@ def _solve_carefully(batch: Batch, prepared: tuple[Problem, np.ndarray]) -> list
     evidence = (many.of(f) for f in range(problem.n_fits))
     out = []
     for variant, own, predicted in zip(batch.variants, *_of_variants(batch, numbers), strict=True):
-        values = np.array([variant.charge(way, row) for way, row in enumerate(predicted)])
+        values = np.array([variant.charge(way, row, own[way]) for way, row in enumerate(predicted)])
         records = [_record(variant, way, own[way], values[way], next(evidence)) for way in range(len(values))]
         out.append(Refits(own, values, 0.0, records))
     return out

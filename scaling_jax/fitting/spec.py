@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scaling_jax.core.checked import shown, truth
 from scaling_jax.core.law import Law, Parameter, check_law, must_be_law
 from scaling_jax.core.objective import Huber, Objective
+from scaling_jax.core.overdispersed import overdispersed
 from scaling_jax.engine.devices import Place, platform
 from scaling_jax.engine.lbfgs import LBFGS
 from scaling_jax.engine.lm import LM
@@ -91,6 +92,7 @@ def make_spec(
         raise TypeError(
             f"objective= takes sj.Huber(...), sj.SquaredError(...) and the like, not {shown(objective)}."
         )
+    law = overdispersed(law) if objective.overdispersed else law
     screen, polish = truth(screen, "screen"), truth(polish, "polish")
     place = _device_named(device) if isinstance(device, str) else device
     if not (place is None or isinstance(place, jax.Device | Mesh)):

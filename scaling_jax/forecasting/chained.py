@@ -18,7 +18,7 @@ from scaling_jax.planning.source import Source
 from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.runs import DataError
 from scaling_jax.uncertainty.bootstrap import REPLICATES, draws_of, paired_draws
-from scaling_jax.uncertainty.draws import Draws, run_residuals
+from scaling_jax.uncertainty.draws import Draws, as_new_rows
 from scaling_jax.uncertainty.ensemble import check_level, generator, interval, is_count
 
 __all__ = ["ForecastChain"]
@@ -148,7 +148,7 @@ class ForecastChain:
         for stage, fed, vectors in zip(self.stages, self.via, numbers, strict=True):
             values = predict_paired(stage.law, vectors, self._beside(stage, fed), fed, values)
             if rng is not None:
-                values = stage.objective.moved(values, -rng.choice(run_residuals(stage), values.shape))
+                values = as_new_rows(stage, values, vectors, rng, values.shape)
         return values
 
     def _beside(self, stage: Fitted, fed: str) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scaling_jax import laws
 from scaling_jax.core.law import Law
+from scaling_jax.core.overdispersed import without_scatter
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.spec import SOLVERS
 
@@ -48,7 +49,7 @@ def code_of(fit: Fitted) -> str:
         "import pandas as pd",
         "import scaling_jax as sj",
         "",
-        *_law_lines(fit.law),
+        *_law_lines(without_scatter(fit.law)),
         "# the fitted rows, as this report holds them",
         f'runs = pd.read_csv("{FILE}"{_reading(fit)})',
         "fit = sj.fit(",

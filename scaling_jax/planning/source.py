@@ -276,8 +276,8 @@ def _rivals(fit: Fitted) -> Numbers | None:
     evidence, runs = fit.evidence, fit.data()
     others = to_natural(fit.law.label_domains, evidence.basins[1:] @ evidence.tie.T + evidence.offset)
     told = predict(fit.law, others, runs.inputs)
-    missed = [fit.objective.residual(one, runs.target, runs.target_se) for one in told]
-    values = np.array([float(np.sum(runs.weight * fit.objective.rho(r))) for r in missed])
+    missed = fit.objective.residual(told, runs.target, runs.target_se, others)
+    values = fit.objective.rho(missed) @ runs.weight
     near = values < fit.objective_value * (1 + CLOSE)
     return others[near] if near.any() else None
 

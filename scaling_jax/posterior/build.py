@@ -35,6 +35,7 @@ OBSERVATIONS = {
     "lognormal": "normal residuals on logs",
     "normal": "normal residuals on raw values",
     "binomial": "successes of independent trials",
+    "beta_binomial": "successes of trials whose rate each row draws anew",
 }
 NOISE_START = {"nu": 5.0, "run_sd": 0.02}
 REACH = 3.0
@@ -77,7 +78,7 @@ def build(
         raise ValueError(
             f"posterior samples laws of numbers, and '{fits[0].law.name}' takes a curve: ask bootstrap."
         )
-    counts = observation == "binomial"
+    counts = observation in ("binomial", "beta_binomial")
     on_log = observation_scale(fits[0], observation)
     runs = [fit.data() for fit in fits]
     if counts and run_effects:
@@ -100,7 +101,7 @@ def build(
 def observed_as(fit: Fitted, observation: str) -> str:
     """The observation model that is meant: counts have one alone."""
     counted = fit.objective.counts is not None and observation == "student"
-    return "binomial" if counted else observation
+    return fit.objective.kind if counted else observation
 
 
 def observation_scale(fit: Fitted, observation: str) -> bool:
@@ -108,11 +109,13 @@ def observation_scale(fit: Fitted, observation: str) -> bool:
     if observation not in OBSERVATIONS:
         raise ValueError(f"observation={shown(observation)}: use {', '.join(map(repr, OBSERVATIONS))}.")
     counts = fit.objective.counts is not None
-    if counts != (observation == "binomial"):
-        raise ValueError(
-            f"observation={shown(observation)}: where the objective is sj.Binomial, and only there, "
-            "successes are observed as 'binomial'."
-        )
+    if counts or observation in ("binomial", "beta_binomial"):
+        own = fit.objective.kind if counts else "that of losses"
+        if observation != own:
+            raise ValueError(
+                f"observation={shown(observation)}: successes are observed as they were fitted, by "
+                f"sj.Binomial as 'binomial' and by sj.BetaBinomial as 'beta_binomial'; this fit's is '{own}'."
+            )
     fitted_on_log = fit.objective.on == "log"
     on_log = {"lognormal": True, "normal": False}.get(observation, fitted_on_log)
     runs = fit.data()

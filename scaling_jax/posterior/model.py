@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.core.law import Law, Parameter
+from scaling_jax.core.overdispersed import OVERDISPERSION
 from scaling_jax.engine.pow import rewrite_powers
 from scaling_jax.posterior.priors import bijection
 
@@ -47,7 +48,7 @@ class Design:
         known_se: whether rows carry standard errors.
         run_effects: whether each block of rows is a run with an offset of its own.
         n_groups, n_blocks: groups, and blocks of rows.
-        counts: whether the target counts successes, which trials alone scatter.
+        counts: whether the target counts successes, which trials alone scatter, or the law's overdispersion.
     """
 
     law: Law
@@ -144,7 +145,11 @@ def model(design: Design, table: Table) -> None:
         spread = per_block(design, table, values["run_sd"])
         offset = dist.Normal(jnp.zeros(design.n_blocks), spread).to_event(1)
         centre = centre + numpyro.sample(OFFSET, offset)[:, None]
-    if design.counts:
+    if design.counts and design.law.of_scatter:
+        spread = per_block(design, table, _of_law(design, table, values, OVERDISPERSION))[:, None]
+        size = (1 - spread) / spread
+        observed = dist.BetaBinomial(centre * size, (1 - centre) * size, trials_of(table.se))
+    elif design.counts:
         observed = dist.BinomialProbs(centre, trials_of(table.se))
     elif design.student:
         nu = per_block(design, table, values["nu"])[:, None]
@@ -160,6 +165,11 @@ def model(design: Design, table: Table) -> None:
 def trials_of(se: Array) -> jax.Array:
     """The trials of rows that say one over their root."""
     return jnp.round(jnp.asarray(se) ** -2.0)
+
+
+def _of_law(design: Design, table: Table, values: Sites, name: str) -> jax.Array:
+    """A parameter of the law, sampled or held; it is one value where there is one group."""
+    return jnp.asarray(table.held[name] if name in design.held else values[name])
 
 
 def per_block(design: Design, table: Table, value: jax.Array) -> jax.Array:

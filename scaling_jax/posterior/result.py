@@ -21,7 +21,7 @@ from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.uncertainty.draws import FitEnsemble
 from scaling_jax.uncertainty.ensemble import Ensemble, tail_of
-from scaling_jax.uncertainty.tails import binomial_quantile
+from scaling_jax.uncertainty.tails import binomial_quantile, overdispersed_shares
 
 __all__ = ["Posterior", "PosteriorGroups"]
 
@@ -99,6 +99,8 @@ class Posterior(FitEnsemble, Shown):
         design, se = self.sampled.design, self.fit.data().target_se
         if design.counts and se is not None:
             trials = int(np.round(np.median(se) ** -2.0))
+            if design.law.of_scatter:
+                return overdispersed_shares(curve, trials, self.numbers[:, -1:], rng, size)
             return binomial_quantile(rng.uniform(size=size), trials, np.clip(curve, 0.0, 1.0)) / trials
         sigma = self._noise("sigma")[:, None]
         if se is not None:

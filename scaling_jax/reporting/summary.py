@@ -47,6 +47,7 @@ LOSSES = {
     "absolute": "absolute error",
     "asymmetric": "asymmetric error",
     "binomial": "binomial log-likelihood",
+    "beta_binomial": "beta-binomial log-likelihood",
 }
 SETTINGS = {"delta": "threshold"}
 SOLVERS = {"lm": "Levenberg-Marquardt", "lbfgs": "L-BFGS", "optax": "an optimiser of optax"}

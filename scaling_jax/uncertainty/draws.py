@@ -19,9 +19,16 @@ from scaling_jax.fitting.refits import Refits
 from scaling_jax.tables.frames import TableLike
 from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, check_level, generator, interval, tail_of
 from scaling_jax.uncertainty.few import few_runs, held_words, widened
-from scaling_jax.uncertainty.tails import normal_quantile
+from scaling_jax.uncertainty.tails import normal_quantile, overdispersed_shares
 
-__all__ = ["Draws", "DrawsGroups", "FitEnsemble", "extrapolation", "run_residuals"]
+__all__ = [
+    "Draws",
+    "DrawsGroups",
+    "FitEnsemble",
+    "as_new_rows",
+    "extrapolation",
+    "run_residuals",
+]
 
 # what 440 real extrapolations of 36 families ask for at 90 %: so much of the mean curve's half-width, and so
 # much of the prediction per decade beyond the data
@@ -209,7 +216,7 @@ class Draws(FitEnsemble):
 
     def _scattered(self, curves: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         """Each curve with a residual of the fit, drawn whole."""
-        return self.fit.objective.moved(curves, -rng.choice(run_residuals(self.fit), size))
+        return as_new_rows(self.fit, curves, self.numbers, rng, size)
 
     def _told(self, table: pd.DataFrame, mean: Ends, interval: str, level: float) -> pd.DataFrame:
         words = self.method
@@ -320,6 +327,18 @@ def _outside(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
     """By how much values lie outside a range; nothing where they are no number."""
     far = np.maximum(asked - known.max(), known.min() - asked)
     return np.where(np.isfinite(asked), np.maximum(far, 0.0), 0.0)
+
+
+def as_new_rows(
+    fit: Fitted, curves: np.ndarray, numbers: np.ndarray, rng: np.random.Generator, size: tuple[int, ...]
+) -> np.ndarray:
+    """Curves (draws, rows) by numbers (draws, labels) with the scatter of new runs: residuals of the fit,
+    drawn whole, or counts that scatter as the fit says."""
+    se = fit.data().target_se
+    if fit.objective.overdispersed and se is not None:
+        trials = int(np.round(np.median(se) ** -2.0))
+        return overdispersed_shares(curves, trials, numbers[:, -1:], rng, size)
+    return fit.objective.moved(curves, -rng.choice(run_residuals(fit), size))
 
 
 def run_residuals(fit: Fitted) -> np.ndarray:

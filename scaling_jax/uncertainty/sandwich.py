@@ -247,7 +247,7 @@ def _row_slopes(fit: Fitted) -> np.ndarray:
     predicted = [
         predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
     ]
-    residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se)
+    residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se, points)
     return (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
 
 

@@ -10,17 +10,21 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scaling_jax.core.overdispersed import shapes
+
 __all__ = [
     "binomial_quantile",
     "chi_square_quantile",
     "erf",
     "f_tail",
     "normal_quantile",
+    "overdispersed_shares",
     "student_quantile",
     "student_share",
 ]
 
 NEVER = 1e-15  # a chance that this stands for: none
+FAINT = 1e-9  # a correlation that no number of trials shows
 TERMS = 200  # of the continued fraction; it needs about the root of the degrees of freedom
 
 
@@ -29,6 +33,21 @@ def normal_quantile(share: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri(share))
+
+
+def overdispersed_shares(
+    rate: ArrayLike, trials: int, correlation: ArrayLike, rng: np.random.Generator, size: tuple[int, ...]
+) -> np.ndarray:
+    """Shares of successes of new rows of so many trials, whose rates are drawn anew about these.
+
+    `size` says how many are drawn, and goes with the others' shapes: what they share is the same luck.
+    """
+    from scipy.special import betaincinv
+
+    alpha, beta = shapes(np.clip(rate, NEVER, 1.0), np.maximum(correlation, NEVER))
+    lucky, drawn = rng.uniform(size=size), rng.uniform(size=size)
+    about = np.where(np.asarray(correlation) > FAINT, betaincinv(alpha, beta, lucky), rate)
+    return binomial_quantile(drawn, trials, np.clip(about, 0.0, 1.0)) / trials
 
 
 def binomial_quantile(share: ArrayLike, trials: int, chance: ArrayLike) -> np.ndarray:
