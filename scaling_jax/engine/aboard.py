@@ -141,10 +141,15 @@ def run_on(lanes: Aboard, solver: Solver, z: Array, own: Array) -> Finished[Arra
     """Where the own lanes of each fit end that begin at z (fits, lanes, k)."""
     domains = [d for i, d in enumerate(lanes.law.label_domains) if i not in lanes.eliminated]
     begin = jnp.delete(z, np.array(lanes.eliminated, dtype=int), axis=2).astype(solver.dtype)
-    # `init` is declared for NumPy, and takes what is traced all the same
-    begun: Any = solver.init(begin.reshape(-1, len(domains)), searched_as_logs(domains))  # type: ignore[arg-type]
-    begun = begun._replace(status=jnp.where(own.ravel(), RUNNING, int(Status.DROPPED)).astype(jnp.int32))
-    ends = to_the_end(lanes.single(solver), solver, jax.tree.map(jnp.asarray, begun))
+    logs = searched_as_logs(domains)
+
+    def start(z: Array) -> Any:
+        # `init` is declared for NumPy, and takes what is traced all the same
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], solver.init(z[None], logs))  # type: ignore[arg-type]
+
+    begun = jax.vmap(start)(begin.reshape(-1, len(domains)))
+    begun = begun._replace(status=jnp.where(own.ravel(), begun.status, int(Status.DROPPED)))
+    ends = to_the_end(lanes.single(solver), solver, begun)
     found = of_lanes(lanes, ends)
     return found._replace(z=lanes.completed(found.z.astype(z.dtype)))
 

@@ -18,6 +18,7 @@ import numpy as np
 from scaling_jax.core.memory import fitting_in
 from scaling_jax.core.objective import Objective
 from scaling_jax.engine.coordinates import search_points, to_natural
+from scaling_jax.engine.devices import few_calls
 from scaling_jax.engine.lanes import compile_ahead
 from scaling_jax.engine.newton import measure_ahead
 from scaling_jax.engine.predict import predict
@@ -28,7 +29,7 @@ from scaling_jax.fitting.batch import Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import Evidence, agreement, target_scale
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import FEW_FITS, evidence_of_all, start_nodes
-from scaling_jax.fitting.replicates import STARTS, search_device, search_replicates, search_solver
+from scaling_jax.fitting.replicates import STARTS, search_ahead, search_device, search_replicates
 from scaling_jax.fitting.spec import held_numbers, tied_index
 from scaling_jax.tables.runs import Part, Runs
 
@@ -169,9 +170,7 @@ def ways_at_a_time(*fits: Fitted) -> int:
 def refits_ahead(fit: Fitted, n: int) -> None:
     """Begins compiling, in the background, what `n` replicates of a smooth objective will need."""
     if fit.objective.smooth:
-        lanes = n * STARTS
-        problem = Batch.of([vary(fit)], n).whole
-        compile_ahead(problem, search_solver(fit.spec, lanes), lanes, search_device(fit.spec, problem, lanes))
+        search_ahead(fit.spec, Batch.of([vary(fit)], n).whole, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,8 +280,9 @@ def _careful_starts(batch: Batch) -> tuple[Problem, np.ndarray]:
     problem = batch.ways(slice(None), analyses=True)
     lanes = problem.n_fits * (most + FRESH)
     device = search_device(spec, problem, lanes)
-    compile_ahead(problem, spec.solver, lanes, device)
-    measure_ahead(problem, device)
+    if not few_calls(device):
+        compile_ahead(problem, spec.solver, lanes, device)
+        measure_ahead(problem, device)
     fresh = _fresh(batch, FRESH, start_nodes(few=True))
     points = np.concatenate([own, fresh], axis=1)
     return problem, batch.repeated(search_points(law, points, batch.free))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -231,6 +233,11 @@ def test_what_is_judged_is_told_nothing_of_starts() -> None:
     assert judged.status == "not_converged" and not any("start" in w for w in judged.warnings)
 
 
+@cache
+def fitted_raw(kind: type[sj.Objective], seed: int) -> sj.FitResult:
+    return sj.fit(sj.laws.chinchilla, simulated(seed), objective=kind(on="raw"))
+
+
 @pytest.mark.parametrize("power", [-12, -8, 6])
 @pytest.mark.parametrize("kind", [sj.AbsoluteError, sj.Asymmetric, sj.SquaredError])
 def test_a_raw_target_reaches_the_optimum_in_any_unit(kind: type[sj.Objective], power: int) -> None:
@@ -238,8 +245,7 @@ def test_a_raw_target_reaches_the_optimum_in_any_unit(kind: type[sj.Objective], 
     large a loss is. What is left is the tolerance of polishing, far below the 1e-6 of agreement."""
     unit, objective = 10.0**power, kind(on="raw")
     for seed in (1, 9):
-        table = simulated(seed)
-        fit = sj.fit(sj.laws.chinchilla, table, objective=objective)
+        table, fit = simulated(seed), fitted_raw(kind, seed)
         scaled = sj.fit(sj.laws.chinchilla, table | {"loss": table["loss"] * unit}, objective=objective)
         size = unit**2 if kind is sj.SquaredError else unit
         assert scaled.status == fit.status == "converged"
