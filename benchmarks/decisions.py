@@ -5,6 +5,11 @@ recipes; each table is cut at every smaller size in turn. "contrast" is `sj.cont
 the order at the largest size of the cut with the odds of its seeds, "law" a power law with floor for each
 recipe with the odds of its bootstrap. Everything a cut holds is paid for; `cost` is its compute over that of
 the runs to be predicted.
+
+Two summaries: from the same cut, what is made of the same runs and what of the largest alone; and for the
+same compute, each method at the largest cut that it can pay for, "contrast" all its sizes and "largest" one.
+Both take the tables where both methods answer, the mean over a suite's tables and then over suites, so that
+neither the suite with most pairs nor a table that one method alone can afford decides.
 """
 
 from __future__ import annotations
@@ -15,14 +20,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import scaling_jax as sj
 from benchmarks.report import save
 
 Table = tuple[str, pd.DataFrame]
-EDGES = np.array([0.0, 0.01, 0.1, 0.5, 10.0])
+SHARES = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
+MEASURES = ["right", "stated", "brier"]
 
 
 def datadecide(folder: Path) -> Iterator[Table]:
@@ -65,6 +70,29 @@ def schedules(folder: Path) -> Iterator[Table]:
     yield "lr_schedules", last[["recipe", "C", "loss"]]
 
 
+def same_cut(found: pd.DataFrame, methods: tuple[str, ...]) -> pd.DataFrame:
+    """Means over the cuts of each suite where all of the methods answer."""
+    both = found[found["method"].isin(methods)].dropna(subset="right")
+    both = both[both.groupby(["table", "flops"])["method"].transform("nunique") == len(methods)]
+    suites = both.pivot_table(MEASURES, "suite", "method")
+    return pd.concat([suites, suites.mean().to_frame("all suites").T]).swaplevel(axis=1).sort_index(axis=1)
+
+
+def same_compute(found: pd.DataFrame) -> pd.DataFrame:
+    """Each method at the largest cut whose runs are within a share of the target's compute."""
+    parts = []
+    for share in SHARES:
+        within = found[(found["cost"] <= share) & (found["method"] != "law")].dropna(subset="right")
+        last = within.sort_values("flops").groupby(["table", "method"], as_index=False).tail(1)
+        last = last[last.groupby("table")["method"].transform("nunique") == 2]
+        parts.append(last.assign(share=share))
+    every = pd.concat(parts)
+    suites = every.pivot_table(MEASURES, ["share", "suite"], "method")
+    means = suites.groupby("share").mean().swaplevel(axis=1).sort_index(axis=1)
+    means["suites"] = every.groupby("share")["suite"].nunique()
+    return means
+
+
 def main() -> None:
     folder = Path(next(word for word in sys.argv[1:] if not word.startswith("-")))
     warnings.simplefilter("ignore")
@@ -81,10 +109,6 @@ def main() -> None:
     found = pd.concat(parts, ignore_index=True)
     means = dict.fromkeys(["cost", "right", "stated", "brier", "sure_right", "regret"], "mean")
     table = found.groupby(["suite", "flops", "method"]).agg(means | dict.fromkeys(["pairs", "sure"], "sum"))
-    shares = found.assign(share=pd.cut(found["cost"], EDGES))
-    weighed = shares.assign(**{c: shares[c] * shares["pairs"] for c in ("right", "stated", "brier")})
-    over = weighed.groupby(["share", "method"], observed=True)[["pairs", "right", "stated", "brier"]].sum()
-    over[["right", "stated", "brier"]] = over[["right", "stated", "brier"]].div(over["pairs"], axis=0)
     shown = {"float_format": lambda v: f"{v:.4g}"}
     text = "\n".join(
         [
@@ -92,9 +116,15 @@ def main() -> None:
             "",
             table.reset_index().to_string(index=False, **shown),
             "",
-            "All pairs, by share of the target's compute",
+            "From the same cut, mean over a suite's tables and cuts",
             "",
-            over.reset_index().to_string(index=False, **shown),
+            same_cut(found, ("contrast", "largest")).to_string(**shown),
+            "",
+            same_cut(found, ("contrast", "largest", "law")).to_string(**shown),
+            "",
+            "For the same share of the target's compute, mean over suites",
+            "",
+            same_compute(found).to_string(**shown),
         ]
     )
     print(text)

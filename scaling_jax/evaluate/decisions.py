@@ -80,7 +80,7 @@ def decisions(
     rows: list[dict[str, Any]] = []
     for cut in cuts:
         used = smaller[smaller["spent"] <= cut * (1 + SAME)]
-        for method, spent, answer in _answers(used, cut, float(flops[goal]), methods):
+        for method, spent, answer in _answers(used, cut, at_goal.iloc[0], methods):
             share = float(spent["spent"].sum() / at_goal["spent"].sum())
             rows.append({"flops": cut, "cost": share, "method": method, **_scored(answer, truth)})
     return pd.DataFrame(rows, columns=["flops", "cost", "method", *SCORES])
@@ -111,17 +111,18 @@ def _apart(amounts: np.ndarray) -> np.ndarray:
 
 
 def _answers(
-    used: pd.DataFrame, cut: float, goal: float, methods: Sequence[str]
+    used: pd.DataFrame, cut: float, goal: pd.Series, methods: Sequence[str]
 ) -> Iterator[tuple[str, pd.DataFrame, Callable[[], Contrast]]]:
     """Each method with the runs it takes and how it answers."""
     columns = {name: name for name in ("N", "D", "C") if name in used.columns}
+    at = {name: float(goal[name]) for name in columns}
     top = used[used["spent"] >= cut * (1 - SAME)]
     if "contrast" in methods:
-        yield "contrast", used, lambda: contrast(used, by="recipe", inputs=columns, flops=goal)
+        yield "contrast", used, lambda: contrast(used, by="recipe", inputs=columns, at=at)
     if "largest" in methods:
-        yield "largest", top, lambda: contrast(top, by="recipe", inputs=columns, flops=goal, transfer=0)
+        yield "largest", top, lambda: contrast(top, by="recipe", inputs=columns, at=at, transfer=0)
     if "law" in methods and used["place"].nunique() >= FEWEST_FOR_A_LAW:
-        yield "law", used, lambda: _by_laws(used, goal)
+        yield "law", used, lambda: _by_laws(used, float(goal["spent"]))
 
 
 def _by_laws(used: pd.DataFrame, goal: float) -> Contrast:

@@ -13,7 +13,7 @@ from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.ladder import Ladder
 from scaling_jax.planning.problem import given_values
-from scaling_jax.planning.recipes import Places, compute_of, last_rows, read_recipes, recipes_of
+from scaling_jax.planning.recipes import Places, last_rows, read_recipes, recipes_of
 from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.read import Reading
 from scaling_jax.tables.scale import budgets_of
@@ -154,5 +154,4 @@ def _ladder(
     """The ladder of a table's recipes, read as `sj.fit_groups` reads one."""
     runs = read_recipes(table, by, reading)
     runs = runs.take(last_rows(runs))
-    decades = np.log10(compute_of(runs.inputs))
-    return Ladder.of(runs, decades, places.decades, None if isinstance(step, str) else step, seed)
+    return Ladder.of(runs, places, None if isinstance(step, str) else step, seed)

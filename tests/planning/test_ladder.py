@@ -54,6 +54,52 @@ def test_trends_that_hold_are_followed():
     assert np.corrcoef([names.index(name) for name in order], np.arange(10))[0, 1] < -0.9
 
 
+def test_distances_that_fade_do_not_turn_round():
+    """Distances that shrink to six tenths with every decade do not cross: the order stays. The truth
+    is 10^-0.4 of those at the largest runs; a line through three sizes comes to -0.4."""
+    rng = np.random.default_rng(1)
+    first = dict(zip("abcde", np.linspace(0, 0.08, 5), strict=True))
+    table = pd.DataFrame(
+        {"recipe": name, "C": C, "loss": 3 * np.exp(by * (C / 1e18) ** -0.2 + 0.0003 * rng.normal())}
+        for name, by in first.items()
+        for C in (1e18, 1e19, 1e20)
+    )
+    found = sj.contrast(table, by="recipe", flops=[1e20, 1e22])
+    ahead, there = found.table[found["flops"] == 1e22], found.table[found["flops"] == 1e20]
+    assert (ahead["difference"] > 0).all()
+    ratio = ahead["difference"].to_numpy() / there["difference"].to_numpy()
+    assert 0.1 < np.median(ratio) < 0.5
+
+
+def test_what_hangs_on_the_ratio_is_compared_at_the_ratio():
+    """Two recipes that cross along D/N: at given inputs the nearest runs decide, whatever their compute."""
+    rng = np.random.default_rng(2)
+    N, ratio = (grid.ravel() for grid in np.meshgrid([1e8, 3e8, 1e9], [5.0, 20.0, 80.0]))
+    table = pd.concat(
+        pd.DataFrame({"recipe": name, "N": N, "D": N * ratio}).assign(
+            loss=lambda t, lean=lean: (
+                3
+                * (t["N"] * t["D"] / 1e18) ** -0.03
+                * np.exp(lean * np.log10(ratio / 20) + 5e-4 * rng.normal(size=len(N)))
+            )
+        )
+        for name, lean in [("long", -0.01), ("short", 0.01)]
+    )
+    found = sj.contrast(table, by="recipe", at={"N": [1.5e9, 1.5e9], "D": [6e9, 1.5e11]}).table
+    assert (found["difference"] > 0).tolist() == [False, True]
+    assert found["extrapolation"].tolist() == [0, pytest.approx(np.log10(1.5**2 * 1.25), abs=1e-5)]
+
+
+def test_a_place_where_few_were_trained_says_how_those_differ():
+    """Recipes without a place in common are compared through the curve of all, those with one at it."""
+    table = rungs({"a": 0.0, "b": 0.02, "c": 0.05}, [1e18, 1e19, 1e20])
+    bent = table["C"] == 1e19  # a place that lies off every curve, without recipe a
+    table["loss"] *= np.where(bent, 1.2, 1.0)
+    found = sj.contrast(table[~(bent & (table["recipe"] == "a"))], by="recipe", flops=TARGET)
+    assert found.best.sort_values("loss")["recipe"].tolist() == ["a", "b", "c"]
+    assert found.table["difference"].iloc[0] / 2.1 == pytest.approx(0.02, abs=0.01)
+
+
 def test_tables_with_size_and_tokens_and_gaps():
     """Recipes that miss a rung are compared all the same."""
     table = rungs({"a": 0.0, "b": 0.02, "c": 0.05}, [1e18, 1e19, 1e20])
