@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections.abc import Callable
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ import scaling_jax as sj
 from tests.cases.catalogue import CASES, TARGET, recover, tables
 
 TABLES = 6
+POINTS = 128
 EXTREME = np.array([1.0, 1e3, 1e7, 1e11, 1e15])
 BOUNDED = {
     "loss": (0.1, 12.0),
@@ -25,16 +28,25 @@ BOUNDED = {
 }
 
 
+@cache
+def compiled(name: str) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    law = CASES[name].law
+    return jax.jit(jax.vmap(jax.value_and_grad(lambda p, one: law.apply(law.unflatten(p), one))))
+
+
 def value_and_gradient(
-    law: sj.Law, numbers: np.ndarray, inputs: dict[str, np.ndarray]
+    name: str, numbers: np.ndarray, inputs: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values (points,) and gradients (points, numbers) of as many parameter vectors as runs."""
+    """Values (points,) and gradients (points, numbers) of as many parameter vectors as runs, in blocks of one
+    shape, so that a law is compiled once."""
+    many, parts = len(numbers), []
     with jax.enable_x64(True):
-        run = jax.jit(jax.vmap(jax.value_and_grad(lambda p, one: law.apply(law.unflatten(p), one))))
-        value, gradient = run(
-            jnp.asarray(numbers), {name: jnp.asarray(column, dtype=float) for name, column in inputs.items()}
-        )
-        return np.asarray(value), np.asarray(gradient)
+        for first in range(0, many, POINTS):
+            block = np.minimum(np.arange(first, first + POINTS), many - 1)
+            rows = {column: jnp.asarray(values[block], dtype=float) for column, values in inputs.items()}
+            parts.append(compiled(name)(jnp.asarray(numbers[block]), rows))
+    value, gradient = (np.concatenate(part)[:many] for part in zip(*parts, strict=True))
+    return value, gradient
 
 
 def truth_of(name: str) -> np.ndarray:
@@ -80,7 +92,7 @@ def test_finite_at_every_one_of_its_starts(name: str) -> None:
     chosen = np.linspace(0, len(table) - 1, 8).astype(int)
     numbers = np.repeat(starts, len(chosen), axis=0)
     value, gradient = value_and_gradient(
-        law, numbers, {k: np.tile(v[chosen], count) for k, v in inputs.items()}
+        name, numbers, {k: np.tile(v[chosen], count) for k, v in inputs.items()}
     )
     assert np.isfinite(value).all() and np.isfinite(gradient).all()
 
@@ -97,7 +109,7 @@ def test_finite_at_extreme_inputs(name: str) -> None:
         axes.append(np.r_[0.0, axis[1:]] if low_high is None and domain.contains(0.0) else axis)
     mesh = np.meshgrid(*(axis[[0, 2, 4]] for axis in axes), indexing="ij")
     inputs = {column: values.ravel() for column, values in zip(law.inputs, mesh, strict=True)}
-    value, gradient = value_and_gradient(law, np.tile(truth_of(name), (mesh[0].size, 1)), inputs)
+    value, gradient = value_and_gradient(name, np.tile(truth_of(name), (mesh[0].size, 1)), inputs)
     assert np.isfinite(value).all() and np.isfinite(gradient).all()
 
 
@@ -111,7 +123,7 @@ def test_gradient_against_central_differences(name: str) -> None:
     steps = 6e-6 * np.maximum(np.abs(numbers), 1e-3)
     vectors = np.concatenate([[numbers], numbers + np.diag(steps), numbers - np.diag(steps)])
     everywhere = {column: np.tile(values, len(vectors)) for column, values in inputs.items()}
-    found = value_and_gradient(law, np.repeat(vectors, len(rows), axis=0), everywhere)
+    found = value_and_gradient(name, np.repeat(vectors, len(rows), axis=0), everywhere)
     value, gradient = (part.reshape(len(vectors), len(rows), *part.shape[1:]) for part in found)
     up, down = np.split(value[1:], 2)
     slope = ((up - down) / (2 * steps[:, None])).T
