@@ -41,26 +41,24 @@ def test_derivatives_equal_differences_of_refits(floored: sj.FitResult) -> None:
     def bumped(values: np.ndarray, sign: int) -> np.ndarray:
         return np.where(np.arange(16) == row, values * (1 + sign * h), values)
 
-    cases = {
-        "loss": ({"target": runs.target}, runs.target, lambda v: {"target": v}),
-        "x": ({"inputs": {"x": runs.inputs["x"]}}, runs.inputs["x"], lambda v: {"inputs": {"x": v}}),
-        "weight": ({"weights": runs.weight}, runs.weight, lambda v: {"weights": v}),
-    }
+    given = {"loss": runs.target, "x": runs.inputs["x"], "weight": runs.weight}
 
-    def flat(given: dict) -> jax.Array:
-        found = floored.optimum(**given)
+    def flat(loss: jax.Array, x: jax.Array, weight: jax.Array, E: float) -> jax.Array:
+        found = floored.optimum(target=loss, inputs={"x": x}, weights=weight, fixed={"E": E})
         return jnp.stack([found[name] for name in ("E", "A", "alpha")])
 
     with jax.enable_x64(True):
-        for name, (_, values, given) in cases.items():
-            backward = jax.jit(jax.jacrev(lambda v, given=given: flat(given(v))))(jnp.asarray(values))
+        at = [jnp.asarray(values) for values in given.values()]
+        *backward, by_floor = jax.jit(jax.jacrev(flat, argnums=(0, 1, 2, 3)))(*at, 1.45)
+        for (name, values), slope in zip(given.items(), backward, strict=True):
             difference = (
                 refit(floored, **{name: bumped(values, 1)}) - refit(floored, **{name: bumped(values, -1)})
             ) / (2 * h * values[row])
-            np.testing.assert_allclose(backward[:, row], difference, rtol=1e-5, atol=1e-9, err_msg=name)
-        by_floor = jax.jvp(lambda e: flat({"fixed": {"E": e}}), (jnp.asarray(1.45),), (jnp.asarray(1.0),))[1]
+            np.testing.assert_allclose(slope[:, row], difference, rtol=1e-5, atol=1e-9, err_msg=name)
+        forward = jax.jvp(lambda e: flat(*at, e), (jnp.asarray(1.45),), (jnp.asarray(1.0),))[1]
         difference = (refit(floored, E=1.45 + h) - refit(floored, E=1.45 - h)) / (2 * h)
         np.testing.assert_allclose(by_floor, difference, rtol=1e-5)
+        np.testing.assert_allclose(forward, by_floor, rtol=1e-9)
 
 
 def test_the_optimum_moves_as_a_refit_does_and_works_inside_jit_vmap_and_single_precision(
