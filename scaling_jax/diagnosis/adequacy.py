@@ -1,9 +1,9 @@
 """Does the law describe the rows? One decision, its size in per cent, and a law that was tried and does
 better.
 
-The optimum of a wrong law is an optimum. What gives it away is a pattern in the residuals (`trends`), or rows
-of equal inputs that scatter less than the law misses them (`lack_of_fit`). Looking costs milliseconds and
-refits nothing; `adequacy` also tries the law's neighbours, and drops the smallest runs.
+The optimum of a wrong law is an optimum. What gives it away is a pattern in the residuals (`trends`,
+`waves`), or rows of equal inputs that scatter less than the law misses them (`lack_of_fit`). Looking costs
+milliseconds and refits nothing; `adequacy` also tries the law's neighbours, and drops the smallest runs.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from scaling_jax.uncertainty.sandwich import LackOfFit, lack_of_fit
 __all__ = ["LEVEL", "Adequacy", "adequacy", "look"]
 
 LEVEL = 0.05
-# of the level: the share that each of the two tests may use up
-TREND, LACK = 0.5, 0.2
+# of the level: the share that each of the three tests may use up
+TREND, WAVE, LACK = 0.5, 0.3, 0.2
 MOST = 0.5  # of a pattern's sum of squares: what a suggestion must remove to be one
 MATTERS = 1e-4  # of the target
 FAR = 4.0  # spreads beyond which a residual is a row's own
@@ -50,7 +50,7 @@ class Adequacy(Shown):
     """What the residuals say of a law.
 
     Args:
-        p: probability that a law which is true shows as much, both tests counted; NaN where none could be
+        p: probability that a law which is true shows as much, all tests counted; NaN where none could be
             made.
         trends: the directions that were tested.
         lack: the pure-error test where rows of equal inputs repeat, or None.
@@ -129,6 +129,7 @@ class Adequacy(Shown):
     def __str__(self) -> str:
         text = [self.sentence]
         if self.trends.directions:
+            text += ["", f"Neighbouring runs alike by chance: p = {_p(self.trends.wave)}"]
             text += ["", self.table.to_string(float_format=lambda v: f"{v:.3g}")]
         for words, table in (("Tried instead:", self.tried), ("Without the smallest runs:", self.drift)):
             if len(table):
@@ -162,7 +163,7 @@ class Adequacy(Shown):
 
     def _pattern(self) -> str:
         """Where the law is too high and too low, and by how much."""
-        if not self.trends.directions or self.trends.p.min() > LEVEL:
+        if not self.trends.directions or min(self.trends.p.min(), self.trends.wave) > LEVEL:
             return ""
         along, misses = self._plainest
         times = self.size / max(self.scatter, np.finfo(float).tiny)
@@ -247,7 +248,7 @@ def adequacy(fit: Fitted) -> Adequacy:
 def _looked(fit: Fitted) -> Adequacy:
     found = trends(fit)
     lack = lack_of_fit(fit)
-    tests = [found.p.min() / TREND] if found.directions else []
+    tests = [found.p.min() / TREND, found.wave / WAVE] if found.directions else []
     tests += [lack.p / LACK] if lack is not None else []
     p = min(1.0, *tests) if tests else np.nan
     share, scatter, explained = _amounts(fit, found)
@@ -374,7 +375,8 @@ def _drift(fit: Fitted) -> pd.DataFrame:
         other = found.fitted[0]
         if not np.isfinite(other.objective_value):
             continue
-        error = np.sqrt(np.sum((moves_of_runs(other) - moves_of_runs(fit)) ** 2, axis=0))
+        with np.errstate(over="ignore"):
+            error = np.linalg.norm(moves_of_runs(other) - moves_of_runs(fit), axis=0)
         for i, label in enumerate(fit.law.labels):
             if label not in fit.fixed:
                 index.append((variant.words, label))

@@ -1,4 +1,5 @@
-"""Whether residuals form a pattern: the directions in which a law may be wrong, and one test of all of them.
+"""Whether residuals form a pattern: the directions in which a law may be wrong, and one test of all of them;
+and a wave along the runs, which has none (`waves`).
 
 A direction is a number for every row: a bend along the prediction or an input, a slope along tokens per
 parameter, the derivative of the prediction by a parameter that a neighbour of the law has. What the law's own
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scaling_jax.diagnosis.waves import FLIPS, flips, wave
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.coordinates import slope_of_numbers
 from scaling_jax.engine.predict import predict
@@ -26,10 +28,7 @@ from scaling_jax.uncertainty.sandwich import row_slopes
 
 __all__ = ["Direction", "Trends", "moves_of_runs", "spread", "trends"]
 
-FLIPS = 999
 MANY_RUNS = 400  # from here on scores are as good as normal
-FEW_RUNS = 12  # signs alone would be too few patterns to count
-WEBB = np.sqrt([0.5, 1.0, 1.5])
 MOST_ROWS = 20_000
 LEAST_SPARE = 3  # rows beyond those that parameters use up
 LEAST_RUNS = 5
@@ -40,7 +39,7 @@ ROUNDING = 1e-10  # of the target: residuals this small are none
 TUNING = 1.345  # standard deviations beyond which a residual counts no more than that
 NORMAL_MAD = 1.4826
 MEDIAN = np.sqrt(np.pi / 2)  # how much wider a median scatters than a mean
-KNOTS = {"early": 1 / 3, "late": 2 / 3}
+KNOTS = {"early": 1 / 3, "middle": 1 / 2, "late": 2 / 3}
 MOST_PAIRS = 6
 
 
@@ -72,6 +71,7 @@ class Trends(NamedTuple):
         weight: (rows,) roots of the rows' weights, which basis and residuals are multiplied by.
         rows: positions of the rows that were looked at.
         runs: how many independent runs (rows, where runs are unknown) the test counts.
+        wave: probability of residuals as alike among neighbouring runs, were the law true.
     """
 
     directions: list[Direction]
@@ -82,6 +82,7 @@ class Trends(NamedTuple):
     weight: np.ndarray
     rows: np.ndarray
     runs: int
+    wave: float = 1.0
 
     @property
     def most(self) -> int:
@@ -119,9 +120,16 @@ def trends(fit: Fitted) -> Trends:
     residual = weight * _bounded(fit, rows)
     if np.abs(fit.residuals[rows]).max() <= ROUNDING * target_scale(part, fit.objective).min():
         residual = np.zeros(len(rows))
-    t, p = _scores(own, basis, residual, code, len(names))
     chosen = [d for d, keep in zip(found, kept, strict=True) if keep]
-    return Trends(chosen, t, p, _orthonormal(own, 1e-3), basis, weight, rows, len(names))
+    pattern = _orthonormal(own, 1e-3), basis, weight, rows, len(names)
+    residual = residual - basis @ (basis.T @ residual)
+    if not residual.any():
+        return Trends(chosen, np.zeros(len(chosen)), np.ones(len(chosen)), *pattern)
+    enlarged = residual + np.sum(basis * _taken(basis, residual, code, len(names))[code], axis=1)
+    t, p = _scores(own, basis, residual, enlarged, code, len(names))
+    level = _standard(fit.objective.scaled(fit.at_rows.prediction[rows]))
+    scale = _standard(_on_logs(scale_of(part, fit.law)[1]))
+    return Trends(chosen, t, p, *pattern, wave((level, scale), residual, enlarged, basis, code))
 
 
 def _bounded(fit: Fitted, rows: np.ndarray) -> np.ndarray:
@@ -288,15 +296,16 @@ def _within_runs(scale: np.ndarray, run: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    own: np.ndarray, basis: np.ndarray, residual: np.ndarray, code: np.ndarray, runs: int
+    own: np.ndarray,
+    basis: np.ndarray,
+    residual: np.ndarray,
+    enlarged: np.ndarray,
+    code: np.ndarray,
+    runs: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(directions,) t and adjusted p, by flips of whole runs (wild cluster bootstrap, score form)."""
-    residual = residual - basis @ (basis.T @ residual)
-    if not residual.any():
-        return np.zeros(own.shape[1]), np.ones(own.shape[1])
     score = _by_run(own * residual[:, None], code, runs)
     t = score.sum(axis=0) / np.sqrt(np.maximum(np.sum(score**2, axis=0), np.finfo(float).tiny))
-    enlarged = residual + np.sum(basis * _taken(basis, residual, code, runs)[code], axis=1)
     largest = (_normal_largest if runs > MANY_RUNS else _flipped_largest)(own, basis, enlarged, code, runs)
     return t, np.array([(1 + np.sum(largest >= size - 1e-9)) / (1 + len(largest)) for size in np.abs(t)])
 
@@ -322,18 +331,15 @@ def _flipped_largest(
     own: np.ndarray, basis: np.ndarray, residual: np.ndarray, code: np.ndarray, runs: int
 ) -> np.ndarray:
     """(flips,) the largest |t| of any direction in tables whose runs' residuals have their signs flipped."""
-    rng = np.random.default_rng(0)
-    flips = rng.choice([-1.0, 1.0], (FLIPS, runs))
-    if runs < FEW_RUNS:
-        flips = flips * rng.choice(WEBB, flips.shape)
-    along = flips @ _by_run(basis * residual[:, None], code, runs)
+    signs = flips(runs)
+    along = signs @ _by_run(basis * residual[:, None], code, runs)
     largest = np.zeros(FLIPS)
     for column in own.T:
         score = _by_run(column * residual, code, runs)
         shares = _by_run(column[:, None] * basis, code, runs)
-        square = flips**2 @ score**2 - 2 * np.sum((flips @ (score[:, None] * shares)) * along, axis=1)
+        square = signs**2 @ score**2 - 2 * np.sum((signs @ (score[:, None] * shares)) * along, axis=1)
         square += np.sum((along @ (shares.T @ shares)) * along, axis=1)
-        t = flips @ score / np.sqrt(np.maximum(square, 1e-12 * np.sum(score**2) + np.finfo(float).tiny))
+        t = signs @ score / np.sqrt(np.maximum(square, 1e-12 * np.sum(score**2) + np.finfo(float).tiny))
         largest = np.maximum(largest, np.abs(t))
     return largest
 
