@@ -71,6 +71,25 @@ def settings() -> sj.FitResult:
 
 
 @cache
+def annealed() -> tuple[sj.FitResult, pd.DataFrame]:
+    """Three schedules fitted and two held out: rise to update 2,160, then as their names say."""
+    peak, floor, rise = 3e-4, 3e-5, 2160
+    held = sj.schedules.constant(7999, peak, warmup=rise)
+    words = {"final": floor, "warmup": rise}
+    rates = {
+        "constant_24000": sj.schedules.constant(24000, peak, warmup=rise),
+        "cosine_24000": sj.schedules.cosine(24000, peak, **words),
+        "wsd_20000_24000": sj.schedules.wsd(24000, peak, cooldown=4000, shape="exponential", **words),
+        "wsdcon_9": np.append(held, np.full(8001, 9e-5)),
+        "wsdcon_3": np.append(held, np.full(8001, 3e-5)),
+    }
+    table = pd.read_csv(TABLES / "lr_schedules/curves.csv").query("size_m == 100")
+    table = table[table["schedule"].isin(rates)]
+    own, other = table[table["split"] == "train"], table[table["split"] != "train"]
+    return sj.fit("tissue", own, run="schedule", inputs={"lr": rates}, fixed={"span": 500.0}), other
+
+
+@cache
 def mixtures() -> sj.FitResult:
     table = pd.read_csv(TABLES / "mixtures/ye_losses.csv.gz")
     table = table[(table["set"] == "3Mix") & (table["size"] == "70M") & (table["step"] == 60000)]
@@ -140,6 +159,7 @@ def draws() -> Iterator[tuple[str, Draw]]:
         lambda: plot.heat(maps(), "share of training seen", "models in the fit", "error", unit="%"),
     )
     yield "surface: Step Law's sweep", lambda: plot.surface(settings(), "lr", "B")
+    yield "schedules: Luo et al., two held out", lambda: plot.schedules(*annealed())
     yield "mixture: Ye et al.", lambda: plot.mixture(mixtures())
     yield "posterior: chains", lambda: plot.posterior(chains(), ["E", "alpha", "beta"])
 

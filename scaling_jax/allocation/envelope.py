@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings as python_warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ CELLS_AT_ONCE = 2**22
 ROUNDING = 1e-9  # of log compute: a grid's ends are those of the longest runs
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Envelope(Allocation):
     """Best runs over compute; made by `sj.envelope`.
 
@@ -35,7 +35,7 @@ class Envelope(Allocation):
         points: how many amounts of compute.
     """
 
-    curves: Curves = field(repr=False)
+    curves: Curves
     method: str
     points: int
 

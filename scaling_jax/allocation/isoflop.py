@@ -6,7 +6,7 @@ A budget's optimum is that of a parabola, or of an Akima spline, through its run
 from __future__ import annotations
 
 import warnings as python_warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ FEWEST_REPEATS = 5
 FLAT = 1e-12  # of a loss: what bends less is rounding noise
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Isoflop(Allocation):
     """Best sizes of compute budgets; made by `sj.isoflop`.
 
@@ -42,7 +42,7 @@ class Isoflop(Allocation):
         method: "parabola" or "akima".
     """
 
-    runs: pd.DataFrame = field(repr=False)
+    runs: pd.DataFrame
     method: str
 
     def families(self) -> dict[float, pd.DataFrame]:

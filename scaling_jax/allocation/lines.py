@@ -23,6 +23,9 @@ from scaling_jax.core.objective import SquaredError
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.refits import refit, vary
 from scaling_jax.planning.source import Source
+from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
+from scaling_jax.reporting.numbers import FLOP, written
+from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.scale import budgets_of
 from scaling_jax.uncertainty.bootstrap import REPLICATES
 from scaling_jax.uncertainty.ensemble import Ensemble, Quantity, interval, with_ends
@@ -34,6 +37,7 @@ __all__ = ["Allocation", "AllocationDraws"]
 
 FRONTIER_ROWS = 40
 FRONTIER_NEEDS = 3
+SHOWN = 12  # optima in a notebook
 
 
 @law(units={"C": "FLOP", "target": "nats/token"})
@@ -50,8 +54,8 @@ def _on_line(name: str) -> Callable[[Named, Named], Array]:
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Allocation(ABC):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Allocation(Shown, ABC):
     """Optima over compute; each approach finds and resamples its own.
 
     Args:
@@ -141,6 +145,43 @@ class Allocation(ABC):
             also={"N": _on_line("N"), "D": _on_line("D")},
             notes=tuple(self.warnings),
         )
+
+    def _growth(self) -> pd.DataFrame:
+        """The exponents, with intervals where the table shows any noise."""
+        try:
+            return self.exponents(0.9)
+        except ValueError:
+            return self.exponents()
+
+    def _said(self) -> str:
+        """How the best run grows, in a sentence."""
+        words = []
+        for name, row in self._growth().iterrows():
+            ends = f" [{row['lower']:.2f}, {row['upper']:.2f}]" if "lower" in row else ""
+            words.append(f"{name}* grows as C^{row['estimate']:.2f}{ends}")
+        low, high = (written(self.inside["flops"].agg(end), FLOP, 2) for end in ("min", "max"))
+        return f"{', '.join(words)}; {len(self.inside)} optima from {low} to {high} FLOP."
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} of {len(self.inside)} optima"
+
+    def _sections(self) -> list[Section]:
+        blocks: list[Block] = [Words(self._said(), "care" if self.warnings else "lead")]
+        blocks += [Items(tuple(self.warnings))] if self.warnings else []
+        rows = np.unique(np.linspace(0, len(self.inside) - 1, SHOWN).astype(int))
+        some = f"{len(rows)} of the {len(self.inside)} optima" if len(self.inside) > SHOWN else "Optima"
+        return [
+            Section("", blocks),
+            Section("Exponents of compute, 90 % intervals", [grid_of(self._growth(), True)]),
+            Section(some, [grid_of(self.inside.iloc[rows], False, hide=("edge",))]),
+        ]
+
+    def __str__(self) -> str:
+        table = self._growth().to_string(float_format=lambda x: f"{x:.3f}")
+        return "\n".join([self._title(), self._said(), "", table, *self.warnings])
+
+    def __repr__(self) -> str:
+        return f"<{self._title()}>"
 
     @abstractmethod
     def bootstrap(self, n: int = 1000, *, seed: int = 0) -> AllocationDraws:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from functools import singledispatch
+from functools import partial, singledispatch
 from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from scaling_jax import plot
+from scaling_jax.allocation.envelope import Envelope
 from scaling_jax.allocation.family import Approaches
+from scaling_jax.allocation.isoflop import Isoflop
 from scaling_jax.api.groups import FitGroups
 from scaling_jax.api.result import FitResult
 from scaling_jax.core.optional import needs
@@ -23,7 +25,7 @@ from scaling_jax.forecasting.result import Forecast
 from scaling_jax.planning.contrasted import Contrast
 from scaling_jax.planning.next_runs import NextRuns
 from scaling_jax.planning.result import Plan
-from scaling_jax.posterior.result import Posterior
+from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.reporting.blocks import Picture
 from scaling_jax.uncertainty.profile import Profile
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["pictures_of"]
 
 Drawn: TypeAlias = "Axes | np.ndarray"
+GROWS = "The best size over the budget, and the power law through it."
 BARE: dict[str, Any] = {
     "metadata": {"Date": None, "Creator": None},
     "transparent": True,
@@ -150,6 +153,26 @@ def _approaches(found: Approaches) -> Iterator[Drawing]:
     words = "The best size of each budget by every approach, with its band."
     yield Drawing("approaches", words, lambda: plot.approaches(found))
     yield Drawing("approaches-loss", "Its loss.", lambda: plot.approaches(found, "loss"))
+
+
+@drawings.register
+def _isoflop(found: Isoflop) -> Iterator[Drawing]:
+    words = "The runs of each budget, the curve through them, and its minimum, which was not trained."
+    yield Drawing("isoflop", words, lambda: plot.isoflop(found))
+    yield Drawing("allocation", GROWS, lambda: plot.allocation(found))
+
+
+@drawings.register
+def _envelope(found: Envelope) -> Iterator[Drawing]:
+    yield Drawing("envelope", "The training curves, and the best below them.", lambda: plot.envelope(found))
+    yield Drawing("allocation", GROWS, lambda: plot.allocation(found))
+
+
+@drawings.register
+def _posterior_groups(found: PosteriorGroups) -> Iterator[Drawing]:
+    for name in found.sampled.design.pooled:
+        words = f"{name} of each group, drawn together as far as the groups are alike."
+        yield Drawing(f"forest-{name}", words, partial(plot.forest, found, name))
 
 
 @drawings.register

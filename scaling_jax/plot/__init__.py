@@ -14,6 +14,7 @@ from scaling_jax.plot.many import forest, forest_data, groups, heat
 from scaling_jax.plot.parameters import pair_data, pairs
 from scaling_jax.plot.plans import allocation, envelope, isoflop, plan, plan_data
 from scaling_jax.plot.residuals import residual_data, residual_panels, residuals
+from scaling_jax.plot.schedules import schedule_data, schedules
 from scaling_jax.plot.style import style
 from scaling_jax.plot.surfaces import mixture, mixture_data, surface, surface_data
 from scaling_jax.plot.three import approaches
@@ -61,6 +62,8 @@ __all__ = [
     "residual_data",
     "residual_panels",
     "residuals",
+    "schedule_data",
+    "schedules",
     "sensitivity",
     "style",
     "surface",

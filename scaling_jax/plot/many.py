@@ -16,6 +16,7 @@ from scaling_jax.plot.labels import kind_of
 from scaling_jax.plot.palette import DARK, palette_of
 from scaling_jax.plot.style import COLUMN, PAGE, picture
 from scaling_jax.plot.ticks import log_axis
+from scaling_jax.posterior.result import PosteriorGroups
 from scaling_jax.reporting.numbers import written
 from scaling_jax.uncertainty.draws import DrawsGroups
 
@@ -93,11 +94,13 @@ def groups(fits: FitGroups, x: str | None = None, ax: Sequence[Axes] | None = No
 
 
 @checked
-def forest_data(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9) -> pd.DataFrame:
+def forest_data(
+    fits: FitGroups | DrawsGroups | PosteriorGroups, parameter: str, level: float = 0.9
+) -> pd.DataFrame:
     """One parameter of every group with its interval, the largest first.
 
     Args:
-        fits: of `sj.fit_groups` (bootstrapped in one batch), or its bootstrap.
+        fits: of `sj.fit_groups` (bootstrapped in one batch), its bootstrap, or its posterior.
         parameter: by name.
         level: of the intervals.
 
@@ -110,11 +113,13 @@ def forest_data(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
     >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
-    >>> forest_data(fits, "alpha").columns.tolist()
+    >>> forest_data(fits.bootstrap(50), "alpha").columns.tolist()
     ['estimate', 'lower', 'upper', 'se']
     """
-    draws = fits if isinstance(fits, DrawsGroups) else fits.bootstrap()
-    table = draws.conf_int(level)
+    if isinstance(fits, PosteriorGroups):
+        table = pd.concat({key: one.conf_int(level) for key, one in fits.items()}, names=[None, "parameter"])
+    else:
+        table = (fits if isinstance(fits, DrawsGroups) else fits.bootstrap()).conf_int(level)
     if parameter not in table.index.get_level_values("parameter"):
         known = table.index.get_level_values("parameter").unique()
         raise ValueError(f"parameter={shown(parameter)}: the law has {', '.join(known)}.")
@@ -123,7 +128,12 @@ def forest_data(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.
 
 @checked
 @picture
-def forest(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9, ax: Axes | None = None) -> Axes:
+def forest(
+    fits: FitGroups | DrawsGroups | PosteriorGroups,
+    parameter: str,
+    level: float = 0.9,
+    ax: Axes | None = None,
+) -> Axes:
     """One parameter of every group with its interval, in the order of size; the dashed line is the median of
     the groups. Numbers in `forest_data`.
 
@@ -136,7 +146,7 @@ def forest(fits: FitGroups | DrawsGroups, parameter: str, level: float = 0.9, ax
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
     >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
-    >>> forest(fits, "alpha").get_xlabel()
+    >>> forest(fits.bootstrap(50), "alpha").get_xlabel()
     'alpha, 90 % intervals'
     """
     table = forest_data(fits, parameter, level).iloc[::-1]

@@ -193,7 +193,7 @@ class Posterior(FitEnsemble, Shown):
         return self.summary()
 
 
-class PosteriorGroups(Keyed[Posterior]):
+class PosteriorGroups(Keyed[Posterior], Shown):
     """The joint posterior of many groups: a mapping from the group's key to its `Posterior`.
 
     Made by `fits.posterior(pool=[...])`. Pooled parameters have a population, whose mean and standard
@@ -243,19 +243,34 @@ class PosteriorGroups(Keyed[Posterior]):
     @checked
     def summary(self, level: float = 0.9) -> str:
         """The populations with their intervals, the groups' medians, chains in plain words."""
-        design, tail = self.sampled.design, tail_of(level)
+        text = _report(self._title(), self.sampled, self._table(level), self.diagnostics)
+        return Printed(
+            "\n".join([text, *self._left_out(), "", self.params.to_string(float_format=lambda x: f"{x:.4g}")])
+        )
+
+    def _table(self, level: float) -> pd.DataFrame:
+        """What all groups have in common, with intervals and how well it was sampled."""
+        tail = tail_of(level)
         low, middle, high = (
             np.quantile(self.population, [tail, 0.5, 1 - tail], axis=0)
             if len(self.population.columns)
             else ([], [], [])
         )
         table = pd.DataFrame({"median": middle, "lower": low, "upper": high}, index=self.population.columns)
+        return table.join(self.diagnostics)
+
+    def _title(self) -> str:
+        design = self.sampled.design
         pooled = f"{', '.join(design.pooled)} pooled" if design.pooled else "nothing pooled"
-        title = f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
-        text = _report(title, self.sampled, table.join(self.diagnostics), self.diagnostics)
-        return Printed(
-            "\n".join([text, *self._left_out(), "", self.params.to_string(float_format=lambda x: f"{x:.4g}")])
-        )
+        return f"Posterior of {design.law.name} for {len(self)} groups, {pooled}: {self.sampled.words}"
+
+    def _sections(self) -> list[Section]:
+        said = [*_verdict(self.sampled, self.diagnostics), *self._left_out()]
+        common = self._table(0.9)
+        parts = [Section("", [Words(one, "care" if self.warnings else "lead") for one in said])]
+        if len(common):
+            parts.append(Section("What the groups have in common", [grid_of(common, True)]))
+        return [*parts, Section("Medians of each group", [grid_of(self.params, True)])]
 
     def to_arviz(self) -> Any:
         """The joint posterior as ArviZ holds it, with a dimension of groups; see `Posterior.to_arviz`."""

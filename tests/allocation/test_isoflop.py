@@ -63,6 +63,7 @@ def test_our_sweep_by_both_methods(our_sweep, read):
     draws = spline.bootstrap(500, noise=read.noise).exponents()
     assert draws.loc["N", "lower"] < read.exponents().loc["N", "estimate"] < draws.loc["N", "upper"]
     assert read.noise == pytest.approx(0.011 / 1.7, rel=0.2)  # .011 nats between seeds, at losses near 1.7
+    assert "N* grows as C^0.48 [0.46, 0.49]" in str(read) and "C^0.48" in read._repr_html_()
 
 
 def test_resampled_runs_are_weighted_parabolas(read, our_sweep):

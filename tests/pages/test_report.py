@@ -113,13 +113,14 @@ def test_what_judges_a_fit_is_shown_and_reported(best: sj.FitResult) -> None:
     choices = pd.DataFrame({"prediction": [1.3, 1.2]}, index=[AS_FITTED, "squared error"])
     asked = Sensitivity(choices, {"N": 1e6}, None, (1.2, 1.4), 0.9)
     things = [best.profile("beta"), asked, best.posterior(method="laplace"), best.backtest()]
-    made = str(sj.report(*things, format="html"))
-    for thing in things:
+    size = sj.isoflop(runs, budget="budget", N="n_params", D="tokens")
+    made = str(sj.report(*things, size, format="html"))
+    for thing in (*things, size):
         assert f"<h2>{thing._title()}" in made
-    for thing in (three, *things):
+    for thing in (three, size, *things):
         shown = thing._repr_html_()
         assert shown.startswith('<div class="sj-shown">') and "<table>" in shown
-    assert made.count("<figure") == len(things)
+    assert made.count("<figure") == len(things) + 2
     assert "Approach" in three._repr_html_() and "likelihood interval" in things[0]._repr_html_()
 
 

@@ -66,6 +66,9 @@ def test_pooling_lends_strength_to_a_group_with_two_sizes(families):
         row = pooled[key].conf_int(0.999).loc["alpha"]  # four intervals: one misses in 250 runs of this test
         assert row["lower"] < 0.30 + 0.02 * i < row["upper"]
     assert "4 groups, alpha, beta pooled" in pooled.summary()
+    assert "What the groups have in common" in pooled._repr_html_()
+    forest = sj.plot.forest_data(pooled, "alpha")
+    assert forest.loc[key, "lower"] == pooled[key].conf_int(0.9).loc["alpha", "lower"]
 
 
 def test_bad_input_is_one_sentence(fit):
