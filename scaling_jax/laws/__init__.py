@@ -10,6 +10,7 @@ from scaling_jax.laws.annealing import *
 from scaling_jax.laws.bracket import *
 from scaling_jax.laws.broken import *
 from scaling_jax.laws.chinchilla import *
+from scaling_jax.laws.continual import *
 from scaling_jax.laws.counting import *
 from scaling_jax.laws.data_constrained import *
 from scaling_jax.laws.distillation import *

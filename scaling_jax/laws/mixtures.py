@@ -17,6 +17,7 @@ import numpy as np
 from scaling_jax.core.checked import checked
 from scaling_jax.core.domains import NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Interval
 from scaling_jax.core.law import Law, Parameter
+from scaling_jax.laws._shares import power_of_share
 from scaling_jax.laws._starts import non_negative_scales
 
 __all__ = ["mixing_exponential", "mixing_power", "mixture_additive", "mixture_joint"]
@@ -27,8 +28,6 @@ LOG_WORTH = Interval(-8.0, 12.0)
 """Beyond these a term has died or is all there is: unbounded, fits of real tables end there."""
 BEND = Interval(0.02, 6.0)
 EXPONENT = (0.05, 1.0)
-LEAST_SHARE = 1e-9
-"""Shares below it count as none: a power of nothing has no slope."""
 LEAST_WORTH = 1e-12
 
 
@@ -137,7 +136,7 @@ def mixing_power(*domains: str) -> Law:
     """
 
     def mixed(*shares: jax.Array, b: jax.Array, a: jax.Array, **w: jax.Array) -> jax.Array:
-        return b + _weighted(w, "w", domains, [_power(share, a) for share in shares])
+        return b + _weighted(w, "w", domains, [power_of_share(share, a) for share in shares])
 
     return _made(
         "mixing_power", domains, mixed,
@@ -305,12 +304,6 @@ def _mean(
     return jnp.exp(middle) * jnp.sum(jnp.stack(shares) * jnp.exp((logs - middle) / bend)) ** bend
 
 
-def _power(share: jax.Array, exponent: jax.Array) -> jax.Array:
-    """A power of a share, 0 at 0 for a positive exponent."""
-    some = share > LEAST_SHARE
-    return jnp.where(some, jnp.where(some, share, 1.0) ** exponent, 0.0)
-
-
 def _weighted(own: dict[str, jax.Array], name: str, domains: tuple[str, ...], values) -> jax.Array:
     """Values of the domains, each times its parameter of that name, added up."""
     first, *others = (own[f"{name}_{domain}"] * value for domain, value in zip(domains, values, strict=True))
@@ -320,7 +313,7 @@ def _weighted(own: dict[str, jax.Array], name: str, domains: tuple[str, ...], va
 def _worth(own: dict[str, jax.Array], domains: tuple[str, ...], shares) -> jax.Array:
     """Sum over the domains of C h^g, a trace where there is no domain at all."""
     first, *others = (
-        jnp.exp(own[f"logC_{domain}"]) * _power(share, own[f"g_{domain}"])
+        jnp.exp(own[f"logC_{domain}"]) * power_of_share(share, own[f"g_{domain}"])
         for domain, share in zip(domains, shares, strict=True)
     )
     return jnp.maximum(sum(others, first), LEAST_WORTH)

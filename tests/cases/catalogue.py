@@ -378,6 +378,15 @@ CASES |= {
         {"c": 2.5, "b_lr": -0.05, "b_B": 0.02, "q_lr_lr": 0.04, "q_lr_B": -0.02, "q_B_B": 0.02},
         {"lr": _powers(-4, -2, 7), "B": _powers(1.5, 3.3, 6)},
     ),
+    "d_cpt": Case(
+        sj.laws.d_cpt,
+        {"E": 1.2, "A": 300.0, "alpha": 0.34, "B": 60.0, "eta": 0.3, "beta": 0.25}
+        | {"C": 0.3, "eps": 0.1, "gamma": 0.5},
+        {"N": _powers(8, 10, 4), "D": _powers(8, 10.5, 4), "r": np.array([0.0, 0.05, 0.2, 0.5, 0.8, 1.0])},
+    ),
+    "general_loss": Case(
+        sj.laws.general_loss, {"a": 0.2, "s": 2.0, "b": 2.5}, {"R": np.linspace(0.0, 1.0, 21)}
+    ),
     "bump": Case(
         sj.laws.bump,
         {"d0": 1.5, "d1": 0.3, "p": 0.5, "A": -0.2, "C_m": 10.0, "w": 0.4},
