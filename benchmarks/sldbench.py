@@ -2,10 +2,15 @@
 
 `python -m benchmarks.sldbench --data FOLDER` reads TASK.csv or TASK.csv.gz, with a column `split` of train
 and test, anywhere below the folder. A score is R2 over all test rows of a task, the mean over its outputs,
-clipped to [-1, 1]; no candidate has more parameters than the task allows. The blind choice of law, objective
-and weights is the same procedure for all tasks and sees training rows only: each input's largest values are
-held out in turn, at two depths (of shares, random quarters), every candidate is fitted to the others, and the
-one with the least geometric mean of errors is refitted to all. A task without test rows is not scored.
+clipped to [-1, 1]; no candidate has more parameters than the task allows. The blind choice of laws,
+objectives and weights is the same procedure for all tasks and sees training rows only: each input's largest
+values are held out in turn, at two depths (of shares, random quarters), and every candidate is fitted to the
+others. The geometric mean of its errors, to the power -2, is what it counts in the mean of predictions
+(`blind`), each refitted to all; `one` is the candidate with the least error alone. Caps on parameters hold
+for every candidate; a mean of several has more. A task without test rows is not scored.
+
+`--inside` scores the same procedure, and `one`, on training rows held out as the task's test rows were: the
+largest size, the last cell, one mixture in four, above the upper quarter of compute. It takes as long again.
 """
 
 from __future__ import annotations
@@ -13,9 +18,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +39,12 @@ QUARTERS, SEED = 4, 0
 POWERS = (0.0, 1.0, 2.0)
 ON_LOGS: tuple[sj.Huber | sj.SquaredError, ...] = (sj.Huber(1e-3), sj.SquaredError())
 ON_RAW: tuple[sj.Huber | sj.SquaredError, ...] = (sj.Huber(1e-3, on="raw"), sj.SquaredError(on="raw"))
+SHARPNESS = 2.0  # power of the inverse error that a candidate counts in the mean; chosen by `--inside`
+LEAST = 0.01  # of the best candidate's count: below it none is refitted
 THREADS = 2
-COLUMNS = ["train", "test", "human", "agent", "named", "blind", "backtest"]
+COLUMNS = ["train", "test", "human", "agent", "named", "one", "blind", "backtest"]
+Rows = Callable[[pd.DataFrame], np.ndarray]
+"""Which rows of a table are like a task's test rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +91,7 @@ class Task:
     agent: float
     named: Candidate
     laws: Sequence[Candidate]
+    alike: Rows | None = None
 
     def candidates(self, positive: bool) -> list[Candidate]:
         """Every law under every objective and weight that the target allows."""
@@ -90,6 +101,41 @@ class Task:
             for base, objective, power in itertools.product(self.laws, objectives, POWERS)
             if base.parameters <= self.most and (self.sizes or not power)
         ]
+
+
+def largest(*columns: str, levels: int = 1) -> Rows:
+    """The largest values of any of these columns."""
+
+    def rows(table: pd.DataFrame) -> np.ndarray:
+        lows = {column: np.unique(table[column])[-levels:].min() for column in columns}
+        return np.any([table[column] >= low for column, low in lows.items()], axis=0)
+
+    return rows
+
+
+def last_cell(size: str, tokens: str) -> Rows:
+    """The largest size with the most tokens that it saw."""
+
+    def rows(table: pd.DataFrame) -> np.ndarray:
+        large = (table[size] == table[size].max()).to_numpy()
+        return large & (table[tokens] == table[tokens][large].max()).to_numpy()
+
+    return rows
+
+
+def upper_quarter(column: str) -> Rows:
+    """The largest quarter of each group's values."""
+
+    def rows(table: pd.DataFrame) -> np.ndarray:
+        return (table.groupby("group")[column].rank(pct=True) > 1 - 1 / QUARTERS).to_numpy()
+
+    return rows
+
+
+def some_mixtures(table: pd.DataFrame) -> np.ndarray:
+    """One mixture of four, of every group."""
+    mixture = table.groupby([name for name in table if name.startswith("proportion_")]).ngroup().to_numpy()
+    return np.isin(mixture, np.random.default_rng(SEED).permutation(mixture.max() + 1)[::QUARTERS])
 
 
 def _shares(n: int) -> dict[str, str]:
@@ -108,6 +154,7 @@ TASKS = [
             Candidate(L.power_sum("N", "P"), tied=[("alpha_N", "alpha_P")]),
             Candidate(L.power_product("N", "P")),
         ],
+        largest("parallel_size"),
     ),
     Task(
         "vocab", {"N": "non_vocab_parameters", "V": "vocab_size", "D": "num_characters"},
@@ -118,6 +165,7 @@ TASKS = [
             Candidate(L.vocabulary, tied=[("alpha", "gamma")]),
             Candidate(L.vocabulary_log),
         ],
+        largest("vocab_size"),
     ),
     Task(
         "sft", {"D": "sft_data_size", "x": "sft_data_size"}, ["sft_loss"], ["D", "x"], 4, 0.957, 0.999265,
@@ -128,6 +176,7 @@ TASKS = [
             Candidate(L.power_law_floor),
             Candidate(L.shifted_power_law),
         ],
+        largest("sft_data_size"),
     ),
     Task(
         "domain_mixture", _shares(5), [f"loss_domain_{i}" for i in range(1, 6)], [], 7, 0.671, 0.998312,
@@ -137,6 +186,7 @@ TASKS = [
             Candidate(L.mixing_power(*_shares(5)), fixed={"a": 1.0, "b": 0.0}),
             Candidate(L.mixing_exponential(*_shares(5))),
         ],
+        some_mixtures,
     ),
     Task(
         "moe",
@@ -149,6 +199,7 @@ TASKS = [
             Candidate(L.power_product("N", "experts")),
             Candidate(L.power_sum("N", "experts")),
         ],
+        largest("dense_parameter_count"),
     ),
     Task(
         "data_constrained", UNTIED, ["loss"], ["N", "D"], 7, 0.911, 0.926947,
@@ -160,11 +211,13 @@ TASKS = [
             Candidate(L.power_sum("N", "D", "U")),
             Candidate(L.chinchilla),
         ],
+        largest("params", "unique_tokens", levels=2),
     ),
     Task(
         "lr_bsz", TOKENS, ["lm_loss"], ["N", "D"], np.inf, -0.076, 0.983442,
         Candidate(SURFACE, power=2.0),
         [Candidate(L.lr_batch_surface), Candidate(SURFACE), Candidate(L.chinchilla)],
+        last_cell("non_embedding_param_size", "data_size"),
     ),
     Task(
         "easy_question", {"C": "flops"}, ["brier_score"], ["C"], 6, -1.0, 0.935259,
@@ -175,6 +228,7 @@ TASKS = [
             Candidate(L.compute_only),
             Candidate(L.response_surface(C=10.0)),
         ],
+        upper_quarter("flops"),
     ),
 ]  # fmt: skip
 EXTRA = [
@@ -255,36 +309,69 @@ def predicted(candidate: Candidate, task: Task, numbers: np.ndarray, rows: pd.Da
     return predict_rows(candidate.law, numbers, columns)
 
 
-def score(candidate: Candidate, train: pd.DataFrame, test: pd.DataFrame, task: Task) -> float:
-    """Mean over outputs of R2 over the test rows of all groups, clipped."""
+def foretold(candidate: Candidate, train: pd.DataFrame, test: pd.DataFrame, task: Task) -> np.ndarray:
+    """(outputs, rows) what a candidate fitted to the training rows says of the others."""
     found = []
     for target in task.targets:
         fits = sj.fit_groups(candidate.law, train, by="group", target=target, **candidate.options(task))
         numbers = np.stack([fits[group].numbers for group in test["group"]])
-        found.append(sj.evaluate.r_squared(predicted(candidate, task, numbers, test), test[target]))
-    return float(np.clip(np.mean(found), -1, 1))
+        found.append(predicted(candidate, task, numbers, test))
+    return np.array(found)
 
 
-def run(task: Task, table: pd.DataFrame) -> dict[str, Any]:
-    """One row of the report."""
-    train, test = (table[table["split"] == word].reset_index(drop=True) for word in ("train", "test"))
+def score(said: np.ndarray, test: pd.DataFrame, task: Task) -> float:
+    """Mean over outputs of R2 over the test rows of all groups, clipped."""
+    each = [sj.evaluate.r_squared(one, test[target]) for one, target in zip(said, task.targets, strict=True)]
+    return float(np.clip(np.mean(each), -1, 1))
+
+
+def counts(errors: Mapping[Candidate, float]) -> dict[Candidate, float]:
+    """What each candidate counts in the mean, the best one 1, without those that hardly do."""
+    least = min(errors.values())
+    found = {candidate: (least / error) ** SHARPNESS for candidate, error in errors.items()}
+    return {candidate: share for candidate, share in found.items() if share >= LEAST}
+
+
+def blended(said: Mapping[Candidate, np.ndarray], share: Mapping[Candidate, float]) -> np.ndarray:
+    """The weighted mean of predictions, without candidates that are not finite everywhere."""
+    sound = [candidate for candidate, values in said.items() if np.isfinite(values).all()]
+    return np.average([said[one] for one in sound], axis=0, weights=[share[one] for one in sound])
+
+
+def blind(train: pd.DataFrame, test: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """Both blind choices, and their scores where there are rows to predict."""
     positive = bool((train[list(task.targets)] > 0).all(axis=None))
     errors = {candidate: backtest(candidate, train, task) for candidate in task.candidates(positive)}
-    chosen = min(errors, key=errors.__getitem__)
-    scored = {"named": task.named, "blind": chosen} if len(test) else {}
-    found = {what: score(candidate, train, test, task) for what, candidate in scored.items()}
-    return {
-        "task": task.name,
-        "train": len(train),
-        "test": len(test),
-        "human": task.human,
-        "agent": task.agent,
-        "named": found.get("named", np.nan),
-        "blind": found.get("blind", np.nan),
-        "backtest": errors[chosen],
-        "named law": str(task.named),
-        "chosen": str(chosen),
+    share = counts(errors)
+    best = max(share, key=share.__getitem__)
+    told = {
+        "chosen": str(best),
+        "backtest": errors[best],
+        "shares": {str(one): count / sum(share.values()) for one, count in share.items()},
     }
+    if not len(test):
+        return told
+    said = {candidate: foretold(candidate, train, test, task) for candidate in share}
+    return told | {
+        "one": score(said[best], test, task),
+        "blind": score(blended(said, share), test, task),
+    }
+
+
+def run(task: Task, table: pd.DataFrame, inside: bool = False) -> dict[str, Any]:
+    """One row of the report."""
+    train, test = (table[table["split"] == word].reset_index(drop=True) for word in ("train", "test"))
+    row: dict[str, Any] = {"task": task.name, "train": len(train), "test": len(test)}
+    row |= {"human": task.human, "agent": task.agent, "named": np.nan, "one": np.nan, "blind": np.nan}
+    row |= {"named law": str(task.named)} | blind(train, test, task)
+    if len(test):
+        row["named"] = score(foretold(task.named, train, test, task), test, task)
+    if inside and task.alike is not None:
+        held = task.alike(train)
+        known, kept = train[~held].reset_index(drop=True), train[held].reset_index(drop=True)
+        again = blind(known, kept, task)
+        row |= {"inside rows": len(kept), "inside one": again["one"], "inside blind": again["blind"]}
+    return row
 
 
 def mean(rows: pd.DataFrame, what: str) -> str:
@@ -292,15 +379,35 @@ def mean(rows: pd.DataFrame, what: str) -> str:
     return f"{what}: mean R2 {scored.mean():.3f} over {len(scored)} tasks"
 
 
-def report(tasks: Sequence[Task], folder: Path) -> pd.DataFrame:
+def report(tasks: Sequence[Task], folder: Path, inside: bool = False) -> pd.DataFrame:
     """One row per task that has a table, printed as it is done."""
     tables = {task: table for task in tasks if (table := read(folder, task.name)) is not None}
     rows = []
     with ThreadPoolExecutor(THREADS) as pool:
-        for row in pool.map(run, tables, tables.values()):
+        for row in pool.map(partial(run, inside=inside), tables, tables.values()):
             print(f"{row['task']}: named {row['named law']}; blind {row['chosen']}", flush=True)
             rows.append(row)
-    return pd.DataFrame(rows, columns=["task", *COLUMNS, "named law", "chosen"])
+    return pd.DataFrame(rows)
+
+
+def printed(everything: pd.DataFrame, seconds: float) -> str:
+    """The report as text; its last line is the blind score."""
+    rows = everything[~everything["task"].isin([task.name for task in EXTRA])]
+    inside = [name for name in everything if name.startswith("inside")]
+    scored = rows[rows["test"] > 0]
+    return "\n".join([
+        f"{'task':18}{'the candidate that counts most, its share in the mean, and how many share it'}",
+        *(
+            f"{row['task']:18}{row['chosen']}, {max(row['shares'].values()):.2f} of {len(row['shares'])}"
+            for row in everything.to_dict("records")
+        ),
+        "",
+        everything[["task", *COLUMNS, *inside]].round(4).to_string(index=False, na_rep="-"),
+        "",
+        f"{seconds:.0f} s; the means are of SLDBench alone",
+        *(mean(rows, what) for what in inside[1:]),
+        *(mean(scored, what) for what in ("human", "agent", "named", "one", "blind")),
+    ])  # fmt: skip
 
 
 def main() -> None:
@@ -308,23 +415,13 @@ def main() -> None:
     words.add_argument("--data", type=Path, required=True, help="the folder that holds the tables")
     words.add_argument("--save", action="store_true", help="keep what is printed under benchmarks/results/")
     words.add_argument("--tasks", nargs="*", help="only these")
+    words.add_argument("--inside", action="store_true", help="also score rows held out of the training rows")
     given = words.parse_args()
     chosen = [task for task in [*EXTRA, *TASKS] if not given.tasks or task.name in given.tasks]
     begun = time.perf_counter()
-    everything = report(chosen, given.data)
+    everything = report(chosen, given.data, given.inside)
     seconds = time.perf_counter() - begun
-    extra = everything["task"].isin([task.name for task in EXTRA])
-    rows = everything[~extra]
-    shown = [
-        f"{'task':18}{'law, objective, weights chosen blind'}",
-        *(f"{row['task']:18}{row['chosen']}" for row in everything.to_dict("records")),
-        "",
-        everything[["task", *COLUMNS]].round(4).to_string(index=False, na_rep="-"),
-        "",
-        f"{seconds:.0f} s; the means are of SLDBench alone",
-        *(mean(rows[rows["test"] > 0], what) for what in ("human", "agent", "named", "blind")),
-    ]
-    text = "\n".join(shown)
+    text = printed(everything, seconds)
     print(text)
     if given.save:
         save("sldbench", text, {"seconds": seconds, "tasks": everything.to_dict("records")})

@@ -7,7 +7,18 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from benchmarks.sldbench import MOST_HELD, TASKS, Candidate, held_out, read, score
+from benchmarks.sldbench import (
+    LEAST,
+    MOST_HELD,
+    TASKS,
+    Candidate,
+    blended,
+    counts,
+    foretold,
+    held_out,
+    read,
+    score,
+)
 
 
 def task(name: str):
@@ -18,9 +29,9 @@ def test_the_human_law_of_routed_models_has_its_published_score(shared):
     """Published .703; rows weighed by the square of size move it to .850 with the law untouched."""
     table = read(shared("sldbench"), "moe")
     train, test = (table[table["split"] == word].reset_index(drop=True) for word in ("train", "test"))
-    assert score(Candidate(sj.laws.routed), train, test, task("moe")) == pytest.approx(0.703206, abs=2e-5)
-    by_size = score(Candidate(sj.laws.routed, power=2.0), train, test, task("moe"))
-    assert by_size == pytest.approx(0.8503, abs=1e-3)
+    for power, published, digits in ((0.0, 0.703206, 2e-5), (2.0, 0.8503, 1e-3)):
+        said = foretold(Candidate(sj.laws.routed, power=power), train, test, task("moe"))
+        assert score(said, test, task("moe")) == pytest.approx(published, abs=digits)
 
 
 @pytest.mark.parametrize("name", [one.name for one in TASKS])
@@ -36,3 +47,24 @@ def test_the_largest_values_of_each_group_are_held_out():
     cuts = held_out(table, task("easy_question"))
     assert [int(held.sum()) for held in cuts.values()] == [4, 10]
     assert all(held.mean() <= MOST_HELD and held[19] and held[39] and not held[20] for held in cuts.values())
+
+
+def test_predictions_count_by_the_inverse_of_their_squared_errors():
+    """Ten times the best's error counts a hundredth; more than that does not, nor what is not finite."""
+    laws = [Candidate(sj.laws.power_law, power=float(power)) for power in range(4)]
+    share = counts(dict(zip(laws, (0.1, 0.2, 0.999, 1.01), strict=True)))
+    assert list(share.values()) == pytest.approx([1.0, 0.25, LEAST], rel=5e-3) and laws[3] not in share
+    said = {one: np.full((1, 2), value) for one, value in zip(laws, (2.0, 7.0, np.inf), strict=False)}
+    assert blended(said, share) == pytest.approx(np.full((1, 2), 3.0))
+
+
+def test_the_rows_held_out_inside_are_like_those_of_the_test():
+    """Most streams, largest size, the largest size's longest run, the upper quarter of each group."""
+    size, tokens = np.meshgrid([1e9, 2e9, 3e9], [4e9, 8e9])
+    cells = pd.DataFrame({"non_embedding_param_size": size.ravel(), "data_size": tokens.ravel()})
+    cells = cells.assign(dense_parameter_count=size.ravel(), parallel_size=[1, 2, 4] * 2)
+    x = np.arange(1.0, 9.0)
+    scores = pd.DataFrame({"flops": np.r_[x, 10 * x], "group": ["a"] * 8 + ["b"] * 8})
+    tables = {"parallel": cells, "moe": cells, "lr_bsz": cells, "easy_question": scores}
+    held = {name: np.flatnonzero(task(name).alike(table)).tolist() for name, table in tables.items()}
+    assert held == {"parallel": [2, 5], "moe": [2, 5], "lr_bsz": [5], "easy_question": [6, 7, 14, 15]}
