@@ -1,14 +1,14 @@
 """The replication's 4,000 bootstrap refits (Besiroglu et al. 2024): speed, optima beside SciPy's, intervals.
 
-`python -m benchmarks.bootstrap TABLE` takes the 245-row table (epoch_replication.csv). Every replicate is
-searched from four starts; SciPy gets one start, on a sample of the replicates, once as the replication calls
-it (its own finite differences) and once with an exact gradient written by hand; its times are scaled up to
-all of them.
+`python -m benchmarks.bootstrap TABLE [--device]` takes the 245-row table (epoch_replication.csv). Every
+replicate is searched from four starts; SciPy gets one start, on a sample of the replicates, once as the
+replication calls it (its own finite differences) and once with an exact gradient written by hand; its times
+are scaled up to all of them.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.optimize import minimize
 
 import scaling_jax as sj
-from benchmarks.report import save
+from benchmarks.device import add_device, counts, driven, saved, told
 
 REPLICATES, SAMPLED, DELTA = 4000, 100, 1e-3
 HOFFMANN = np.array([6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083])
@@ -47,7 +47,7 @@ def value_and_gradient(
     return float(np.sum(inner * (size - 0.5 * inner))), gradient
 
 
-def main(path: str) -> None:
+def main(path: str, device: bool) -> None:
     runs = pd.read_csv(path).iloc[5:]
     fit = sj.fit(sj.laws.chinchilla, runs, inputs={"N": "n_params", "D": "tokens"})
     legacy = np.random.RandomState(42)  # the published draws came from this generator
@@ -55,7 +55,8 @@ def main(path: str) -> None:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        draws = fit.bootstrap(indices=indices)
+        with driven(device) as traffic:
+            draws = fit.bootstrap(indices=indices)
         times.append(time.perf_counter() - start)
     n, d, y = (np.log(runs[c].to_numpy(float)) for c in ("n_params", "tokens", "loss"))
     sample = np.linspace(0, REPLICATES - 1, SAMPLED).astype(int)
@@ -90,8 +91,10 @@ def main(path: str) -> None:
         "95 % intervals:",
         draws.conf_int(0.95).to_string(),
     ]
+    gone_over = {"device": counts(traffic)} if device else {}
+    lines += [told(each) for each in gone_over.values()]
     print("\n".join(lines))
-    save(
+    saved(
         "bootstrap",
         "\n".join(lines),
         {
@@ -101,9 +104,15 @@ def main(path: str) -> None:
             "scipy exact": scipy_exact,
             "worst": worst,
             "se": se.to_dict(),
+            **gone_over,
         },
+        device,
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table")
+    add_device(parser)
+    options = parser.parse_args()
+    main(options.table, options.device)

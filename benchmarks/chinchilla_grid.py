@@ -1,6 +1,6 @@
 """Hoffmann's 4,500-start grid on the replication's 240 runs: SciPy, optimistix and ours, in one run.
 
-    python -m benchmarks.chinchilla_grid [--starts 120] [--repeat 5] [--save]
+    python -m benchmarks.chinchilla_grid [--starts 120] [--repeat 5] [--device] [--save]
 
 Every method minimises the same sum of Huber(1e-3) losses of log residuals in float64. SciPy is measured on a
 random sample of starts and extrapolated to 4,500. A hit is an end within 1e-6 of the optimum. Times are warm
@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.device import add_device, counts, driven, saved, told
 from benchmarks.notebook import DELTA, huber_of_logs
-from benchmarks.report import machine, peak_megabytes, save
+from benchmarks.report import machine, peak_megabytes
 
 TABLE = Path(__file__).parents[1] / "../shared/data/chinchilla/epoch_replication.csv"
 BEST = 1.018274017801e-3
@@ -163,7 +164,7 @@ METHODS: dict[str, Callable[[int, int], dict[str, Any]]] = {
 }
 
 
-def measured(name: str, n: int, repeat: int) -> dict[str, Any]:
+def measured(name: str, n: int, repeat: int, device: bool) -> dict[str, Any]:
     """One method in a process of its own."""
     command = [
         sys.executable,
@@ -175,6 +176,7 @@ def measured(name: str, n: int, repeat: int) -> dict[str, Any]:
         str(n),
         "--repeat",
         str(repeat),
+        *["--device"] * device,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -187,12 +189,16 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=120, help="starts sampled for the slow peers")
     parser.add_argument("--repeat", type=int, default=5, help="warm repetitions of ours")
     parser.add_argument("--only", choices=list(METHODS))
+    add_device(parser)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     if options.only:
-        found = METHODS[options.only](
-            options.starts if "optimistix" not in options.only else 512, options.repeat
-        )
+        with driven(options.device) as traffic:
+            found = METHODS[options.only](
+                options.starts if "optimistix" not in options.only else 512, options.repeat
+            )
+        if options.device and options.only.startswith("ours"):
+            found["device"] = counts(traffic, options.repeat + 1)
         values = np.array(found.pop("values"))
         best = found.get("best", float(np.min(values)))
         hits = float(np.mean(values <= BEST * (1 + 1e-6)))
@@ -203,7 +209,7 @@ def main() -> None:
     rows, lines = {}, ["".join(heads) + f"{'speed-up':>10}"]
     print(lines[0], flush=True)
     for name in METHODS:
-        rows[name] = r = measured(name, options.starts, options.repeat)
+        rows[name] = r = measured(name, options.starts, options.repeat, options.device)
         if "failed" in r:
             lines.append(f"{name:<38}  {r['failed']}")
         else:
@@ -213,6 +219,7 @@ def main() -> None:
                 f"{name:<38}{r['seconds']:>12.3f} s{r.get('compile', 0):>7.2f} s{100 * r['hits']:>6.1f} %"
                 f"{r['gap']:>13.1e}{r['memory']:>6.0f} MB{ratio:>8.0f} x"
             )
+            lines += [f"    {told(r['device'])}"] if "device" in r else []
         print(lines[-1], flush=True)
     lines.append(
         "hits: share of the starts run to their end; "
@@ -225,7 +232,7 @@ def main() -> None:
     lines.append(", ".join(f"{k} {v}" for k, v in machine().items()))
     print("\n".join(lines[-3:]))
     if options.save:
-        save("chinchilla_grid", "\n".join(lines), rows)
+        saved("chinchilla_grid", "\n".join(lines), rows, options.device)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,8 @@ import pandas as pd
 
 import scaling_jax as sj
 from benchmarks import many_groups, throughput
+from benchmarks.device import add_device, counts, driven
 from benchmarks.report import machine, save
-from scaling_jax.engine.devices import as_an_accelerator
-from scaling_jax.engine.traffic import watched
 
 ROUNDING = 1e-25  # below it an objective is what float64 leaves of a perfect fit: 200 rows make 1e-29
 
@@ -48,6 +47,8 @@ def works(groups: int) -> dict[str, Callable[[], Any]]:
 
         return work
 
+    fit = sj.fit(chinchilla, one)
+
     def many(law: sj.Law, table: pd.DataFrame, **options: Any) -> Callable[[], Any]:
         return lambda: sj.fit_groups(law, table, by="group", **options)
 
@@ -55,36 +56,39 @@ def works(groups: int) -> dict[str, Callable[[], Any]]:
         "one fit, 240 rows": alone(),
         "one fit, 4,500 starts screened": alone(starts="grid"),
         "one fit, every one of 4,500 starts": alone(starts="grid", screen=False),
+        "one fit, absolute errors": alone(objective=sj.AbsoluteError()),
+        "4,000 bootstrap replicates": lambda: fit.bootstrap(4000),
         f"{groups:,} laws, 4 to 20 rows": many(floor, small, starts=throughput.STARTS),
         f"{groups:,} laws, 5 to 200 rows": many(chinchilla, ragged),
+        f"{groups:,} laws, squared errors": many(chinchilla, ragged, objective=sj.SquaredError(on="raw")),
     }
 
 
 def objectives(found: Any) -> np.ndarray:
+    if not isinstance(found, sj.FitResult | sj.FitGroups):
+        return np.asarray(found.objective_values)
     fits = found.values() if isinstance(found, sj.FitGroups) else [found]
     return np.array([fit.objective_value for fit in fits])
 
 
-def counted(work: Callable[[], Any]) -> tuple[dict[str, Any], np.ndarray]:
-    work()
-    with watched() as traffic:
+def counted(work: Callable[[], Any], device: bool) -> tuple[dict[str, Any], np.ndarray]:
+    with driven(device):
+        work()
+    with driven(device) as traffic:
         begun = time.perf_counter()
         found = work()
         seconds = time.perf_counter() - begun
     return {
-        "dispatches": traffic.dispatches,
-        "transfers": traffic.transfers,
         "seconds": seconds,
-        "of": ", ".join(f"{name} {count}" for name, count in traffic.calls.most_common()),
+        **counts(traffic),
     }, objectives(found)
 
 
 def both_ways(work: Callable[[], Any], device: bool) -> list[dict[str, Any]]:
-    here, values = counted(work)
+    here, values = counted(work, False)
     if not device:
         return [here]
-    with as_an_accelerator():
-        there, others = counted(work)
+    there, others = counted(work, True)
     worst = float(np.nanmax((others - values) / np.maximum(values, ROUNDING)))
     return [{"way": "host"} | here, {"way": "device"} | there | {"largest excess": f"{worst:.0e}"}]
 
@@ -98,7 +102,7 @@ def report(found: dict[str, list[dict[str, Any]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", action="store_true", help="the accelerator's way as well")
+    add_device(parser)
     parser.add_argument("--groups", type=int, default=2000)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Thousands of small fits at once: 2,000 ragged tables of 5 to 200 rows, 64 starts each, beside a SciPy loop.
 
-    python -m benchmarks.many_groups [--groups 2000] [--sample 8] [--save]
+    python -m benchmarks.many_groups [--groups 2000] [--sample 8] [--device] [--save]
 
 Tables are simulated from Chinchilla laws of different constants, with 1 % noise. Both sides minimise the same
 sum of Huber(1e-3) losses of log residuals from the same number of starts; SciPy (L-BFGS-B with exact
@@ -18,8 +18,9 @@ import pandas as pd
 from scipy.optimize import minimize
 
 import scaling_jax as sj
+from benchmarks.device import add_device, counts, driven, saved, told
 from benchmarks.notebook import huber_of_logs
-from benchmarks.report import machine, peak_megabytes, save
+from benchmarks.report import machine, peak_megabytes
 
 STARTS = 64
 TIGHT = {"ftol": 1e-15, "gtol": 1e-12, "maxiter": 10000, "maxfun": 20000, "maxls": 50}
@@ -62,13 +63,14 @@ def scipy_starts(seed: int = 0) -> np.ndarray:
     return rng.uniform(low, high, (STARTS, 5))
 
 
-def measure(groups: int, sampled: int) -> dict[str, Any]:
+def measure(groups: int, sampled: int, device: bool) -> dict[str, Any]:
     table = simulate(groups)
     options: dict[str, Any] = {"by": "group", "starts": STARTS}
     seconds = []
     for _ in range(2):
         begun = time.perf_counter()
-        fits = sj.fit_groups(sj.laws.chinchilla, table, **options)
+        with driven(device) as traffic:
+            fits = sj.fit_groups(sj.laws.chinchilla, table, **options)
         seconds.append(time.perf_counter() - begun)
     starts = scipy_starts()
     chosen = np.random.default_rng(1).choice(groups, sampled, replace=False)
@@ -108,6 +110,7 @@ def measure(groups: int, sampled: int) -> dict[str, Any]:
         "converged": int(fits.converged.sum()),
         "compared": compared,
         "peak_mb": peak_megabytes(),
+        **({"device": counts(traffic)} if device else {}),
     }
 
 
@@ -131,6 +134,7 @@ def report(found: dict[str, Any]) -> str:
             "where both reach the optimum and the certificate calls the fit",
             f"identified ({len(level)} tables), "
             f"the largest difference of any search coordinate is {level['largest difference'].max():.1e}",
+            *([told(found["device"])] if "device" in found else []),
         ]
     )
 
@@ -139,12 +143,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--groups", type=int, default=2000)
     parser.add_argument("--sample", type=int, default=8)
+    add_device(parser)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
-    found = measure(options.groups, options.sample)
+    found = measure(options.groups, options.sample, options.device)
     print(report(found))
     if options.save:
-        save("many_groups", report(found), found)
+        saved("many_groups", report(found), found, options.device)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A study of 100,000 laws: throughput at three sizes, flat memory, and what five kills do to its result.
 
-    python -m benchmarks.throughput [--sizes 1000 10000 100000] [--kill 5] [--save]
+    python -m benchmarks.throughput [--sizes 1000 10000 100000] [--kill 5] [--device] [--save]
 
 Each group is a power law with floor of its own constants, seen in 4 to 20 runs with 1 % noise, and fitted
 from 32 starts by `sj.study`. Every size runs in a process of its own that has fitted one small study before,
@@ -27,7 +27,8 @@ import numpy as np
 import pandas as pd
 
 import scaling_jax as sj
-from benchmarks.report import machine, peak_megabytes, save
+from benchmarks.device import add_device, counts, driven, saved
+from benchmarks.report import machine, peak_megabytes
 
 STARTS = 32
 CHUNK = 2000
@@ -53,13 +54,15 @@ def study(groups: int, folder: Path) -> pd.DataFrame:
     )
 
 
-def run(groups: int, folder: Path) -> dict[str, Any]:
+def run(groups: int, folder: Path, device: bool) -> dict[str, Any]:
     """One size in this process, timed; a folder that is there is resumed, without warm programs."""
     if not folder.exists():
-        with tempfile.TemporaryDirectory() as warm:
+        with tempfile.TemporaryDirectory() as warm, driven(device):
             study(min(groups, CHUNK), Path(warm))
     begun, busy = time.perf_counter(), time.process_time()
-    laws = study(groups, folder)
+    with driven(device) as traffic:
+        laws = study(groups, folder)
+    gone_over = counts(traffic, -(-groups // CHUNK))
     seconds, processor = time.perf_counter() - begun, time.process_time() - busy
     return {
         "laws": groups,
@@ -70,6 +73,7 @@ def run(groups: int, folder: Path) -> dict[str, Any]:
         "converged": int((laws["status"] == "converged").sum()),
         "underdetermined": int((laws["status"] == "underdetermined").sum()),
         "digest": digest(laws, folder),
+        **({f"{name} per chunk": count for name, count in gone_over.items()} if device else {}),
     }
 
 
@@ -81,8 +85,9 @@ def digest(laws: pd.DataFrame, folder: Path) -> str:
     return found.hexdigest()
 
 
-def started(groups: int, folder: Path) -> subprocess.Popen:
+def started(groups: int, folder: Path, device: bool) -> subprocess.Popen:
     command = [sys.executable, "-m", "benchmarks.throughput", "--one", str(groups), str(folder)]
+    command += ["--device"] * device
     once = {
         "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "programs")
     }  # every process would compile for half a minute
@@ -96,7 +101,9 @@ def ended(process: subprocess.Popen) -> dict[str, Any]:
     return json.loads(out.strip().splitlines()[-1])
 
 
-def killed(groups: int, folder: Path, times: int, whole: dict[str, Any]) -> list[dict[str, Any]]:
+def killed(
+    groups: int, folder: Path, times: int, whole: dict[str, Any], device: bool
+) -> list[dict[str, Any]]:
     """Kills the study at `times` random moments of its way, and lets it end:
     what was on disk before and after each kill."""
     rng = np.random.default_rng(1)
@@ -106,7 +113,7 @@ def killed(groups: int, folder: Path, times: int, whole: dict[str, Any]) -> list
     rests = rng.uniform(0, whole["seconds"] / parts, times)
     found = []
     for moment, rest in zip(moments, rests, strict=True):
-        process = started(groups, folder)
+        process = started(groups, folder, device)
         while process.poll() is None and len(list(folder.glob("part-*.parquet"))) < int(moment):
             time.sleep(0.02)
         time.sleep(rest)
@@ -151,19 +158,22 @@ def main() -> None:
     parser.add_argument(
         "--one", nargs=2, metavar=("GROUPS", "FOLDER"), help="one size in this process, its record as JSON"
     )
+    add_device(parser)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(run(int(options.one[0]), Path(options.one[1]))))
+        print(json.dumps(run(int(options.one[0]), Path(options.one[1]), options.device)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        sizes = [ended(started(groups, Path(scratch) / str(groups))) for groups in options.sizes]
+        sizes = [
+            ended(started(groups, Path(scratch) / str(groups), options.device)) for groups in options.sizes
+        ]
         kills = None
         if options.kill:
             folder, largest = Path(scratch) / "killed", sizes[-1]
             folder.mkdir()
-            met = killed(largest["laws"], folder, options.kill, largest)
-            again = ended(started(largest["laws"], folder))
+            met = killed(largest["laws"], folder, options.kill, largest, options.device)
+            again = ended(started(largest["laws"], folder, options.device))
             identical = again["digest"] == largest["digest"]
             kills = {
                 "laws": largest["laws"],
@@ -173,7 +183,7 @@ def main() -> None:
             }
     print(report(sizes, kills))
     if options.save:
-        save("throughput", report(sizes, kills), {"sizes": sizes, "kills": kills})
+        saved("throughput", report(sizes, kills), {"sizes": sizes, "kills": kills}, options.device)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.report import machine, peak_megabytes, save
+from benchmarks.device import add_device, counts, driven, saved, told
+from benchmarks.report import machine, peak_megabytes
 from benchmarks.thousand_laws import compare, figures, protocol
 from benchmarks.thousand_laws.laws import (
     JOINT,
@@ -81,6 +82,7 @@ def main() -> None:
         action="store_true",
         help="also search every law in all its numbers, none eliminated, and compare cell by cell",
     )
+    add_device(parser)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     begun = time.perf_counter()
@@ -97,7 +99,8 @@ def main() -> None:
         splits = [s for s in splits if s.label in known]
     seconds = []
     for _ in range(1 if options.folder else 2):
-        laws = kept(table, splits, options.folder) if options.folder else study(table, splits, THEIRS)
+        with driven(options.device) as traffic:
+            laws = kept(table, splits, options.folder) if options.folder else study(table, splits, THEIRS)
         seconds.append(time.perf_counter() - begun)
         begun = time.perf_counter()
     warm = f", warm {seconds[1]:.1f} s" if not options.folder else f", kept in {options.folder}"
@@ -111,6 +114,9 @@ def main() -> None:
     found: dict[str, Any] = {"laws": len(laws), "cold": seconds[0], "peak_mb": peak_megabytes()} | dict(
         zip(["warm"], seconds[1:], strict=False)
     )
+    if options.device:
+        found["device"] = counts(traffic)
+        lines.append(told(found["device"]))
     if options.scipy:
         chosen = np.random.default_rng(0).choice(len(splits), min(options.scipy, len(splits)), replace=False)
         sample = [splits[i] for i in chosen]
@@ -197,7 +203,7 @@ def main() -> None:
     if options.figures:
         figures.draw(laws, options.figures)
     if options.save:
-        save("thousand_laws", "\n".join(lines), found)
+        saved("thousand_laws", "\n".join(lines), found, options.device)
 
 
 def practices(table: pd.DataFrame, splits: list[Any], laws: pd.DataFrame) -> pd.DataFrame:

@@ -72,9 +72,9 @@ class Program(Generic[Result]):
         self.kept_as: Hashable = None
 
     def __call__(self, *arguments: object) -> Result:
-        given = arguments if self._place is None else self._place(arguments)
         if not self.at_home:
-            called(self.name, given)
+            called(self.name, arguments)
+        given = arguments if self._place is None else self._place(arguments)
         form = _form(given)
         ready = self._ready.get(form)
         return self._first(form, given) if ready is None else ready(*given)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.compiled import QUICK, Program, placed_on
 
 __all__ = [
+    "AXIS",
     "Place",
     "across_hosts",
     "as_an_accelerator",
@@ -32,9 +33,11 @@ __all__ = [
     "n_parts",
     "platform",
     "span_hosts",
+    "whole_program",
 ]
 
 SMALL_WORK = 4_000_000
+AXIS = "lanes"  # of a mesh, whatever its own are called
 
 Place: TypeAlias = jax.Device | Mesh | None  # None is the default device
 Result = TypeVar("Result")
@@ -57,7 +60,7 @@ def default_device(cells: int) -> Place:
     if cells < SMALL_WORK:
         return jax.local_devices(backend="cpu")[0]
     local = jax.local_devices()
-    return Mesh(np.array(local), ("lanes",)) if len(local) > 1 else None
+    return Mesh(np.array(local), (AXIS,)) if len(local) > 1 else None
 
 
 def exact_device(device: Place) -> Place:
@@ -79,9 +82,9 @@ def as_an_accelerator() -> Iterator[None]:
 
 
 def few_calls(device: Place) -> bool:
-    """Whether waiting for a call costs more than steps that are taken for nothing: on one accelerator that
-    knows float64."""
-    return not isinstance(device, Mesh) and (_FORCED.get() or platform(device) not in ("cpu", "tpu"))
+    """Whether waiting for a call costs more than steps that are taken for nothing: on accelerators of
+    one host that know float64."""
+    return not span_hosts(device) and (_FORCED.get() or platform(device) not in ("cpu", "tpu"))
 
 
 def host_if_small(cells: int) -> jax.Device | None:
@@ -95,7 +98,7 @@ def _local(device: Place) -> Mesh | None:
     if not isinstance(device, Mesh):
         return None
     here = [d for d in device.devices.flat if d.process_index == jax.process_index()]
-    return Mesh(np.array(here), ("lanes",))
+    return Mesh(np.array(here), (AXIS,))
 
 
 def n_parts(device: Place) -> int:
@@ -126,10 +129,25 @@ def lane_program(
     """
     mesh = _local(device)
     if mesh is not None:
-        return _spread(_side_by_side(fn, in_axes), (*in_axes, None), mesh)
+        return _spread(_side_by_side(fn, in_axes), (*in_axes, None), 0, mesh)
     assert not isinstance(device, Mesh)
     of_lanes = _in_turn if in_turn else _side_by_side
     return Program(of_lanes(fn, in_axes), QUICK, device, placed_on(device))
+
+
+def whole_program(
+    fn: Callable[..., Result], in_axes: tuple[object, ...], out_axes: object, device: Place
+) -> Program[Result]:
+    """A function of all fits compiled for a device, or so that every device of a mesh takes an equal part.
+
+    Axes are trees as for `lane_program`, of what it gives too: 0 where each device has its own part, None
+    where each has the whole. A function may ask `jax.lax` for what the others have, along `AXIS`.
+    """
+    mesh = _local(device)
+    if mesh is not None:
+        return _spread(fn, in_axes, out_axes, mesh)
+    assert not isinstance(device, Mesh)
+    return Program(fn, QUICK, device, lambda given: jax.device_put(given, device))
 
 
 def _side_by_side(fn: Callable[..., Result], in_axes: tuple[object, ...]) -> Callable[..., Result]:
@@ -174,15 +192,22 @@ def _is_none(axis: object) -> bool:
     return axis is None
 
 
-def _spread(fn: Callable[..., Result], in_axes: tuple[object, ...], mesh: Mesh) -> Program[Result]:
+def _spread(
+    fn: Callable[..., Result], in_axes: tuple[object, ...], out_axes: object, mesh: Mesh
+) -> Program[Result]:
     """`fn` compiled so that every device of a mesh takes an equal part of the lanes."""
-    lanes = PartitionSpec("lanes")
-    specs = jax.tree.map(lambda axis: PartitionSpec() if axis is None else lanes, in_axes, is_leaf=_is_none)
+    specs, out_specs = _specs(in_axes), _specs(out_axes)
     places = jax.tree.map(
         lambda spec: NamedSharding(mesh, spec), specs, is_leaf=lambda spec: isinstance(spec, PartitionSpec)
     )
-    run = jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=lanes, check_vma=False)
+    run = jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=out_specs, check_vma=False)
     return Program(run, place=lambda given: jax.device_put(given, places))
+
+
+def _specs(axes: object) -> Any:
+    return jax.tree.map(
+        lambda axis: PartitionSpec() if axis is None else PartitionSpec(AXIS), axes, is_leaf=_is_none
+    )
 
 
 def across_hosts(device: Place, n: int, work: Callable[[Numbers], Result]) -> Result:

@@ -19,9 +19,9 @@ from scaling_jax.core.law import Law
 from scaling_jax.core.objective import Scale
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.aboard import Aboard, of_lanes, polished, run_on, stepped, taken, to_the_end
-from scaling_jax.engine.compiled import QUICK, Program
+from scaling_jax.engine.compiled import Program
 from scaling_jax.engine.corners import ROUNDING, SEARCHED, SHARPEN, searched_rounded, sharpened
-from scaling_jax.engine.devices import Place
+from scaling_jax.engine.devices import AXIS, Place, n_parts, whole_program
 from scaling_jax.engine.ends import Extent, Optima, Way, brought_home
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes
@@ -34,7 +34,6 @@ from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, survivors
 from scaling_jax.engine.separable import reduced
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING, Status
-from scaling_jax.engine.traffic import fetched, sent
 
 __all__ = ["has_room", "searched_and_polished"]
 
@@ -59,12 +58,14 @@ def searched_and_polished(
     device: Place,
 ) -> tuple[Optima[Numbers], Numbers | int]:
     """`brought_home` of every start, as `solve` finds it: one call, with arrays sent before it and fetched
-    after it."""
-    assert not isinstance(device, jax.sharding.Mesh)
+    after it. The devices of a mesh share out the fits, or the starts of a fit alone."""
     n_fits, n_starts, k = starts.shape
-    fits = 1 if n_fits == 1 else bucket(n_fits)
-    slices = -(-fits * n_starts * search.n_rows // CELLS)
-    width = slices * -(-n_starts // slices)
+    parts = n_parts(device)
+    alone = n_fits == 1
+    fits = 1 if alone else parts * bucket(-(-n_fits // parts))
+    slices = -(-fits * n_starts * search.n_rows // (CELLS * parts))
+    per_slice = slices * parts if alone else slices
+    width = per_slice * -(-n_starts // per_slice)
     everyone = np.arange(fits).clip(max=n_fits - 1)
     if extent.corner:
         assert roughness is not None
@@ -78,12 +79,13 @@ def searched_and_polished(
     begun = Lanes.start(fewer, solver, filled, np.zeros(fits * width, int)).state
     of_fits = begun.status.reshape(fits, width)
     of_fits[n_fits:], of_fits[:, n_starts:] = Status.DROPPED, Status.DROPPED
-    owners = 0 if fits == 1 else everyone
+    owners = 0 if alone else everyone
     sharings = search.sharing, problem.sharing
     data = search.lane_data(owners), problem.lane_data(owners) if extent.thinned else None
-    program = _program(problem.law, problem.on, solver, sharings, extent, fits, slices, device)
+    each = 1 if alone else fits // parts
+    program = _program(problem.law, problem.on, solver, sharings, extent, each, slices, device)
     with own_settings():
-        optima, n_polished = fetched(program(*sent((begun, roughness, *data), device)))
+        optima, n_polished = program.fetched(begun, roughness, *data)
     return jax.tree.map(lambda leaf: np.array(leaf[:n_fits]), optima), int(n_polished)
 
 
@@ -96,20 +98,33 @@ def _program(
     extent: Extent,
     fits: int,
     slices: int,
-    device: jax.Device | None,
-) -> Program[tuple[Optima[Array], Array | int]]:
+    device: Place,
+) -> Program[tuple[Optima[Array], Array]]:
+    """The program of so many fits on each device."""
+    alone, spread = fits == 1, n_parts(device) > 1
+
+    def from_all(found: Finished[Array]) -> Finished[Array]:
+        if not (alone and spread):
+            return found
+        return jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, AXIS, axis=1, tiled=True), found)
+
     def whole(
         begun: LaneState[Array],
         roughness: Array | None,
         seen: LaneData[Array],
         data: LaneData[Array] | None,
-    ) -> tuple[Optima[Array], Array | int]:
+    ) -> tuple[Optima[Array], Array]:
         searched = Aboard(law, on, seen, sharings[0], fits)
         lanes = searched if data is None else Aboard(law, on, data, sharings[1], fits)
-        found = _searched(searched.reduced(extent.linear), solver, extent, begun, roughness, slices)
-        return brought_home(found, extent, _way(lanes, solver, extent, roughness))
+        fewer = searched.reduced(extent.linear)
+        found = _searched(fewer, solver, extent, begun, roughness, slices, from_all)
+        optima, n_polished = brought_home(found, extent, _way(lanes, solver, extent, roughness))
+        most = jnp.asarray(n_polished)
+        return optima, jax.lax.pmax(most, AXIS) if spread else most
 
-    return Program(whole, QUICK, device)
+    own = [None, None] if alone else [sharing.axes for sharing in sharings]
+    in_axes = 0, None if alone else 0, own[0], own[1] if extent.thinned else None
+    return whole_program(whole, in_axes, (None if alone else 0, None), device)
 
 
 def _searched(
@@ -119,12 +134,14 @@ def _searched(
     begun: LaneState[Array],
     roughness: Array | None,
     slices: int,
+    from_all: Callable[[Finished[Array]], Finished[Array]],
 ) -> Finished[Array]:
-    """Where lanes end that were begun at the starts."""
+    """Where lanes end that were begun at the starts, those of other devices with them where they are
+    `from_all`."""
 
     def search(lanes: Aboard) -> Finished[Array]:
         finish = partial(_finish, lanes.single(solver), solver, extent)
-        found = best_first(_sliced(finish, begun, lanes.fits, slices))
+        found = best_first(from_all(_sliced(finish, begun, lanes.fits, slices)))
         return found._replace(z=lanes.completed(found.z.astype(float)))
 
     if roughness is None:

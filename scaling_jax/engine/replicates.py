@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,8 +20,8 @@ from scaling_jax.core.objective import Scale
 from scaling_jax.core.progress import progress_bar
 from scaling_jax.core.settings import own_settings
 from scaling_jax.engine.aboard import Aboard, descended, polished, run_on
-from scaling_jax.engine.compiled import QUICK, Program
-from scaling_jax.engine.devices import Place, exact_device, few_calls
+from scaling_jax.engine.compiled import Program
+from scaling_jax.engine.devices import Place, exact_device, few_calls, n_parts, whole_program
 from scaling_jax.engine.kept import kept
 from scaling_jax.engine.lanes import Lanes, compile_ahead, run_lanes
 from scaling_jax.engine.lbfgs import LBFGS
@@ -34,7 +33,6 @@ from scaling_jax.engine.problem import LaneData, Problem, Sharing
 from scaling_jax.engine.ranks import along
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import RUNNING, Status
-from scaling_jax.engine.traffic import fetched, sent
 
 __all__ = ["CAREFUL", "ROUGH", "Replicates", "replicated"]
 
@@ -170,24 +168,23 @@ def _searched(
 
 def _there(problem: Problem, starts: Numbers, solver: Solver, device: Place) -> Replicates[Numbers]:
     """In one program, of as many fits at a time as it has room for."""
-    assert not isinstance(device, jax.sharding.Mesh)
     n_fits, n_starts, _ = starts.shape
-    fits = bucket(min(n_fits, max(1, CELLS // (n_starts * problem.n_rows))))
-    program = _program(problem.law, problem.on, solver, problem.sharing, fits, device)
-    parts = []
+    parts = n_parts(device)
+    each = bucket(min(-(-n_fits // parts), max(1, CELLS // (n_starts * problem.n_rows))))
+    program, fits = _program(problem.law, problem.on, solver, problem.sharing, each, device), parts * each
+    found = []
     for first in range(0, n_fits, fits):
         which = np.arange(first, first + fits)
         some = which.clip(max=n_fits - 1)
-        given = starts[some], which < n_fits, problem.lane_data(some)
         with own_settings():
-            found: Replicates[Numbers] = fetched(program(*sent(given, device)))
-        parts.append([part[: n_fits - first] for part in found])
-    return Replicates(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+            ends = program.fetched(starts[some], which < n_fits, problem.lane_data(some))
+        found.append([part[: n_fits - first] for part in ends])
+    return Replicates(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
 @kept
 def _program(
-    law: Law, on: Scale, solver: Solver, sharing: Sharing, fits: int, device: jax.Device | None
+    law: Law, on: Scale, solver: Solver, sharing: Sharing, fits: int, device: Place
 ) -> Program[Replicates[Array]]:
     def whole(starts: Array, wanted: Array, data: LaneData[Array]) -> Replicates[Array]:
         lanes = Aboard(law, on, data, sharing, fits)
@@ -210,4 +207,4 @@ def _program(
 
         return _optima(solver, _Way(search, polish_own))
 
-    return Program(whole, QUICK, device)
+    return whole_program(whole, (0, 0, sharing.axes), 0, device)

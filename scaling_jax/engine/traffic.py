@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-__all__ = ["Traffic", "called", "fetched", "sent", "watched"]
+__all__ = ["Traffic", "called", "fetched", "watched"]
 
 
 @dataclass
@@ -65,14 +65,6 @@ def called(name: str, given: object) -> None:
         for traffic in _WATCHERS:
             traffic.calls[name] += 1
             traffic.sent += from_host
-
-
-def sent(tree: object, device: jax.Device | None) -> Any:
-    """A tree of arrays as a device holds them; None is the default device."""
-    with _LOCK:
-        for traffic in _WATCHERS:
-            traffic.sent += 1
-    return jax.device_put(tree, device)
 
 
 def fetched(tree: object) -> Any:

@@ -23,12 +23,14 @@ def test_a_device_by_name_or_itself(best: sj.FitResult) -> None:
 
 WORK = """
 import json, sys
+from contextlib import nullcontext
 import jax
 if len(sys.argv) > 1:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(f"localhost:{sys.argv[1]}", num_processes=2, process_id=int(sys.argv[2]))
 import numpy as np
 import scaling_jax as sj
+from scaling_jax.engine.devices import as_an_accelerator
 
 rng = np.random.default_rng(0)
 rows = rng.integers(5, 16, 11)
@@ -38,8 +40,8 @@ loss = (1.5 + 0.1 * group + 400 / x**0.4) * np.exp(rng.normal(0, 0.01, len(group
 table = {"x": x, "loss": loss, "group": group}
 
 def ends(**where):
-    one = sj.fit(sj.laws.power_law_floor, table, starts=101, screen=False, **where)
-    many = sj.fit_groups(sj.laws.power_law_floor, table, by="group", starts=37, **where)
+    one = sj.fit(sj.laws.power_law, table, starts=101, screen=False, **where)
+    many = sj.fit_groups(sj.laws.power_law, table, by="group", starts=37, **where)
     kept = [one, *many.values()]
     predicted = [f.predict({"x": [1e6, 1e8, 1e10]}).tolist() for f in kept]
     return [[f.objective_value for f in kept], predicted, one.n_agree]
@@ -47,7 +49,8 @@ def ends(**where):
 found = {"local": ends(device=jax.local_devices()[0])}
 for n in (3, 8):
     if len(sys.argv) == 1:
-        found[str(n)] = ends(mesh=jax.sharding.Mesh(np.array(jax.devices()[:n]), ("runs",)))
+        with as_an_accelerator() if n == 3 else nullcontext():
+            found[str(n)] = ends(mesh=jax.sharding.Mesh(np.array(jax.devices()[:n]), ("runs",)))
     elif n == 8:
         found["hosts"] = ends(mesh=jax.make_mesh((jax.device_count(),), ("lanes",)))
 print(json.dumps(found | {"devices": jax.device_count()}))
@@ -82,6 +85,7 @@ def alike(ends: list, reference: list) -> None:
 
 @pytest.mark.slow
 def test_eight_virtual_devices_and_a_count_that_divides_nothing() -> None:
+    """Three are driven as accelerators are: each takes its fits, or its starts of one fit, in one program."""
     found = ended(started(8))
     assert found["devices"] == 8
     alike(found["3"], found["local"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -85,6 +86,20 @@ def test_a_batch_of_laws_is_one_call(table: Callable[[], pd.DataFrame], objectiv
     for name in ("status", "n_agree", "n_basins", "n_starts", "n_polished"):
         assert [getattr(fit, name) for fit in fits.values()] == [getattr(fit, name) for fit in here.values()]
     assert traffic.calls["on_device"] == 1 and traffic.dispatches <= 12
+
+
+def test_a_study_calls_once_per_chunk(tmp_path: Path) -> None:
+    """However many chunks there are, each costs what the first did."""
+    table = throughput.simulate(180)
+    folders = iter(("first", "second"))
+
+    def work() -> pd.DataFrame:
+        folder = tmp_path / next(folders)
+        return sj.study(sj.laws.power_law, table, by="group", folder=folder, chunk=60)
+
+    laws, traffic = there(work)
+    assert isinstance(laws, pd.DataFrame) and (laws["status"] == "converged").mean() > 0.9
+    assert traffic.calls == {"on_device": 3} and traffic.transfers == 6
 
 
 def test_a_long_table_is_searched_on_few_rows_in_the_same_call(monkeypatch) -> None:
