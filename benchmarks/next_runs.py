@@ -5,9 +5,12 @@
 term that dies out with compute, 5 % at a ten-thousandth of the budget). A design is paid for from nothing,
 fitted, and asked for the loss of the best run of 1e24 FLOP. Replayed, with the folder of shared tables: the
 runs below a thirtieth of a real sweep's largest compute may be bought, each once, after a start with the
-cheapest; asked for is the loss of the runs above a tenth of the largest. Beside `sj.next_runs` stand random
+cheapest; asked for is the loss of the runs above a tenth of the largest; so it is on simulated sweeps whose law
+errs by the same walk. `in rounds` spends a third at a time and fits again before the next. Beside `sj.next_runs` stand random
 runs, isoFLOP grids (as many runs at each of five levels of compute) and the largest runs first.
-`discrepancy=0` is the design that trusts its law.
+`discrepancy=0` is the design that trusts its law. Last, what designs of whole sweeps say beforehand is held to
+what comes out: the interval that `sj.next_runs` expects, and the error of fits to tables drawn from other
+constants than the design was made from, the law erring by the walk that the design supposes.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ TABLES = 100
 LEVELS, RATIOS = 5, np.geomspace(4, 100, 5)
 SHARES = np.array([0.01, 0.03, 0.1, 0.3])
 START, SEEDS = 8, 10
+SIMULATED = 6
 Runs = pd.DataFrame
 
 
@@ -81,11 +85,55 @@ DESIGNS: dict[str, Callable[[float, np.random.Generator], Runs]] = {
 }
 
 
-def _own_error(kind: str, flops: np.ndarray, budget: float, rng: np.random.Generator) -> np.ndarray:
+EXPECTED = [(PRIOR, 1e22, GOAL, most) for most in (10, 50)] + [
+    (PRIOR, 1e21, 1e23, 50),
+    (PRIOR, 3e20, GOAL, 50),
+]
+
+
+def expected() -> pd.DataFrame:
+    """A row per design of a whole sweep: standard deviation expected of the answer, root mean square error of
+    plain fits and of fits that know the walk, per cent; and how often the 90 % interval holds."""
+    rows = []
+    for prior, budget, goal, most in EXPECTED:
+        for walk in (0.0, WALK):
+            plan = sj.next_runs(sj.published[prior], budget, flops=goal, most=most, discrepancy=walk)
+            chosen = plan.table.loc[plan.table.index.repeat(plan.table["runs"]), ["N", "D"]]
+            best = sj.plan((LAW, TRUE), flops=goal, level=None).table.iloc[0]
+            parts = []
+            for table in range(TABLES):
+                rng = np.random.default_rng([table, most, int(np.log10(budget) * 10)])
+                error = NOISE * rng.normal(size=len(chosen))
+                if walk:
+                    error = error + _own_error("walk", _cost(chosen), budget, rng, goal)
+                loss = np.asarray(LAW(chosen["N"], chosen["D"], **TRUE)) * np.exp(error)
+                parts.append(chosen.assign(loss=loss, table=table))
+            fits = sj.fit_groups(LAW, pd.concat(parts, ignore_index=True), by="table")
+            numbers = np.array([fit.numbers for fit in fits.values()])
+            said = predict_rows(LAW, numbers, {n: np.full(len(numbers), best[n]) for n in ("N", "D")})
+            error = 100 * np.log(said / best["loss"])
+            half = 100 * plan.halfwidth
+            rows.append({
+                "budget": budget,
+                "goal": goal,
+                "walk": walk,
+                "runs": len(chosen),
+                "expected": 100 * plan.after,
+                "rms": np.sqrt(np.mean(error**2)),
+                "median": np.median(np.abs(error)) / 0.6745,
+                "inside 90 %": np.mean(np.abs(error) <= half),
+                "efficiency": plan.efficiency,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _own_error(
+    kind: str, flops: np.ndarray, budget: float, rng: np.random.Generator, goal: float = GOAL
+) -> np.ndarray:
     """Log loss that no parameter explains, pinned to 0 at the answer."""
     if kind == "walk":
         x, where = np.unique(np.log10(flops), return_inverse=True)
-        steps = np.diff(np.append(x, np.log10(GOAL)))
+        steps = np.diff(np.append(x, np.log10(goal)))
         path = np.cumsum((WALK * np.sqrt(steps) * rng.normal(size=len(x)))[::-1])[::-1]
         return path[where]
     return 0.05 * (flops / (1e-4 * budget)) ** -0.6 if kind == "transient" else np.zeros(len(flops))
@@ -125,6 +173,12 @@ def sweeps(folder: Path) -> Iterator[tuple[str, Runs]]:
     yield "tiny_sweep", sj.datasets.load("tiny_sweep").query("arm == 'main' and final").rename(columns=names)
     yield "chinchilla", pd.read_csv(folder / "chinchilla/epoch_replication.csv").rename(columns=names)
     yield "farseer", pd.read_csv(folder / "scalebench/farseer.csv")
+    for table in range(SIMULATED):
+        rng = np.random.default_rng([7, table])
+        N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(3e7, 3e9, 12), np.geomspace(4, 100, 8)))
+        runs = pd.DataFrame({"N": N, "D": ratio * N})
+        error = NOISE * rng.normal(size=len(runs)) + _own_error("walk", _cost(runs), 0.0, rng, 1e22)
+        yield f"simulated {table}", runs.assign(loss=np.asarray(LAW(N, ratio * N, **TRUE)) * np.exp(error))
 
 
 def _taken(order: np.ndarray, cost: np.ndarray, budget: float) -> np.ndarray:
@@ -152,21 +206,32 @@ def bought(how: str, pool: Runs, goal: Runs, budget: float, rng: np.random.Gener
     if how == "all of the pool" or not (cost[rest] <= left).any():
         return np.arange(len(pool)) if how == "all of the pool" else start
     if how.startswith("next_runs"):
-        fit = sj.fit(LAW, pool.iloc[start])
-        at = {name: float(np.exp(np.log(goal[name]).mean())) for name in ("N", "D")}
-        free = pool.iloc[rest].reset_index(drop=True)
         words = {"discrepancy": 0.0} if how.endswith("=0") else {}
-        plan = sj.next_runs(
-            fit, left, at=at, candidates=free[["N", "D"]].drop_duplicates(), replicate=False, **words
-        )
-        wanted = plan.table.merge(free.reset_index(), on=["N", "D"]).drop_duplicates(["N", "D"])["index"]
-        return np.append(start, rest[wanted.to_numpy()])
+        for rounds in (3, 2, 1) if how.endswith("in rounds") else (1,):
+            start = _designed(pool, goal, start, (budget - cost[start].sum()) / rounds, words)
+        return start
     orders = {
         "random": rng.permutation(len(rest)),
         "isoFLOP grid": _level_by_level(cost[rest], rng),
         "largest first": np.argsort(-cost[rest], kind="stable"),
     }
     return np.append(start, rest[_taken(orders[how], cost[rest], left)])
+
+
+def _designed(
+    pool: Runs, goal: Runs, start: np.ndarray, budget: float, words: dict[str, float]
+) -> np.ndarray:
+    """The start, and the runs of the pool that the design of its fit buys."""
+    rest = np.setdiff1d(np.arange(len(pool)), start)
+    free = pool.iloc[rest].reset_index(drop=True)
+    if not (_cost(free) <= budget).any():
+        return start
+    fit = sj.fit(LAW, pool.iloc[start])
+    at = {name: goal[name].to_numpy() for name in ("N", "D")}
+    places = free[["N", "D"]].drop_duplicates()
+    plan = sj.next_runs(fit, budget, at=at, candidates=places, replicate=False, most=None, **words)
+    wanted = plan.table.merge(free.reset_index(), on=["N", "D"]).drop_duplicates(["N", "D"])["index"]
+    return np.append(start, rest[wanted.to_numpy()])
 
 
 def replayed(folder: Path) -> pd.DataFrame:
@@ -178,12 +243,17 @@ def replayed(folder: Path) -> pd.DataFrame:
         pool = runs[cost <= cost.max() / 30].reset_index(drop=True)
         goal = runs[cost >= cost.max() / 10]
         parts = []
-        for how in [*DESIGNS, "all of the pool"]:
+        for how in ["next_runs, in rounds", *DESIGNS, "all of the pool"]:
             for share in SHARES:
                 for seed in range(SEEDS if how in ("random", "isoFLOP grid") else 1):
                     budget = share * _cost(pool).sum()
                     chosen = bought(how, pool, goal, budget, np.random.default_rng(seed))
-                    key = {"sweep": name, "method": how, "share": share, "seed": seed}
+                    key = {
+                        "sweep": name.split(" ")[0],
+                        "method": how,
+                        "share": share,
+                        "seed": f"{name} {seed}",
+                    }
                     parts.append(pool.iloc[chosen].assign(**key))
         keys = ["sweep", "method", "share", "seed"]
         fits = sj.fit_groups(LAW, pd.concat(parts, ignore_index=True), by=keys)
@@ -216,6 +286,12 @@ def main() -> None:
         lines += ["Replayed: mean error of the largest runs, per cent, by share of the pool's compute spent"]
         lines += [errors.to_string(float_format=lambda v: f"{v:.2f}"), ""]
         record["replayed"] = errors.reset_index().to_dict("list")
+    designs = expected()
+    lines += [
+        "Sweeps designed before any run: standard deviation expected, and the error that came out, per cent"
+    ]
+    lines += [designs.to_string(index=False, float_format=lambda v: f"{v:.3g}"), ""]
+    record["expected"] = designs.to_dict("list")
     text = "\n".join([*lines, f"{time.time() - begun:.0f} seconds"])
     print(text)
     if "--save" in sys.argv:

@@ -28,7 +28,7 @@ from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
-from scaling_jax.uncertainty.tails import student_quantile, student_share
+from scaling_jax.uncertainty.tails import normal_quantile, student_quantile, student_share
 
 __all__ = ["Forecast", "log_points"]
 
@@ -164,10 +164,28 @@ class Forecast(Shown):
         A draw is one member, picked by weight, with its parameters as the rows leave them open, moved by one
         error that grows with compute as the band does.
         """
-        at = replace(self, points=beyond(self.known))
-        half = at.causes.drop(columns=DRAWN).sum(axis=1).to_numpy()
         degrees = self.calibration.degrees
-        return source_of_members(self.batch, self.weights.to_numpy(), half, degrees, draws)
+        return source_of_members(self.batch, self.weights.to_numpy(), self._half_ahead, degrees, draws)
+
+    def as_belief(self) -> Source:
+        """What designs of runs are made from: the same members, with what the laws themselves err as the
+        calibrated band has it told apart from the draws."""
+        weights, half = self.weights.to_numpy(), self._half_ahead
+        found = source_of_members(self.batch, weights, half, self.calibration.degrees, True, moved=False)
+        scatter = float(weights @ self.batch.scale[:, 0])
+        whole = self._causes_ahead.sum(axis=1).to_numpy()
+        to_sd = 1 / normal_quantile(0.95)
+        return replace(found, ahead=half * to_sd, band=whole * to_sd, run_sd=scatter)
+
+    @property
+    def _causes_ahead(self) -> pd.DataFrame:
+        """`causes`, decade by decade beyond the rows."""
+        return replace(self, points=beyond(self.known)).causes
+
+    @property
+    def _half_ahead(self) -> np.ndarray:
+        """Half-widths at 90 % of what draws do not show by themselves, decade by decade beyond the rows."""
+        return self._causes_ahead.drop(columns=DRAWN).sum(axis=1).to_numpy()
 
     def chained(self, stages: tuple[Fitted, ...], via: tuple[str, ...]) -> ForecastChain:
         """The metric that follows from what is forecast; see `sj.chain`."""

@@ -27,7 +27,13 @@ KNOTS = np.arange(0.0, 9.0)  # decades of compute beyond the rows at which the b
 
 
 def source_of_members(
-    batch: Batch, weight: np.ndarray, half: np.ndarray, degrees: float, draws: bool, seed: int = 0
+    batch: Batch,
+    weight: np.ndarray,
+    half: np.ndarray,
+    degrees: float,
+    draws: bool,
+    seed: int = 0,
+    moved: bool = True,
 ) -> Source:
     """The members of a forecast as one law, with draws where they are wanted.
 
@@ -38,6 +44,7 @@ def source_of_members(
         degrees: of the Student t that errors follow.
         draws: whether draws are wanted.
         seed: of the draws.
+        moved: whether draws hold the error that grows with compute.
     """
     rng, known = np.random.default_rng(seed), batch.cuts[0].rows
     fits = [batch.fit_of(m, 0) for m in range(len(batch.members))]
@@ -61,7 +68,7 @@ def source_of_members(
         picked = np.eye(len(weight))[rng.choice(len(weight), n, p=weight)]
         z = [fit.z[p] + rng.normal(size=(n, fit.z.shape[1])) @ fit.spread[p].T for fit, p in fits]
         shift = student_quantile(rng.uniform(size=n), degrees) / student_quantile(0.95, degrees)
-        drawn = numbers(picked, z, shift)
+        drawn = numbers(picked, z, shift if moved else np.zeros(n))
     rows = {name: np.exp(column) for name, column in zip(known.names, known.inputs.T, strict=True)}
     ends = {name: (float(column.min()), float(column.max())) for name, column in rows.items()}
     return Source(law, best, drawn, "forecast: members picked by weight", rows=rows, ends=ends)

@@ -23,7 +23,7 @@ from scaling_jax.diagnosis.monitor import Monitor
 from scaling_jax.diagnosis.sensitivity import Sensitivity
 from scaling_jax.forecasting.result import Forecast
 from scaling_jax.planning.contrasted import Contrast
-from scaling_jax.planning.next_runs import NextRuns
+from scaling_jax.planning.designed import NextRuns
 from scaling_jax.planning.result import Plan
 from scaling_jax.posterior.result import Posterior, PosteriorGroups
 from scaling_jax.reporting.blocks import Picture

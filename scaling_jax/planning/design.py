@@ -20,6 +20,7 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.core.settings import own_settings
 from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.planning.search import Purse, search
 from scaling_jax.tables.frames import TableLike
 
 __all__ = ["Design", "v_optimal"]
@@ -83,6 +84,9 @@ def v_optimal(
         cost: column or array of costs; None counts runs.
         include: groups that are chosen whatever happens.
         targets: table (or matrix) of runs whose predictions matter; the candidates by default.
+
+    Known to go wrong: the law is taken as true, so that many cheap runs are preferred; `sj.next_runs` holds
+    the law's own error and says in per cent of the answer what the runs buy.
 
     Returns:
         A `Design`. Every combination is tried where there are at most two million; beyond, the best of an
@@ -287,39 +291,36 @@ def _exchange(
     forced: np.ndarray,
     budget: float,
 ) -> tuple[np.ndarray, float]:
-    """Greedy additions, then additions and swaps while any of them helps; returns as `_exhaustive`.
+    """The search of `sj.next_runs` with every group bought at most once; returns as `_exhaustive`.
 
     A ridge stands in until the matrix is regular.
     """
     ridge = 1e-9 * np.trace(information.sum(axis=0)) / len(goal) * np.eye(len(goal))
-    chosen = forced.copy()
-    value = float(_values((made + ridge + information[chosen].sum(axis=0))[None], goal)[0])
-    while moves := _moves(chosen, forced, costs, budget * (1 + ROUNDING)):
-        base = made + ridge + information[chosen].sum(axis=0)
-        values = _values(np.stack([_after(base, information, move) for move in moves]), goal)
-        low = int(np.argmin(values))
-        if values[low] >= value * (1 - ROUNDING):
-            break
-        value, (out, in_) = float(values[low]), moves[low]
-        chosen[in_] = True
-        if out is not None:
-            chosen[out] = False
+    judge = _Informed(information, made + ridge, goal)
+    chosen = search(judge, Purse(costs, budget, 1.0, np.inf, forced.astype(float))) > 0
     return chosen, float(_values((made + information[chosen].sum(axis=0))[None], goal)[0])
 
 
-Move = tuple[int | None, int]
-"""The group that goes, or None, and the one that comes."""
+@dataclass(frozen=True, eq=False)
+class _Informed:
+    """Groups by their information; a `Judge` of choices."""
 
+    information: np.ndarray
+    made: np.ndarray
+    goal: np.ndarray
 
-def _moves(chosen: np.ndarray, forced: np.ndarray, costs: np.ndarray, budget: float) -> list[Move]:
-    """Additions, then swaps, that the budget allows."""
-    left = budget - costs[chosen].sum()
-    outs = [None, *map(int, np.flatnonzero(chosen & ~forced))]
-    moves = [(out, int(in_)) for out in outs for in_ in np.flatnonzero(~chosen)]
-    return [(out, in_) for out, in_ in moves if costs[in_] - (0.0 if out is None else costs[out]) <= left]
+    def value(self, counts: np.ndarray) -> float:
+        return float(_values(self._known(counts)[None], self.goal)[0])
 
+    def added(self, counts: np.ndarray, more: np.ndarray) -> np.ndarray:
+        return _values(self._known(counts) + more[:, None, None] * self.information, self.goal)
 
-def _after(base: np.ndarray, information: np.ndarray, move: Move) -> np.ndarray:
-    """The information that a move leaves."""
-    out, in_ = move
-    return base + information[in_] - (0.0 if out is None else information[out])
+    def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
+        return self.added(counts - fewer * np.eye(len(counts))[out], more)
+
+    def fall(self, counts: np.ndarray) -> tuple[float, np.ndarray]:
+        inverse = np.linalg.inv(self._known(counts))
+        return self.value(counts), np.einsum("gij,ji->g", self.information, inverse @ self.goal @ inverse)
+
+    def _known(self, counts: np.ndarray) -> np.ndarray:
+        return self.made + np.tensordot(counts, self.information, 1)

@@ -25,7 +25,17 @@ from scaling_jax.uncertainty.bootstrap import REPLICATES, bootstrap_groups, draw
 from scaling_jax.uncertainty.chain import Chain
 from scaling_jax.uncertainty.draws import Draws, FitEnsemble
 
-__all__ = ["AnySource", "AsSource", "LawSource", "Optima", "Source", "Sources", "source_of", "sources_of"]
+__all__ = [
+    "AnySource",
+    "AsBelief",
+    "AsSource",
+    "LawSource",
+    "Optima",
+    "Source",
+    "Sources",
+    "source_of",
+    "sources_of",
+]
 
 NO_DATA = (
     "This result was read from JSON, which holds no data, so there are no intervals: use .with_data(runs)."
@@ -53,6 +63,10 @@ class Source:
             frontier in compute.
         rivals: (rivals, labels) other optima of the fit that the data hardly tell from this one.
         notes: what a reader must know before acting on it.
+        ahead: (knots,) standard deviation of the law's own error in logs at 0, 1, 2, ... decades of compute
+            beyond the fitted runs, where it is known and the draws do not hold it.
+        band: (knots,) the same of all that is not known, draws and error together.
+        run_sd: scatter of one run's log loss, where it is known.
     """
 
     law: Law
@@ -66,6 +80,16 @@ class Source:
     also: Mapping[str, Quantity] = field(default_factory=dict)
     rivals: Numbers | None = None
     notes: tuple[str, ...] = ()
+    ahead: Numbers | None = None
+    band: Numbers | None = None
+    run_sd: float = np.nan
+
+    def errors_at(self, decades: float) -> tuple[float, float]:
+        """The law's own error so many decades beyond the fitted runs, and all that is not known; NaN where
+        that is not known."""
+        both = (self.ahead, self.band)
+        own, whole = (np.nan if e is None else float(np.interp(decades, range(len(e)), e)) for e in both)
+        return own, whole
 
     @property
     def params(self) -> dict[str, Numbers]:
@@ -78,6 +102,13 @@ class AsSource(Protocol):
     """Whatever knows itself how a decision is made from it, with draws of its own where they are wanted."""
 
     def as_source(self, draws: bool) -> Source: ...
+
+
+@runtime_checkable
+class AsBelief(Protocol):
+    """Whatever knows what it believes of runs yet to be trained, its own error told apart from its draws."""
+
+    def as_belief(self) -> Source: ...
 
 
 @runtime_checkable

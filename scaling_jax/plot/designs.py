@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import checked
-from scaling_jax.planning.next_runs import NextRuns
+from scaling_jax.planning.designed import NextRuns
 from scaling_jax.plot.axes import axes_for
 from scaling_jax.plot.labels import axis_words, kind_of, mark, note
 from scaling_jax.plot.palette import palette_of

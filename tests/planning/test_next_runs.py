@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from scaling_jax.planning.next_runs import _goal
 from scaling_jax.planning.optimal_design import least_variance
-from scaling_jax.planning.source import source_of
 from tests.planning.test_optimal_design import E, G, K, gradients
 
 LAW = sj.laws.power_law_floor
@@ -18,7 +16,7 @@ SIZES = np.logspace(18, 21, 13)
 
 
 def plan(**words):
-    options = {"flops": 1e23, "candidates": {"x": SIZES}, "run_sd": 0.003} | words
+    options = {"flops": 1e23, "candidates": {"x": SIZES}, "run_sd": 0.003, "most": None} | words
     return sj.next_runs((LAW, FRONTIER), options.pop("budget", 1e22), **options)
 
 
@@ -48,14 +46,15 @@ def test_more_budget_buys_more_and_no_more_than_the_floor():
 
 
 def test_a_larger_budget_is_never_worse():
-    """Each budget has a grid of its own; on a known sweep a larger one alone found a wider interval."""
+    """All budgets choose among the same places, and what one paid for a larger one pays for."""
     entry = sj.published["besiroglu2024_huber"]
-    budgets = [1e23, 1e20, 1e22, 1e21]
-    bought = sj.precision_for(entry, budgets, flops=1e24, discrepancy=0.005)
+    budgets = [1e23, 1e20]
+    bought = sj.precision_for(entry, budgets, flops=1e24, discrepancy=0.005, most=8)
     assert bought["budget"].tolist() == budgets
     ordered = bought.sort_values("budget")
     assert ordered["sd"].is_monotonic_decreasing and ordered["floor"].is_monotonic_decreasing
-    assert (bought["floor"] <= bought["sd"]).all()
+    assert (bought["floor"] <= bought["sd"]).all() and (bought["bound"] <= bought["sd"]).all()
+    assert (bought["runs"] <= 8).all() and (bought["largest"] <= bought["budget"]).all()
 
 
 def test_runs_that_exist_count_as_made():
@@ -65,16 +64,17 @@ def test_runs_that_exist_count_as_made():
         0.003 * np.random.default_rng(0).normal(size=16)
     )
     fit = sj.fit(sj.laws.chinchilla, {"N": N, "D": D, "loss": loss}, objective=sj.SquaredError())
+    few = {"N": [1e8, 3e8, 1e9], "D": [2e9, 8e9, 2e10]}
     known, new = (
-        sj.next_runs(fit, 1e21, flops=1e23),
-        sj.next_runs((fit.law, fit.params), 1e21, flops=1e23, run_sd=0.003),
+        sj.next_runs(fit, 1e21, flops=1e23, most=5),
+        sj.next_runs((fit.law, fit.params), 1e21, flops=1e23, run_sd=0.003, candidates=few),
     )
     assert known.before < 0.3 * new.before and known.after < known.before
     assert list(known.table.columns) == ["N", "D", "runs", "cost", "share"]
     assert known.spent <= 1e21 and "the interval of the loss at 1e+23 FLOP goes from" in str(known)
-    exponent = sj.next_runs(fit, 1e21, parameter="alpha")
+    exponent = sj.next_runs(fit, 1e21, parameter="alpha", candidates=few)
     assert exponent.after < exponent.before
-    assert sj.next_runs(fit, 1e21, at={"N": 1e10, "D": 2e11}).after < 0.1
+    assert sj.next_runs(fit, 1e21, at={"N": 1e10, "D": 2e11}, candidates=few).after < 0.1
 
 
 def test_costs_and_candidates_of_one_s_own():
@@ -85,18 +85,61 @@ def test_costs_and_candidates_of_one_s_own():
     pd.testing.assert_frame_equal(found.table, same.table)
 
 
-def test_the_best_size_of_a_budget_is_an_answer():
-    """Its gradient is that of (alpha + beta) ln N* = ln(alpha A / beta B) + beta ln(C / 6)."""
+def test_runs_that_tell_laws_apart_are_worth_more():
+    """Two fits of the same rows that agree there and not beyond: their distance counts, and runs where they
+    differ lessen it."""
+    x = np.geomspace(1e18, 1e20, 8)
+    loss = 3.0 * (x / 1e18) ** -0.05 * np.exp(0.002 * np.random.default_rng(1).normal(size=8))
+    fits = [
+        sj.fit(law, {"x": x, "loss": loss}, objective=sj.SquaredError())
+        for law in (sj.laws.power_law, sj.laws.power_law_floor)
+    ]
+    words = {"at": {"x": 1e24}, "candidates": {"x": SIZES}, "discrepancy": 0.0, "run_sd": 0.002}
+    both = sj.next_runs(fits, 1e22, **words)
+    each = [sj.next_runs(fit, 1e22, **words) for fit in fits]
+    assert both.before > min(one.before for one in each) and both.after < both.before
+    assert both.table["laws_apart"].max() > 0 and "laws_apart" not in each[0].table
+
+
+def test_recipes_and_their_contrast():
+    """Recipes alike get runs alike; a difference has twice the variance of a level on half the money."""
+    recipes = {"web": (LAW, FRONTIER), "code": (LAW, FRONTIER | {"A": 1.01 * FRONTIER["A"]})}
+    words = {"flops": 1e23, "candidates": {"x": SIZES}, "run_sd": 0.003, "most": None, "discrepancy": 0.005}
+    found = sj.next_runs(recipes, 2e22, contrast=("web", "code"), **words)
+    level = sj.next_runs(recipes["web"], 1e22, **words)
+    assert found.after == pytest.approx(np.sqrt(2) * level.after, rel=0.02)
+    spent = found.table.groupby("recipe")["cost"].sum()
+    assert spent["web"] == pytest.approx(spent["code"], rel=0.2)
+    assert found.gap > 0 and "web is ahead" in str(found) and 0 < found.settled < 1
+    every = sj.next_runs(recipes, 2e22, **words)
+    assert every.after == pytest.approx(level.after, rel=0.02) and "of every recipe" in str(every)
+    with pytest.raises(ValueError, match="name two of the recipes, which are web, code"):
+        sj.next_runs(recipes, 2e22, contrast=("web", "math"), **words)
+    with pytest.raises(ValueError, match="names two recipes"):
+        sj.next_runs(recipes["web"], 2e22, contrast=("web", "code"), **words)
+
+
+def test_a_forecast_is_laws_under_weights_with_the_error_of_its_band():
+    """Before any run the answer is as open as the forecast's own band says."""
+    x = np.geomspace(1e18, 1e20, 10)
+    loss = (1.5 + 3.0 * (x / 1e18) ** -0.2) * np.exp(0.003 * np.random.default_rng(0).normal(size=10))
+    ahead = sj.forecast({"x": x, "loss": loss}, target="loss", at={"x": 1e21})
+    found = sj.next_runs(ahead, 1e20, at={"x": 1e21}, candidates={"x": np.geomspace(1e18, 1e20, 5)})
+    band = ahead.interval()
+    half = 0.5 * np.log(band["upper"][0] / band["lower"][0])
+    assert 1.645 * found.before == pytest.approx(half, rel=0.1)
+    assert found.after < found.before
+
+
+def test_a_region_is_searched_finer_than_a_grid():
+    """At most eight runs out of ranges beat those of a coarse table, and come near the bound."""
     entry = sj.published["besiroglu2024_huber"]
-    A, B, alpha, beta = (entry.params[name] for name in ("A", "B", "alpha", "beta"))
-    total, log_c = alpha + beta, np.log(1e24 / 6)
-    log_n = (np.log(alpha * A / (beta * B)) + beta * log_c) / total
-    want = [0.0, 1 / total, -1 / total, (1 / alpha - log_n) / total, (-1 / beta + log_c - log_n) / total]
-    found = _goal(source_of(entry, draws=False), None, 1e24, "N", None).slopes
-    # E, A and B by their logarithms; central differences of a step of 1e-4 are good to its square
-    np.testing.assert_allclose(found, want, rtol=1e-6, atol=1e-6)
-    bought = sj.next_runs(entry, 1e22, flops=1e24, of="N")
-    assert bought.after < bought.before and "the best N for 1e+24 FLOP" in str(bought)
+    words = {"flops": 1e24, "most": 8, "discrepancy": 0.005}
+    found = sj.next_runs(entry, 1e22, candidates={"N": (1e8, 1e10), "D": (1e9, 4e11)}, **words)
+    N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e8, 1e10, 4), np.geomspace(1e9, 4e11, 4)))
+    coarse = sj.next_runs(entry, 1e22, candidates={"N": N, "D": D}, **words)
+    assert found.after < coarse.after and found.table["runs"].sum() <= 8
+    assert 0.9 <= found.efficiency <= 1
 
 
 def test_without_repeats_every_place_is_trained_once():
@@ -116,6 +159,7 @@ def test_without_repeats_every_place_is_trained_once():
         ({"budget": -1.0}, "budget=-1.0"),
         ({"budget": 1e10}, "more than the budget"),
         ({"candidates": {"N": [1.0]}}, "needs the input x"),
+        ({"most": 0}, "most=0: give how many"),
         ({"cost": -SIZES}, "positive, finite number"),
         ({"level": 3}, "level=3"),
         ({"discrepancy": -1.0}, "discrepancy=-1.0: give 'table'"),
