@@ -5,12 +5,13 @@
 term that dies out with compute, 5 % at a ten-thousandth of the budget). A design is paid for from nothing,
 fitted, and asked for the loss of the best run of 1e24 FLOP. Replayed, with the folder of shared tables: the
 runs below a thirtieth of a real sweep's largest compute may be bought, each once, after a start with the
-cheapest; asked for is the loss of the runs above a tenth of the largest; so it is on simulated sweeps whose law
-errs by the same walk. `in rounds` spends a third at a time and fits again before the next. Beside `sj.next_runs` stand random
-runs, isoFLOP grids (as many runs at each of five levels of compute) and the largest runs first.
-`discrepancy=0` is the design that trusts its law. Last, what designs of whole sweeps say beforehand is held to
-what comes out: the interval that `sj.next_runs` expects, and the error of fits to tables drawn from other
-constants than the design was made from, the law erring by the walk that the design supposes.
+cheapest; asked for is the loss of the runs above a tenth of the largest. So it is on simulated sweeps whose
+law errs by the same walk. `in rounds` spends a third at a time and fits again before the next. Beside
+`sj.next_runs` stand random runs, isoFLOP grids (as many runs at each of five levels of compute) and the
+largest runs first. `discrepancy=0` is the design that trusts its law. Last, what designs of whole sweeps say
+beforehand is held to what comes out: the interval that `sj.next_runs` expects, and the error of fits to
+tables drawn from other constants than the design was made from, the law erring by the walk that the design
+supposes.
 """
 
 from __future__ import annotations

@@ -410,8 +410,20 @@ def contrast(
 @app.command("next")
 def next_(
     source: Source,
-    budget: Annotated[float, typer.Option(help="What the runs may cost together, FLOP.")],
+    budget: Annotated[
+        list[float], typer.Option(help="What the runs may cost together, FLOP; repeat for what more buys.")
+    ],
     flops: Annotated[float, typer.Option(help="The budget of the run whose loss is to be known.")],
+    of: Annotated[str, typer.Option(help="Of that run: loss, N or D.")] = "loss",
+    against: Annotated[
+        Path | None, typer.Option(help="A second saved fit: runs for the difference of the two recipes.")
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(help="A table of runs that may be trained, the law's inputs as columns."),
+    ] = None,
+    cost: Annotated[str | None, typer.Option(help="Column of what each of these costs.")] = None,
+    most: Annotated[int, typer.Option(help="So many runs at most.")] = 50,
     discrepancy: Annotated[
         float | None,
         typer.Option(help="The law's own error, share of the loss per root decade; read off the runs."),
@@ -424,14 +436,24 @@ def next_(
 ) -> None:
     """Say which runs to train next for the loss at a budget."""
     with _mistakes_in_one_sentence():
-        read = _source(source, law, input, target=target, run=run, where=where)
-        typer.echo(
-            str(
-                sj.next_runs(
-                    read, budget, flops=flops, discrepancy="table" if discrepancy is None else discrepancy
-                )
-            )
-        )
+        read: object = _source(source, law, input, target=target, run=run, where=where)
+        pair = None
+        if against is not None:
+            pair = (Path(source).stem, against.stem)
+            read = dict(zip(pair, (read, _saved_fit(against, None)), strict=True))
+        asked = {
+            "flops": flops,
+            "of": of,
+            "contrast": pair,
+            "candidates": None if candidates is None else read_file(candidates),
+            "cost": cost,
+            "most": most,
+            "discrepancy": "table" if discrepancy is None else discrepancy,
+        }
+        if len(budget) > 1:
+            typer.echo(sj.precision_for(read, budget, **asked).to_string(index=False))
+        else:
+            typer.echo(str(sj.next_runs(read, budget[0], **asked)))
 
 
 @app.command()

@@ -260,9 +260,14 @@ def test_contrast_of_a_table_and_next_runs(tmp_path):
     words = ["contrast", str(table), "--by", "recipe", "--input", "C=flops", "--flops", "1e21"]
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0 and "a wins with probability" in found.output
-    words = ["next", "besiroglu2024_huber", "--budget", "1e21", "--flops", "1e23"]
+    places = tmp_path / "places.csv"
+    places.write_text("N,D,hours\n1e9,2e10,3\n1e9,1e11,9\n4e8,4e10,4\n")
+    words = ["next", "besiroglu2024_huber", "--budget", "20", "--flops", "1e23"]
+    words += ["--candidates", str(places), "--cost", "hours", "--most", "3"]
     found = CliRunner().invoke(app, words)
     assert found.exit_code == 0 and "the interval of the loss at 1e+23 FLOP goes from" in found.output
+    found = CliRunner().invoke(app, [*words, "--budget", "10"])
+    assert found.exit_code == 0 and "halfwidth" in found.output and "advice" in found.output
     assert CliRunner().invoke(app, ["next", "no.json", *words[2:]]).exit_code == 2
 
 
