@@ -441,19 +441,20 @@ def next_(
         if against is not None:
             pair = (Path(source).stem, against.stem)
             read = dict(zip(pair, (read, _saved_fit(against, None)), strict=True))
-        asked = {
-            "flops": flops,
-            "of": of,
-            "contrast": pair,
-            "candidates": None if candidates is None else read_file(candidates),
-            "cost": cost,
-            "most": most,
-            "discrepancy": "table" if discrepancy is None else discrepancy,
-        }
+        places = None if candidates is None else read_file(candidates)
+        step = "table" if discrepancy is None else discrepancy
         if len(budget) > 1:
-            typer.echo(sj.precision_for(read, budget, **asked).to_string(index=False))
-        else:
-            typer.echo(str(sj.next_runs(read, budget[0], **asked)))
+            table = sj.precision_for(
+                read, budget, flops=flops, of=of, contrast=pair, candidates=places, cost=cost, most=most,
+                discrepancy=step,
+            )  # fmt: skip
+            typer.echo(table.to_string(index=False))
+            return
+        found = sj.next_runs(
+            read, budget[0], flops=flops, of=of, contrast=pair, candidates=places, cost=cost, most=most,
+            discrepancy=step,
+        )  # fmt: skip
+        typer.echo(str(found))
 
 
 @app.command()

@@ -36,7 +36,7 @@ from scaling_jax.planning.source import Source
 __all__ = ["DISCREPANCY", "Belief", "Goal", "Member", "apart", "believed", "log_gradients", "mixed_beliefs"]
 
 DISCREPANCY = 0.001  # did best beside 0, .002 and .005 in benchmarks.next_runs, over three kinds of truth
-RUN_SD = 0.004
+RUN_SD, BELIEVED = 0.004, 4.0  # and the degrees of freedom with which that is believed
 LOGS, RELATIVE = 1.0, 0.3  # belief about parameters before any run
 NEAREST = 0.5  # decades: a forecast's error is not a longer walk because it starts nearer
 SMALLEST_SD = 1e-9
@@ -174,8 +174,7 @@ def _of_law(
         ends = last_rows(fit.data())
         made = {name: column[ends] for name, column in fit.data().inputs.items()}
     n = len(next(iter(made.values())))
-    sd = run_sd if run_sd is not None else run_scatter(fit) if fit is not None and n else RUN_SD
-    noise = max(float(sd), SMALLEST_SD) ** 2
+    noise = max(_run_sd(fit, n) if run_sd is None else float(run_sd), SMALLEST_SD) ** 2
     rows = {name: np.concatenate([made[name], places[name]]) for name in law.inputs}
     fixed = set(fit.fixed) if fit is not None else set()
     free = np.array([label not in fixed for label in law.labels])
@@ -192,6 +191,16 @@ def _of_law(
     count = len(next(iter(places.values())))
     said = np.log(predict(law, numbers[None], {name: places[name] for name in law.inputs})[0])
     return Belief((joint + joint.T) / 2, np.full(count, noise), np.concatenate([said, goal.values]))
+
+
+def _run_sd(fit: Fitted | None, n: int) -> float:
+    """Scatter of one run: what the fit leaves, drawn towards the usual as far as few rows are left to show
+    it; a law that runs through all its rows shows nothing."""
+    if fit is None or not n:
+        return RUN_SD
+    left = max(n - fit.n_free, 0)
+    shown = run_scatter(fit) if left else 0.0
+    return float(np.sqrt((left * shown**2 + BELIEVED * RUN_SD**2) / (left + BELIEVED)))
 
 
 def _of_draws(
