@@ -20,7 +20,7 @@ from scaling_jax.engine.solver import Solver
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
-from scaling_jax.fitting.shared import solve_shared
+from scaling_jax.fitting.shared import names_in, solve_shared
 from scaling_jax.fitting.spec import MEASURE, Fixed, Spec, Starts, asked, fixed_numbers, make_spec, tied_index
 from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.groups import read_groups as read_table
@@ -171,7 +171,7 @@ def fit(
     outputs = outputs_named(target)
     if outputs is not None:
         rest = Reading(inputs, None, run, where, missing, weights, target_se)
-        return _fit_outputs(spec, rest, runs, outputs, shared or (), output_weights or {}, strict)
+        return _fit_outputs(spec, rest, runs, outputs, names_in(shared), output_weights or {}, strict)
     if shared or output_weights:
         raise ValueError("shared= and output_weights= are for several outputs: give target= a list.")
     reading = Reading(inputs, cast("Column | None", target), run, where, missing, weights, target_se)
@@ -248,9 +248,9 @@ def fit_groups(
     strict = truth(options.pop("strict", False), "strict")
     spec, table, values, unread = read_groups(law, runs, by, options | {"fixed": fixed})
     task = Task(spec, table, table.members(), values, table.group_labels)
-    if shared:
-        results, left = solve_shared(task, list(shared))
-        groups = FitGroups.of([*results, *unread], shared=tuple(shared), gain_left=left)
+    if together := names_in(shared):
+        results, left = solve_shared(task, list(together))
+        groups = FitGroups.of([*results, *unread], shared=together, gain_left=left)
     else:
         results = solve_members(task)
         groups = FitGroups.of([*results, *unread])

@@ -149,6 +149,12 @@ class CurveColumn(np.ndarray):
     def __reduce__(self) -> tuple[Any, ...]:
         return CurveColumn, (np.asarray(self), self.views, self.named)
 
+    def followed_by(self, other: Numbers) -> CurveColumn:
+        """This column and the rows of another one."""
+        assert isinstance(other, CurveColumn)
+        places = np.append(np.asarray(self), np.asarray(other) + len(self.views.total))
+        return CurveColumn(places, Curve.joined([self.views, other.views]), self.named)
+
     def tobytes(self, order: Any = "C") -> bytes:
         """What each row sees, wherever it stands among the views."""
         rows = np.asarray(self).ravel().astype(np.int64)

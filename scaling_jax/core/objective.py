@@ -32,6 +32,7 @@ __all__ = [
     "objective_from_dict",
 ]
 
+MOST_TRIALS = 2.0**53  # beyond it whole numbers are not told apart
 Scale = Literal["log", "raw", "counts", "overdispersed"]
 Record = dict[str, str | float]
 
@@ -242,7 +243,8 @@ class Binomial(Objective):
 
     def __post_init__(self) -> None:
         given = self.trials
-        if not isinstance(given, str) and not (_is_number(given) and given >= 1 and given == round(given)):
+        whole = not isinstance(given, str) and _is_number(given) and given % 1 == 0
+        if not (isinstance(given, str) or (whole and 1 <= given < MOST_TRIALS)):
             raise ValueError(
                 f"{type(self).__name__}(trials={shown(given)}): give the column of trials, or their number, "
                 "1 or more."

@@ -48,7 +48,7 @@ def simulate(
         law: a `Law`, or any function of arrays called as `law(N=..., D=..., E=..., A=...)`.
         params: the true parameters, natural units.
         design: the inputs: a table, or a mapping from column to array (scalars are repeated), kept as
-            columns.
+            columns. An input that is a curve is a column of curves (`sj.schedules.curve`).
         noise: standard deviation of e: of log y (0.01 is about one per cent) or, with kind="additive", in y's
             unit.
         kind: "multiplicative" (log-normal) or "additive".
@@ -205,8 +205,11 @@ def _evaluate(
             "the law's "
             "input with inputs=."
         )
-    arrays = {n: table[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names}
-    values = np.broadcast_to(np.asarray(law(**arrays, **params), dtype=np.float64), len(table))
+    values = np.empty(len(table))
+    for rows, curves in _by_curve(law, table, columns):
+        part = table.iloc[rows]
+        arrays = {n: part[columns.get(n, n)].to_numpy(dtype=np.float64) for n in names if n not in curves}
+        values[rows] = np.asarray(law(**arrays, **curves, **params), dtype=np.float64)
     bad = ~np.isfinite(values) if kind == "additive" else ~(np.isfinite(values) & (values > 0))
     if bad.any():
         wanted = "finite" if kind == "additive" else "finite and positive, as multiplicative noise needs"
@@ -216,6 +219,23 @@ def _evaluate(
             f"it has to be {wanted}."
         )
     return values
+
+
+def _by_curve(
+    law: Callable[..., ArrayLike], table: pd.DataFrame, columns: Mapping[str, str]
+) -> list[tuple[np.ndarray, dict[str, Any]]]:
+    """Rows that see the same curves, and these; of a law of numbers all rows, and none."""
+    named = law.curves if isinstance(law, Law) else ()
+    if not named:
+        return [(np.arange(len(table)), {})]
+    cells = [table[columns.get(name, name)].tolist() for name in named]
+    members: dict[tuple[int, ...], list[int]] = {}
+    for row, each in enumerate(zip(*cells, strict=True)):
+        members.setdefault(tuple(map(id, each)), []).append(row)
+    return [
+        (np.array(rows), {name: of[rows[0]] for name, of in zip(named, cells, strict=True)})
+        for rows in members.values()
+    ]
 
 
 def _signature(law: Callable[..., ArrayLike]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.curves import CurveColumn
 from scaling_jax.diagnosis.process import Scatter, scatter_of
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
@@ -120,19 +121,16 @@ def monitor(
     """Watches one run; see `FitResult.monitor`."""
     check_level(level)
     check_level(false_alarms)
-    if fit.law.curves:
-        raise ValueError(
-            f"monitor follows a law of numbers, and '{fit.law.name}' takes a curve: ask check, with the "
-            "curve of the new run."
-        )
     frame = as_frame(run)
     seen = fit.read(frame, target)
     along = next((name for name in ALONG if name in fit.law.inputs), fit.law.inputs[-1])
+    if fit.law.curves:
+        along = fit.law.along
     end = _end(fit, seen.inputs, until)
     x = np.log(np.maximum(seen.inputs[along], 1e-300))
     if len(x) < 2 or (np.diff(x) <= 0).any():
         raise DataError(f"A run is watched along {along}: give two or more rows in which it rises.")
-    everything = {name: np.append(column, end[name]) for name, column in seen.inputs.items()}
+    everything = _with_end(fit, frame, seen.inputs, end)
     scaled = fit.objective.scaled
     centre = scaled(predict(fit.law, fit.numbers, everything)[0])
     residual = scaled(seen.target) - centre[:-1]
@@ -192,12 +190,25 @@ def _end(
     fit: Fitted, inputs: Mapping[str, np.ndarray], until: Mapping[str, float] | None
 ) -> dict[str, float]:
     """The law's inputs at the end of the run: those of its last row, and what is said of the end."""
-    end = {name: float(column[-1]) for name, column in inputs.items()}
+    end = {n: float(column[-1]) for n, column in inputs.items() if not isinstance(column, CurveColumn)}
     if unknown := set(until or {}) - set(end):
         raise DataError(
             f"until= names {', '.join(sorted(unknown))}; law '{fit.law.name}' has {', '.join(end)}."
         )
     return end | {name: float(value) for name, value in (until or {}).items()}
+
+
+def _with_end(
+    fit: Fitted, frame: pd.DataFrame, inputs: Mapping[str, np.ndarray], end: Mapping[str, float]
+) -> dict[str, np.ndarray]:
+    """The run's inputs with its end as one more row; a curve is seen from there too."""
+    found = {name: np.append(inputs[name], value) for name, value in end.items()}
+    if fit.law.curves:
+        named = {fit.sources.get(name, name): value for name, value in end.items()}
+        last = fit.inputs_of(frame.iloc[[-1]].assign(**named))
+        curves = {name: column for name, column in inputs.items() if isinstance(column, CurveColumn)}
+        found |= {name: column.followed_by(last[name]) for name, column in curves.items()}
+    return found
 
 
 def _of_fitted_runs(fit: Fitted, along: str) -> Scatter | None:

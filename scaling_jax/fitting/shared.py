@@ -7,11 +7,13 @@ of what the groups say when fitted apart.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from scaling_jax.core.checked import shown
 from scaling_jax.engine.coordinates import search_points, to_natural, to_search
 from scaling_jax.engine.devices import default_device
 from scaling_jax.fitting.batch import Task, build_problem
@@ -20,9 +22,25 @@ from scaling_jax.fitting.joint import Joint, shared_columns
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.refits import roughness_of
 
-__all__ = ["solve_shared"]
+__all__ = ["names_in", "solve_shared"]
 
 LEVELS = (0.25, 0.5, 0.75)
+
+
+def names_in(shared: object) -> tuple[str, ...]:
+    """The names of shared parameters, as a user gives them.
+
+    Raises:
+        ValueError: for what are no names, one name without a list around it included.
+    """
+    if shared is None:
+        return ()
+    if isinstance(shared, str) or not isinstance(shared, Iterable):
+        raise ValueError(f"shared={shown(shared)}: give a list of parameters, for example ['alpha'].")
+    found = tuple(shared)
+    if not all(isinstance(name, str) for name in found):
+        raise ValueError(f"shared={shown(shared)}: give a list of parameters, for example ['alpha'].")
+    return found
 
 
 def solve_shared(task: Task, names: list[str], paired: bool = False) -> tuple[list[Fitted], float]:

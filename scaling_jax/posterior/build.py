@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from scaling_jax.core.checked import shown
+from scaling_jax.core.curves import Curve, CurveColumn
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.core.law import Parameter
 from scaling_jax.fitting.fitted import Fitted
@@ -74,10 +74,6 @@ def build(
         ValueError: for unknown names, observation models or priors.
         DataError: when data are not attached, or a target cannot be observed as asked.
     """
-    if fits[0].law.curves:
-        raise ValueError(
-            f"posterior samples laws of numbers, and '{fits[0].law.name}' takes a curve: ask bootstrap."
-        )
     counts = observation in ("binomial", "beta_binomial")
     on_log = observation_scale(fits[0], observation)
     runs = [fit.data() for fit in fits]
@@ -287,22 +283,36 @@ class Blocks(NamedTuple):
 def _table(
     runs: Sequence[Runs], blocks: Blocks, on_log: bool, held: Named, priors: dict[str, Distribution]
 ) -> Table:
+    inputs, curves = _inputs(runs)
+
     def laid(column: Callable[[Runs], np.ndarray]) -> np.ndarray:
         return blocks.laid(np.concatenate([np.asarray(column(r), dtype=np.float64) for r in runs]))
 
     return Table(
-        inputs={name: laid(partial(_input, name)) for name in runs[0].inputs},
+        inputs={name: blocks.laid(column) for name, column in inputs.items()},
         target=laid(lambda r: np.log(r.target) if on_log else r.target),
         weight=laid(lambda r: r.weight) * blocks.filled,
         se=laid(lambda r: np.zeros(len(r)) if r.target_se is None else r.target_se),
         group=blocks.group,
         held=held,
         priors=priors,
+        curves=curves,
     )
 
 
-def _input(name: str, runs: Runs) -> np.ndarray:
-    return runs.inputs[name]
+def _inputs(runs: Sequence[Runs]) -> tuple[Named, dict[str, Curve[np.ndarray]]]:
+    """The inputs of all rows, one group after the other, those that are curves as positions in one list."""
+    inputs: Named = {}
+    curves: dict[str, Curve[np.ndarray]] = {}
+    for name in runs[0].inputs:
+        columns = [r.inputs[name] for r in runs]
+        inputs[name] = np.concatenate([np.asarray(column, dtype=np.float64) for column in columns])
+        views = [column.views for column in columns if isinstance(column, CurveColumn)]
+        if views:
+            begins = np.cumsum([0, *(len(view.total) for view in views[:-1])])
+            inputs[name] += np.repeat(begins, [len(column) for column in columns])
+            curves[name] = Curve.joined(views)
+    return inputs, curves
 
 
 def _starts(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scaling_jax.core.curves import Curve, seen
 from scaling_jax.core.law import Law, Parameter
 from scaling_jax.core.overdispersed import OVERDISPERSION
 from scaling_jax.engine.pow import rewrite_powers
@@ -103,6 +104,7 @@ class Table(NamedTuple):
         group: (blocks,) which group a block belongs to.
         held: values that are not sampled, by name.
         priors: distributions of what is, by name.
+        curves: what the columns of inputs that are curves point at, fields (views, knots).
     """
 
     inputs: Mapping[str, Array]
@@ -112,6 +114,7 @@ class Table(NamedTuple):
     group: Array
     held: Mapping[str, Array]
     priors: dict[str, Distribution]
+    curves: Mapping[str, Curve[Any]]
 
 
 def model(design: Design, table: Table) -> None:
@@ -204,5 +207,5 @@ def location(design: Design, table: Table, values: Sites) -> jax.Array:
         params[p.name], axes[p.name] = value, 0 if grouped else None
     predict = rewrite_powers(design.law.apply)
     by_row = jax.vmap(predict, (None, 0))
-    mean = jax.vmap(by_row, (axes, 0))(params, table.inputs)
+    mean = jax.vmap(by_row, (axes, 0))(params, seen(table.inputs, table.curves))
     return jnp.log(mean) if design.on_log else mean

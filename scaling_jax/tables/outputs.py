@@ -6,7 +6,7 @@ at the end of one run belongs together in every output.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence, Set, Sized
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,16 @@ __all__ = ["outputs_named", "read_outputs"]
 
 
 def outputs_named(target: object) -> dict[str, Column] | None:
-    """Outputs by name, where a target is a list of columns or a mapping to them, else None."""
+    """Outputs by name, where a target is a list of columns or a mapping to them, else None.
+
+    Raises:
+        DataError: for what is neither, nor one target.
+    """
+    if isinstance(target, Set) or (isinstance(target, list | tuple) and _is_no_target(target)):
+        raise DataError(
+            f"target={shown(target)}: give a column, a list of columns, or a mapping of outputs, by name, to "
+            "columns."
+        )
     if isinstance(target, Mapping):
         named = dict(target)
     elif isinstance(target, list | tuple) and target and all(isinstance(name, str) for name in target):
@@ -35,6 +44,13 @@ def outputs_named(target: object) -> dict[str, Column] | None:
     if not named or not all(isinstance(name, str) for name in named):
         raise DataError(f"target={shown(target)}: give a mapping of outputs, by name, to columns.")
     return named
+
+
+def _is_no_target(given: Sequence[object]) -> bool:
+    """Whether a sequence is neither names of columns nor numbers, which are one target."""
+    named = [isinstance(one, str) for one in given]
+    whole = [isinstance(one, Sized) and not isinstance(one, str) for one in given]
+    return not given or any(whole) or (any(named) and not all(named))
 
 
 def read_outputs(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scaling_jax as sj
 from scaling_jax.datasets import simulate
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 410.0, "alpha": 0.34, "beta": 0.28}
@@ -192,3 +193,23 @@ def test_bad_settings_get_one_sentence(changes, message):
 def test_additive_noise_allows_a_negative_law():
     table = simulate(chinchilla, TRUTH | {"E": -50.0}, GRID, grid=True, noise=0.1, kind="additive")
     assert (table["loss"] < 0).any()
+
+
+def test_laws_of_curves_are_drawn_from_a_column_of_curves() -> None:
+    """Each row is the law at its step of its own schedule, in the table's order."""
+    curves = {
+        "falls": sj.schedules.curve(sj.schedules.cosine(60, 1e-2)),
+        "stays": sj.schedules.constant(60, 2e-2),
+    }
+    design = pd.DataFrame({"step": [20, 60, 40, 60], "run": ["falls", "stays", "stays", "falls"]})
+    design["lr"] = design["run"].map(curves)
+    truth = {"L0": 2.0, "A": 0.5, "alpha": 0.4, "C": 20.0, "span": 30.0}
+    drawn = simulate(sj.laws.tissue, truth, design)
+    places = zip(design["step"], design["run"], strict=True)
+    wanted = [sj.laws.tissue(step, lr=curves[run], **truth) for step, run in places]
+    np.testing.assert_allclose(drawn["loss"], wanted, rtol=1e-12)
+    assert drawn["lr"].tolist() == design["lr"].tolist()
+    with pytest.raises(ValueError, match="no column 'lr'"):
+        simulate(sj.laws.tissue, truth, design.drop(columns="lr"))
+    with pytest.raises(ValueError, match="finite and not negative"):
+        simulate(sj.laws.tissue, truth, design.assign(lr=[[-1.0]] * 4))

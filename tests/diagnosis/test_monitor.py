@@ -96,3 +96,30 @@ def test_bad_runs(fit, watched):
         fit.monitor(watched, until={"tokens": 1e12})
     with pytest.raises(ValueError, match="level=2"):
         fit.monitor(watched, false_alarms=2)
+
+
+@sj.law(ranges={"E": (1.0, 3.0), "A": (0.1, 2.0), "alpha": (0.1, 1.0)})
+def summed(step, lr: sj.Curve, *, E: sj.Positive, A: sj.Positive, alpha: sj.Real):
+    return E + A * (lr.total / 10) ** -alpha
+
+
+def test_a_run_under_a_schedule_is_watched_to_the_end_of_its_own():
+    """Its curve is seen from the end too, which a law of numbers would not know."""
+    schedules = {f"at {rate}": sj.schedules.constant(4000, rate) for rate in (0.05, 0.1, 0.2)}
+    schedules["new"] = sj.schedules.cosine(4000, 0.2)
+    steps = np.arange(400, 4001, 200)
+    rows = pd.DataFrame({"run": np.repeat(list(schedules), len(steps)), "step": np.tile(steps, 4)})
+    rows["lr"] = rows["run"].map(schedules)
+    truth = {"E": 2.0, "A": 0.8, "alpha": 0.5}
+    rows = sj.datasets.simulate(summed, truth, rows, noise=0.002, seed=3)
+    fit = sj.fit(summed, rows[rows["run"] != "new"], run="run", objective=sj.SquaredError())
+    begun = rows[(rows["run"] == "new") & (rows["step"] <= 2400)]
+    found = fit.monitor(begun, until={"step": 4000})
+    assert found.healthy and found.along == "step"
+    assert found.end["prediction"] == pytest.approx(summed(4000, schedules["new"], **truth), rel=0.003)
+    assert found.end["lower"] < found.end["prediction"] < found.end["upper"]
+    ill = begun.assign(loss=begun["loss"] * np.where(begun["step"] > 1800, 1.03, 1.0))
+    assert not fit.monitor(ill, until={"step": 4000}).healthy
+    with pytest.raises(sj.DataError, match="its curve lr has updates 1 to 4000"):
+        fit.monitor(begun, until={"step": 5000})
+    assert len(fit.check(begun)) == len(begun)

@@ -183,5 +183,3 @@ def test_a_fit_of_curves_answers_what_others_do():
     assert "tissue(step, lr)" in fit.summary()
     with pytest.raises(sj.DataError, match="step is 7000 in row 0, and its curve lr has updates 1 to 6000"):
         fit.predict({"step": 7000, "lr": SHORT["wsd"]})
-    with pytest.raises(ValueError, match="posterior samples laws of numbers, and 'tissue' takes a curve"):
-        fit.posterior()

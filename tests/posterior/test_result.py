@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.posterior.build import build
+from scaling_jax.posterior.model import location
 
 
 def test_without_numpyro_there_is_one_sentence_with_the_remedy(fit, monkeypatch):
@@ -88,3 +90,23 @@ def test_bad_input_is_one_sentence(fit):
             fit.posterior(**options)
     with pytest.raises(TypeError, match="a mapping to a Distribution or a number"):
         fit.posterior(priors={"alpha": "wide"})
+
+
+def test_rows_of_laws_of_curves_see_their_own_schedule():
+    """The model's centre of every row of every group is the logarithm of what the group's fit predicts."""
+
+    @sj.law(ranges={"A": (0.5, 5.0), "alpha": (0.1, 1.0)})
+    def of_curve(step, lr: sj.Curve, *, A: sj.Positive, alpha: sj.Real):
+        return A * (lr.total / 10) ** -alpha
+
+    schedules = {name: sj.schedules.cosine(1000, rate) for name, rate in (("p", 0.1), ("q", 0.2), ("r", 0.4))}
+    rows = pd.DataFrame({"step": np.tile(np.arange(100, 1001, 100), 3), "run": np.repeat(list("pqr"), 10)})
+    rows["lr"], rows["g"] = rows["run"].map(schedules), np.where(rows["run"] == "p", "one", "two")
+    rows = sj.datasets.simulate(of_curve, {"A": 3.0, "alpha": 0.3}, rows, noise=0.01)
+    fits = list(sj.fit_groups(of_curve, rows, by="g", starts=4).values())
+    design, table, *_, places = build(fits)
+    values = {name: np.array([fit.params[name] for fit in fits]) for name in ("A", "alpha")}
+    with jax.enable_x64(True):
+        centre = np.asarray(location(design, table, values)).ravel()[places]
+    wanted = np.concatenate([np.log(fit.at_rows.prediction) for fit in fits])
+    np.testing.assert_allclose(centre, wanted, rtol=1e-12)

@@ -48,6 +48,9 @@ def test_what_counts_as_several_outputs():
 def test_bad_outputs_are_refused_in_a_sentence():
     with pytest.raises(sj.DataError, match="twice"):
         outputs_named(["a", "a"])
+    for nothing in ([], ["a", 3], [None, "a"], {"a", "b"}, [TABLE["a"], TABLE["b"]]):
+        with pytest.raises(sj.DataError, match="give a column, a list of columns"):
+            outputs_named(nothing)
     with pytest.raises(sj.DataError, match="give a mapping of outputs"):
         outputs_named({})
     with pytest.raises(sj.DataError, match="no column 'q' for output 'q'"):
