@@ -220,7 +220,8 @@ class _Question:
         belief, differ = self.belief(places)
         purse = self.purse(places, budget)
         loose = relaxed(belief, purse, rough)
-        starts = [search(belief, purse) if counts is None else counts]
+        starts = [] if counts is None else [counts]
+        starts += [search(belief, purse)] if rough is None else []
         whole = np.minimum(np.floor(loose.counts + 1e-9), purse.most)
         starts += [whole] if whole.sum() <= purse.room else []
         return _Design(places, search(belief, purse, starts), belief, differ, loose)
