@@ -12,7 +12,7 @@ from scaling_jax.api.groups import FitGroups
 from scaling_jax.core.checked import checked, one_line, shown
 from scaling_jax.plot.axes import axes_for, grid_for, spans_decade
 from scaling_jax.plot.fits import curves
-from scaling_jax.plot.labels import kind_of
+from scaling_jax.plot.labels import above, kind_of
 from scaling_jax.plot.palette import DARK, palette_of
 from scaling_jax.plot.style import COLUMN, PAGE, picture
 from scaling_jax.plot.ticks import log_axis
@@ -152,7 +152,9 @@ def forest(
     table = forest_data(fits, parameter, level).iloc[::-1]
     ax = axes_for(ax, COLUMN, max(1.3, 0.6 + LINE * len(table)))
     page, at = palette_of(ax), np.arange(len(table))
-    ax.axvline(float(table["estimate"].median()), color=page.quiet, lw=0.8, ls="--")
+    middle = float(table["estimate"].median())
+    ax.axvline(middle, color=page.quiet, lw=0.8, ls="--")
+    above(ax, middle, "median of the groups")
     ax.hlines(at, table["lower"], table["upper"], color=page.main, lw=1.1)
     ax.plot(table["estimate"], at, "D", color=page.main, ms=3.2, mec=page.paper, mew=0.4)
     ax.set_yticks(at, [_short(key) for key in table.index], fontsize="small")

@@ -122,7 +122,20 @@ def pairs(
             _ticks(one, "x", spans[across], across if i == k - 1 else "", i == k - 1)
             if i != j:
                 _ticks(one, "y", spans[upward], upward if j == 0 else "", j == 0)
+    if k > 1:
+        _key(axes[0, 0], "ridge" in set(table["kind"]))
     return axes
+
+
+def _key(ax: Axes, ridge: bool) -> None:
+    """What the signs are, in the empty corner."""
+    lines = ["blue: draws", f"orange: estimate, shade: {100 * LEVEL:g} %"]
+    lines += ["lines: best fit as one is moved"] if ridge else []
+    words = ax.annotate(
+        "\n".join(lines), (1.0, 1.0), xycoords="axes fraction", xytext=(8, 0), textcoords="offset points",
+        va="top", fontsize="small", color=palette_of(ax).quiet, annotation_clip=False,
+    )  # fmt: skip
+    words.set_in_layout(False)
 
 
 def _alone(ax: Axes, table: pd.DataFrame, name: str, span: tuple[float, float, bool]) -> None:
