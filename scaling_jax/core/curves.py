@@ -153,7 +153,7 @@ class CurveColumn(np.ndarray):
         """This column and the rows of another one."""
         assert isinstance(other, CurveColumn)
         places = np.append(np.asarray(self), np.asarray(other) + len(self.views.total))
-        return CurveColumn(places, Curve.joined([self.views, other.views]), self.named)
+        return CurveColumn(places, Curve.joined([self.views, other.views]), self.named | other.named)
 
     def tobytes(self, order: Any = "C") -> bytes:
         """What each row sees, wherever it stands among the views."""

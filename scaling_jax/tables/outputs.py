@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, Set, Sized
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.core.checked import shown
+from scaling_jax.core.curves import CurveColumn
 from scaling_jax.core.law import Law
 from scaling_jax.tables.frames import TableLike, as_frame
 from scaling_jax.tables.read import Reading
@@ -121,7 +123,7 @@ def _one_after_another(parts: list[Runs], names: list[str], record: dict[str, ob
     first, sizes = parts[0], [len(part) for part in parts]
     errors = [part.target_se for part in parts if part.target_se is not None]
     return Runs(
-        inputs={name: np.concatenate([part.inputs[name] for part in parts]) for name in first.inputs},
+        inputs={name: _joined([part.inputs[name] for part in parts]) for name in first.inputs},
         target=np.concatenate([part.target for part in parts]),
         weight=np.concatenate([part.weight for part in parts]),
         target_se=np.concatenate(errors) if errors else None,
@@ -134,3 +136,11 @@ def _one_after_another(parts: list[Runs], names: list[str], record: dict[str, ob
         record=record | {"rows_used": sum(sizes)},
         warnings=list(dict.fromkeys(said for part in parts for said in part.warnings)),
     )
+
+
+def _joined(columns: list[np.ndarray]) -> np.ndarray:
+    """One column after the other; curves take along what they point at."""
+    first, *others = columns
+    if isinstance(first, CurveColumn):
+        return reduce(CurveColumn.followed_by, others, first)
+    return np.concatenate(columns)

@@ -61,3 +61,14 @@ def test_bad_outputs_are_refused_in_a_sentence():
         read(weights={"q": 1.0})
     with pytest.raises(ValueError, match="give a positive number"):
         read(weights={"a": -1.0})
+
+
+def test_outputs_of_laws_of_curves_keep_their_schedules():
+    """Each output's rows see what the same table with that output alone does."""
+    rates = {"p": np.linspace(1.0, 0.1, 8), "q": np.full(8, 0.5)}
+    table = TABLE.assign(step=[2, 4, 6, 8])
+    words = Reading(inputs={"lr": rates}, run="job")
+    both = read_outputs(words, sj.laws.tissue, table, BOTH, {}, True)
+    alone = sj.read_runs(sj.laws.tissue, table.dropna(), inputs={"lr": rates}, run="job", target="b")
+    lr = both.inputs["lr"]
+    assert lr[both.group == 1].tobytes() == alone.inputs["lr"].tobytes() and set(lr.named) == set(rates)
