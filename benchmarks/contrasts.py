@@ -92,7 +92,7 @@ def contrasts(kind: str, pairs: int, seed: int) -> pd.DataFrame:
         for fit, own in zip(two, w, strict=True)
     ]
     refits = refit(variants, careful=False)
-    draws = [Draws.of(v.fit, one, "joint") for v, one in zip(variants, refits, strict=True)]
+    draws = [Draws.plain(v.fit, one, "joint") for v, one in zip(variants, refits, strict=True)]
     rows = []
     for i, (_, flops, wanted, log_m) in enumerate(made):
         for how, transfer in (("default", "table"), ("draws alone", 0)):
@@ -120,6 +120,21 @@ def reliability(found: pd.DataFrame) -> pd.DataFrame:
     stated = found["probability"].where(found["probability"] >= 0.5, 1 - found["probability"])
     groups = found.assign(stated=stated).groupby(pd.cut(stated, BINS, include_lowest=True), observed=True)
     return groups.agg(pairs=("right", "size"), stated=("stated", "mean"), right=("right", "mean"))
+
+
+def missed(curve: pd.DataFrame) -> str:
+    """By how much a reliability curve is missed, in which direction, and what of that is chance."""
+    n, stated, right = (curve[name].to_numpy() for name in ("pairs", "stated", "right"))
+    points, chance = 100 * (right - stated), 100 * np.sqrt(stated * (1 - stated) / n)
+    k = int(np.argmax(np.abs(points)))
+    overall = 100 * float(np.average(right - stated, weights=n))
+    side = "under" if points[k] > 0 else "over"
+    most = abs(points[k])
+    held = "within 3 points in every bin" if most <= 3 else f"missed by up to {most:.1f} points"
+    return (
+        f"{held} (there {side}-confident: stated {stated[k]:.3f}, right {right[k]:.3f}, chance alone "
+        f"+-{chance[k]:.1f}); right less stated over all pairs {overall:+.1f} points"
+    )
 
 
 def summary(found: pd.DataFrame) -> dict[str, float]:
@@ -152,6 +167,7 @@ def main() -> None:
     curves = {how: reliability(part) for how, part in found.groupby("how")}
     for how, curve in curves.items():
         lines += [f"Reliability, {how}:", curve.to_string(float_format=lambda v: f"{v:.3f}"), ""]
+        lines += [f"The reliability of {how} is {missed(curve)}.", ""]
     lines.append(f"{time.time() - begun:.0f} seconds")
     text = "\n".join(lines)
     print(text)

@@ -107,10 +107,18 @@ def main() -> None:
             parts.append(decided.assign(table=name, suite=name.split(",")[0]))
             print(name, f"{time.time() - begun:.0f} s", flush=True)
     found = pd.concat(parts, ignore_index=True)
+    text = told(found)
+    print(text)
+    if "--save" in sys.argv:
+        save("decisions", text, found.drop(columns="suite").to_dict("records"))
+
+
+def told(found: pd.DataFrame) -> str:
+    """All cuts, and the two summaries."""
     means = dict.fromkeys(["cost", "right", "stated", "brier", "sure_right", "regret"], "mean")
     table = found.groupby(["suite", "flops", "method"]).agg(means | dict.fromkeys(["pairs", "sure"], "sum"))
     shown = {"float_format": lambda v: f"{v:.4g}"}
-    text = "\n".join(
+    return "\n".join(
         [
             "Share of right decisions, mean stated probability, Brier score, by table and cut",
             "",
@@ -127,9 +135,6 @@ def main() -> None:
             same_compute(found).to_string(**shown),
         ]
     )
-    print(text)
-    if "--save" in sys.argv:
-        save("decisions", text, found.drop(columns="suite").to_dict("records"))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def contrast(
     notes += [note for source in recipes.sources.values() for note in source.notes]
     if not recipes.has_draws:
         notes.append("Bare constants have no uncertainty: there is no probability and no interval.")
-    return Contrast(recipes, places, level, recipes.walk.rms, tuple(dict.fromkeys(notes)))
+    return Contrast(recipes, places, level, recipes.mean_walk, tuple(dict.fromkeys(notes)))
 
 
 def _places(flops: ArrayLike | None, at: object, given: Mapping[str, float] | None) -> Places:

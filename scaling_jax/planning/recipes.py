@@ -20,7 +20,7 @@ from scaling_jax import laws
 from scaling_jax.core.law import Law
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.planning.alike import settled
+from scaling_jax.planning.alike import Path, Settled, settled
 from scaling_jax.planning.drift import NORMAL_MAD, Residuals, Walk, walk_of
 from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
@@ -48,6 +48,8 @@ LN10 = np.log(10)
 FEWEST_DRAWS, MOST_DRAWS = 250, 500
 DRAWN = 6000  # draws of all recipes together
 COMPUTE = ("C", "flops", "compute")
+AS_GOOD_AS_THERE = 1e-6  # decades
+TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,24 +184,73 @@ class Recipes:
     def _laws(self) -> list[Law]:
         return [source.law for source in self.sources.values()]
 
-    @cached_property
+    @property
     def _numbers(self) -> list[np.ndarray]:
         """Per recipe (1 + draws, labels) the estimate and its draws, settled where recipes are believed to be
         alike."""
-        sources = list(self.sources.values())
-        numbers = [np.concatenate([s.numbers[None], _draws(s, self.n_draws)]) for s in sources]
-        rows = [source.rows for source in sources if source.rows]
-        alike = len(set(self._laws)) == 1 and len(sources) > 1
+        return self._own if self._settled is None else list(self._settled.numbers)
+
+    @cached_property
+    def _own(self) -> list[np.ndarray]:
+        """The same of each recipe alone."""
+        return [np.concatenate([s.numbers[None], _draws(s, self.n_draws)]) for s in self.sources.values()]
+
+    @cached_property
+    def _settled(self) -> Settled | None:
+        rows = [source.rows for source in self.sources.values() if source.rows]
+        alike = len(set(self._laws)) == 1 and len(self.sources) > 1
         if not (self.believed and alike and self.has_draws and rows):
-            return numbers
+            return None
         columns = {name: np.concatenate([one[name] for one in rows]) for name in self._laws[0].inputs}
         rng = np.random.default_rng([self.seed, 1])
-        return list(settled(self._laws[0], np.stack(numbers), columns, rng))
+        return settled(self._laws[0], np.stack(self._own), columns, rng, self._path(columns))
+
+    def _path(self, rows: Mapping[str, np.ndarray]) -> Path | None:
+        """From the largest runs to the places asked about beyond them; None where none is."""
+        top = float(np.nanmin(self.tops))
+        decades, which = np.unique(self.places.decades, return_index=True)
+        beyond = decades > top + AS_GOOD_AS_THERE
+        if not beyond.any():
+            return None
+        decades, which = np.r_[top, decades[beyond]], which[beyond]
+        if self.places.inputs is not None:
+            last = int(np.argmin(np.abs(np.log10(compute_of(rows)) - top)))
+            inputs = {name: np.r_[rows[name][last], v[which]] for name, v in self.places.inputs.items()}
+            return Path(decades, inputs)
+        return Path(decades, self._best_runs(10.0**decades))
+
+    def _best_runs(self, flops: np.ndarray) -> dict[str, np.ndarray]:
+        """Inputs of the best runs of budgets, by the middle of the recipes."""
+        law, given = self._laws[0], self.places.given
+        if {"N", "D"} <= set(law.inputs):
+            middle = np.median([own[0] for own in self._own], axis=0)[None]
+            spending = read_problem(Source(law, middle[0]), None, cast(Limits, given), None)
+            best = spending.best(middle, flops).inputs
+            return {name: np.ravel(best[name]) for name in law.inputs}
+        fixed = {name: np.full(len(flops), value) for name, value in given.items()}
+        return {**fixed, _compute_input(law): flops}
+
+    @cached_property
+    def _step_limit(self) -> float:
+        """What a walk's step is weighed against where it is not given: distances of recipes, walks included,
+        change by so much."""
+        if len(self.walk.steps) < 2 or self._settled is None:
+            return np.inf
+        return self._settled.change / np.sqrt(2)
+
+    def _steps(self, steps: np.ndarray) -> np.ndarray:
+        """Steps of the walk given what is believed of the change of distances: of two Gaussians, both."""
+        return steps / np.sqrt(1 + np.square(steps / max(self._step_limit, TINY)))
+
+    @property
+    def mean_walk(self) -> float:
+        """Root mean square of the walk's step, per root decade."""
+        return float(np.sqrt(np.sum(self.walk.weights * np.square(self._steps(self.walk.steps)))))
 
     def _own_errors(self, x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """(recipes, draws, places, steps): what each law errs beyond its runs, one walk over all places."""
         found = np.zeros((len(self.tops), n, *x.shape))
-        step = self.walk.drawn(n, rng)
+        step = self._steps(self.walk.drawn(n, rng))
         if not step.any():
             return found
         for r, top in enumerate(self.tops):
@@ -232,9 +283,12 @@ def _best(law: Law, numbers: np.ndarray, flops: np.ndarray, given: Mapping[str, 
         budgets, where = np.unique(flops, return_inverse=True)
         spending = read_problem(Source(law, numbers[0]), None, cast(Limits, given), None)
         return spending.best(numbers, budgets).loss[:, where]
-    name = next(name for name in (*COMPUTE, law.inputs[0]) if name in law.inputs)
     fixed = {key: np.full(len(flops), value) for key, value in given.items()}
-    return predict(law, numbers, {**fixed, name: flops})
+    return predict(law, numbers, {**fixed, _compute_input(law): flops})
+
+
+def _compute_input(law: Law) -> str:
+    return next(name for name in (*COMPUTE, law.inputs[0]) if name in law.inputs)
 
 
 def _draws(source: Source, n: int) -> np.ndarray:
