@@ -86,14 +86,14 @@ def test_shares_that_do_not_add_up_are_refused_with_their_rows(mixed):
 
 
 def test_small_models_rank_mixtures_of_large_ones(shared):
-    """512 mixtures at 1e6 parameters, 64 others at 1e9: rank correlation 98.8 +- .3 %."""
+    """512 mixtures at 1e6 parameters, 64 others at 1e9: 98.78 % by least squares, to the last digit."""
     runs = pd.read_csv(shared("mixtures/regmix.csv.gz"))
     domains = [name for name in runs if name.startswith("r_")]
     law = sj.laws.mixing_exponential(*domains)
     target = "loss_pile_cc"
-    fit = sj.fit(law, runs[runs["set"] == "train_1m"], target=target, objective=sj.Huber(0.01, on="raw"))
+    fit = sj.fit(law, runs[runs["set"] == "train_1m"], target=target, objective=sj.SquaredError(on="raw"))
     large = runs[runs["set"] == "test_1B"]
-    assert spearmanr(fit.predict(large), large[target])[0] == pytest.approx(0.9878, abs=0.003)
+    assert spearmanr(fit.predict(large), large[target])[0] == pytest.approx(0.9878, abs=5e-5)
 
 
 @pytest.mark.parametrize(
