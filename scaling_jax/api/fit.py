@@ -18,6 +18,7 @@ from scaling_jax.core.objective import Objective
 from scaling_jax.engine.devices import Place
 from scaling_jax.engine.solver import Solver
 from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.fits import Fits
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.shared import names_in, solve_shared
@@ -197,7 +198,10 @@ def _fit_outputs(
     )
     keys = table.group_labels
     task = Task(spec, table, table.members(), fixed_numbers(spec, keys), keys)
-    results, left = solve_shared(task, list(shared), paired=True) if shared else (solve_members(task), 0.0)
+    if shared:
+        results, left = solve_shared(task, list(shared), paired=True)
+    else:
+        results, left = list(solve_members(task)), 0.0
     named = [
         replace(one, sources=one.sources | {"target": described(source)})
         for one, source in zip(results, outputs.values(), strict=True)
@@ -249,12 +253,13 @@ def fit_groups(
     spec, table, values, unread = read_groups(law, runs, by, options | {"fixed": fixed})
     task = Task(spec, table, table.members(), values, table.group_labels)
     if together := names_in(shared):
-        results, left = solve_shared(task, list(together))
-        groups = FitGroups.of([*results, *unread], shared=together, gain_left=left)
+        joint, left = solve_shared(task, list(together))
+        fits = Fits.of(joint, unread)
+        groups = FitGroups.of(fits, shared=together, gain_left=left)
     else:
-        results = solve_members(task)
-        groups = FitGroups.of([*results, *unread])
-    if strict and (short := [r.key for r in results if r.status == "underdetermined"]):
+        fits = Fits.of(solve_members(task), unread)
+        groups = FitGroups.of(fits)
+    if strict and (short := [fits.keys[i] for i in np.flatnonzero(fits.status == "underdetermined")]):
         raise UnderdeterminedError(
             f"Groups {short[:5]} cannot determine their parameters: add runs, or fix or tie parameters."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +13,7 @@ from scaling_jax.core.checked import checked
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.core.printed import Printed
 from scaling_jax.fitting.certified import certified
+from scaling_jax.fitting.fits import Fits
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.reporting.blocks import Section
 from scaling_jax.reporting.shown import Shown
@@ -24,6 +25,27 @@ if TYPE_CHECKING:
     from scaling_jax.uncertainty.draws import DrawsGroups
 
 __all__ = ["FitGroups"]
+
+
+class _OnDemand(Mapping[Hashable, FitResult]):
+    """Results by key, each made once, when it is asked for."""
+
+    def __init__(self, fits: Fits):
+        self.fits = fits
+        self._at = {key: i for i, key in enumerate(fits.keys)}
+        self._made: dict[Hashable, FitResult] = {}
+
+    def __getitem__(self, key: Hashable) -> FitResult:
+        i = self._at[key]
+        if key not in self._made:
+            self._made[key] = FitResult.of(self.fits[i])
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._at)
+
+    def __len__(self) -> int:
+        return len(self._at)
 
 
 class FitGroups(Keyed[FitResult], Shown):
@@ -39,15 +61,23 @@ class FitGroups(Keyed[FitResult], Shown):
 
     kind = "group"
 
-    def __init__(self, fits: dict[Hashable, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0):
+    def __init__(
+        self, fits: Mapping[Hashable, FitResult], shared: tuple[str, ...] = (), gain_left: float = 0.0
+    ):
         super().__init__(fits)
         self.shared = shared
         self.gain_left = gain_left
 
     @classmethod
-    def of(cls, fitted: Iterable[Fitted], **joint: Any) -> Self:
-        """The records of groups, each with its questions."""
-        return cls({record.key: FitResult.of(record) for record in fitted}, **joint)
+    def of(cls, fitted: Sequence[Fitted], **joint: Any) -> Self:
+        """The records of groups, each with its questions once somebody asks for it."""
+        return cls(_OnDemand(fitted if isinstance(fitted, Fits) else Fits.of(fitted)), **joint)
+
+    @property
+    def _fits(self) -> Fits:
+        """The groups as arrays, as far as they were solved so."""
+        known = self._members
+        return known.fits if isinstance(known, _OnDemand) else Fits.of(list(self.values()))
 
     @cached_property
     def params(self) -> pd.DataFrame:
@@ -59,7 +89,7 @@ class FitGroups(Keyed[FitResult], Shown):
             if index.nlevels == 1
             else [f"{self.kind} {level}" for level in range(1, index.nlevels + 1)]
         )
-        return pd.DataFrame([f.numbers for f in self.values()], index=index, columns=list(labels))
+        return pd.DataFrame(self._fits.numbers, index=index, columns=list(labels))
 
     @cached_property
     def certificates(self) -> pd.DataFrame:
@@ -67,7 +97,7 @@ class FitGroups(Keyed[FitResult], Shown):
 
         It looks at all groups at once: thousands take moments.
         """
-        return certified(list(self.values())).set_index(self.params.index)
+        return certified(self._fits).set_index(self.params.index)
 
     @property
     def converged(self) -> pd.Series:

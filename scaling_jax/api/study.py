@@ -27,7 +27,7 @@ from scaling_jax.engine.behaviour import behaviour_of, digest, law_as_written
 from scaling_jax.engine.devices import span_hosts
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.certified import CERTIFIED, certified
-from scaling_jax.fitting.fitted import Fitted
+from scaling_jax.fitting.fits import Fits
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.spec import Spec
 from scaling_jax.tables.frames import TableLike
@@ -184,12 +184,12 @@ def _laws(versions: str, written: str, chunk: _Chunk) -> pd.DataFrame:
     return chunk.groups.join(_laws_found(chunk.task.spec.law, solve_members(chunk.task)))
 
 
-def _laws_found(law: Law, fits: list[Fitted]) -> pd.DataFrame:
+def _laws_found(law: Law, fits: Fits) -> pd.DataFrame:
     """One row per fit: parameters, objective, rows, and the certificate."""
-    found = pd.DataFrame([fit.numbers for fit in fits], columns=list(law.labels))
+    found = pd.DataFrame(fits.numbers, columns=list(law.labels))
     said = certified(fits)
-    said["warnings"] = [" ".join(fit.certificate.warnings) for fit in fits]
-    said["reason"] = [fit.reason for fit in fits]
+    said["warnings"] = [" ".join(warnings) for warnings in fits.warnings()]
+    said["reason"] = fits.reasons.tolist()
     return found.join(said)
 
 

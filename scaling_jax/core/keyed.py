@@ -17,11 +17,11 @@ class Keyed(Mapping[Hashable, Member]):
     """A mapping from the group's key to its member, in the order given.
 
     Args:
-        members: what each group has.
+        members: what each group has; a mapping that is no dictionary makes each when it is asked for.
     """
 
     def __init__(self, members: Mapping[Hashable, Member]):
-        self._members = dict(members)
+        self._members = dict(members) if isinstance(members, dict) else members
 
     def __getitem__(self, key: Hashable) -> Member:
         try:

@@ -44,6 +44,7 @@ HANDFUL = 6  # training runs, from which on none is warned of for being few
 EXTINCT_SHARE = 1e-6
 BASIN_GAP = 1e-3
 FEW_AGREE = 0.1
+NEAR = 0.05  # relative: a runner-up that the data hardly tell from the optimum
 VAGUE_LOG = np.log(10.0)
 OUTLIER_SIGMAS = 6.0
 ILL_CONDITIONED = 1e12
@@ -133,6 +134,11 @@ class Evidences(NamedTuple):
     finished_status: np.ndarray
     n_starts: np.ndarray
     n_polished: np.ndarray
+
+    @property
+    def moving(self) -> np.ndarray:
+        """(fits, k) coordinates that may still move, as in `Evidence`."""
+        return self.free & ~held(self.z, self.gradient, self.lower, self.upper, level=True)
 
     @classmethod
     def alone(cls, one: Evidence) -> Evidences:
@@ -417,7 +423,7 @@ def sentences(
             "have been missed. "
             "Refit with more starts."
         )
-    if np.isfinite(c.runner_up) and c.runner_up < 0.05 and not short:
+    if np.isfinite(c.runner_up) and c.runner_up < NEAR and not short:
         say(
             f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them "
             "apart."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from scaling_jax.fitting.fits import Fits, Solved
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.judged import Judged
 
@@ -30,27 +31,29 @@ def certified(fits: Sequence[Fitted]) -> pd.DataFrame:
 
     Fits that were judged together are read off their arrays; what else there is, one by one.
     """
-    table = pd.DataFrame(
-        {
-            "objective": [fit.objective_value for fit in fits],
-            "rows": [fit.record.get("rows_used") for fit in fits],
-        }
-    )
-    together: dict[Judged, list[int]] = {}
-    apart = []
-    for i, fit in enumerate(fits):
-        if fit.judged is None or fit.stored_certificate is not None or fit.reason:
-            apart.append(i)
-        else:
-            together.setdefault(fit.judged[0], []).append(i)
-    parts = [_of_arrays(judged, [fits[i] for i in which], which) for judged, which in together.items()]
+    fits = fits if isinstance(fits, Fits) else Fits.of(fits)
+    rows = fits.column(lambda batch: batch.sizes, lambda one: one.record.get("rows_used"))
+    table = pd.DataFrame({"objective": fits.objective_values, "rows": rows.tolist()})
+    together: dict[Judged, list[tuple[int, int]]] = {}
+    apart: list[int] = []
+    for batch, here, there in fits.parts():
+        if isinstance(batch, Solved):
+            none = batch.failed[there]
+            apart += here[none].tolist()
+            together[batch.judged] = list(zip(here[~none].tolist(), there[~none].tolist(), strict=True))
+            continue
+        for i, fit in zip(here.tolist(), (batch.records[f] for f in there), strict=True):
+            if fit.judged is None or fit.stored_certificate is not None or fit.reason:
+                apart.append(i)
+            else:
+                together.setdefault(fit.judged[0], []).append((i, fit.judged[1]))
+    parts = [_of_arrays(judged, *np.array(which).T) for judged, which in together.items() if which]
     if apart or not parts:
         parts.append(_one_by_one([fits[i] for i in apart], apart))
     return table.join(pd.concat(parts).sort_index())
 
 
-def _of_arrays(judged: Judged, fits: list[Fitted], index: list[int]) -> pd.DataFrame:
-    at = np.array([fit.judged[1] for fit in fits if fit.judged is not None])
+def _of_arrays(judged: Judged, index: np.ndarray, at: np.ndarray) -> pd.DataFrame:
     columns = {name: getattr(judged, name)[at] for name in ("status", *NUMBERS)}
     columns |= {name: _joined(judged, getattr(judged, name)[at]) for name in NAMED}
     return pd.DataFrame(columns, index=index)

@@ -14,12 +14,15 @@ import numpy as np
 
 from scaling_jax.core.law import Law
 from scaling_jax.engine.behaviour import rank_of
-from scaling_jax.engine.coordinates import held, searched_as_logs, typical_size
+from scaling_jax.engine.coordinates import searched_as_logs, typical_size
 from scaling_jax.engine.status import Status
 from scaling_jax.fitting.certificate import (
     BASIN_GAP,
     EPS,
     EXTINCT_SHARE,
+    FEW_AGREE,
+    ILL_CONDITIONED,
+    NEAR,
     NO_FINITE_START,
     OUTLIER_SIGMAS,
     STATIONARY,
@@ -67,6 +70,12 @@ class Rows(NamedTuple):
         """(rows,) the fit of each."""
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
+    def residual(self, spec: Spec, numbers: np.ndarray) -> np.ndarray:
+        """(rows,) on the objective's scale, of fits with parameters `numbers` (fits, labels)."""
+        se = None if self.runs.target_se is None else self.runs.target_se[self.members]
+        own = numbers[self.owner] if spec.objective.overdispersed else None
+        return spec.objective.residual(self.prediction, self.runs.target[self.members], se, own)
+
     def total(self, values: np.ndarray) -> np.ndarray:
         """(fits,) sums over each fit's rows."""
         return np.bincount(self.owner, values, len(self.sizes))
@@ -104,6 +113,17 @@ class Judged:
     def open(self) -> np.ndarray:
         """Whether a step would still lower the objective."""
         return ~((self.relative_decrement <= STATIONARY) & self.curvature_ok)
+
+    @property
+    def speak(self) -> np.ndarray:
+        """(fits,) which certificates may have a sentence of their own: all others only say what is known of
+        the table."""
+        marked = [which.any(axis=1) for which in (self.unidentified, self.extinct, self.at_bound)]
+        few = (self.n_finished > 3) & (self.n_agree < np.maximum(2, FEW_AGREE * self.n_finished))
+        numbers = [self.runner_up < NEAR, self.condition > ILL_CONDITIONED, few, self.status != "converged"]
+        out = np.any([*marked, *numbers, _unusual(self.spec.law, self.numbers)], axis=0)
+        out[list(self.outliers)] = True
+        return out
 
     def names(self, which: str, f: int) -> list[str]:
         """The labels that are `which` ("unidentified", "extinct", "at_bound") in a fit."""
@@ -164,7 +184,7 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
     law, objective, e = spec.law, spec.objective, evidence
     finite = np.isfinite(e.value)
     scale = rows.total(rows.weight * objective.rho(target_scale(rows.runs, objective))[rows.members])
-    moving = e.free & ~held(e.z, e.gradient, e.lower, e.upper, level=True)
+    moving = e.moving
     far = _far(spec, rows, numbers)
     charged = e.value * far.others_share
     noise = 2 * np.maximum(charged, EPS * EPS * scale) / np.maximum(rows.sizes - far.how_many, 1)
@@ -212,6 +232,13 @@ def judge(spec: Spec, numbers: np.ndarray, evidence: Evidences, fixed: np.ndarra
         short=short,
         alike=alike,
     )
+
+
+def _unusual(law: Law, numbers: np.ndarray) -> np.ndarray:
+    """(fits,) whether any of the numbers (fits, labels) is `unusual`."""
+    known = [law.ranges.get(label.split("[")[0]) for label in law.labels]
+    most = np.array([2.5 * limits[1] if limits and limits[0] > 0 else np.inf for limits in known])
+    return (np.isfinite(most) & ((numbers < 0) | (numbers > most))).any(axis=1)
 
 
 class _Local(NamedTuple):
@@ -351,9 +378,7 @@ class _Far(NamedTuple):
 
 def _far(spec: Spec, rows: Rows, numbers: np.ndarray) -> _Far:
     runs, at, owner = rows.runs, rows.members, rows.owner
-    se = None if runs.target_se is None else runs.target_se[at]
-    of_rows = numbers[owner] if spec.objective.overdispersed else None
-    residual = spec.objective.residual(rows.prediction, runs.target[at], se, of_rows)
+    residual = rows.residual(spec, numbers)
     charge = np.nan_to_num(rows.weight * spec.objective.rho(residual), nan=0.0)
     used = (rows.weight > 0) & np.isfinite(residual)
     count = np.bincount(owner[used], minlength=len(rows.sizes))

@@ -3,7 +3,6 @@ given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -23,19 +22,15 @@ from scaling_jax.engine.starts import default_starts, moved_starts, second_start
 from scaling_jax.engine.thinning import LONG, REPRESENTATIVES
 from scaling_jax.fitting.batch import SEARCH_ROWS, Task, build_problem, padded_lengths
 from scaling_jax.fitting.certificate import (
-    NO_FINITE_START,
-    NO_PROBABILITY,
-    AtRows,
     Evidence,
     Evidences,
     at_rows_of_many,
     distinct_points,
     unusual,
 )
+from scaling_jax.fitting.fits import Fits, Records, Solved, record_of
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.judged import Judged, Rows, judge
 from scaling_jax.fitting.spec import Spec, tied_index
-from scaling_jax.tables.runs import Part
 
 __all__ = ["FEW_FITS", "evidence_of_all", "solve_members", "start_nodes"]
 
@@ -62,8 +57,8 @@ def solve_members(
     polish_steps: int = MOST_STEPS,
     starts: np.ndarray | None = None,
     look_again: bool = True,
-) -> list[Fitted]:
-    """Solves every fit of a task; records in its order.
+) -> Fits:
+    """Solves every fit of a task, in its order.
 
     `starts`, (fits, starts, labels), replaces those of the specification. Where the starts are the law's own,
     the few of many fits that do not converge get as many of them as a fit alone; where many do not, it is the
@@ -75,52 +70,49 @@ def solve_members(
     linear = () if few or given else eliminated(task.spec)
     results = _solved(task, few, linear, polish_steps, starts)
     if few:
-        return (
-            results
-            if given or not look_again
-            else [_looked_again(task.some([i]), r) for i, r in enumerate(results)]
-        )
+        again = [
+            r if given or not look_again else _looked_again(task.some([i]), r) for i, r in enumerate(results)
+        ]
+        return Fits.of(again)
     if given or task.spec.starts is not None:
         return results
     if linear:
-        left = np.array([_left_open(result, linear) for result in results])
+        left = _left_open(results, linear)
         doubts = np.flatnonzero(left.any(axis=1))
-        _improve(results, doubts, _moved_on(task, results, left, linear, polish_steps))
-    stuck = [i for i, result in enumerate(results) if result.status == "not_converged"]
+        results = results.with_better(doubts, _moved_on(task, results, left, linear, polish_steps))
+    stuck = np.flatnonzero(results.status == "not_converged")
     if len(stuck) <= FEW_STUCK * len(task):
-        _improve(results, stuck, _solved(task.some(stuck), True, (), polish_steps, None))
+        results = results.with_better(stuck, _solved(task.some(stuck), True, (), polish_steps, None))
     return results
 
 
-def _improve(results: list[Fitted], which: Iterable[int], again: list[Fitted]) -> None:
-    """Keeps what another solution of some fits found, where that is no higher."""
-    for i, result in zip(which, again, strict=True):
-        if not result.evidence.value > results[i].evidence.value:
-            results[i] = result
+def _left_open(results: Fits, linear: tuple[int, ...]) -> np.ndarray:
+    """(fits, labels) the numbers that might do better elsewhere: all where a step would gain, else those that
+    are not linear and shape nothing, whose term may return."""
+    still = results.column(lambda batch: batch.judged.open, lambda one: one.open)
+    free = results.column(lambda batch: batch.evidence.free, lambda one: one.evidence.free)
+    idle = results.column(
+        lambda batch: _idle(batch.evidence), lambda one: _idle(Evidences.alone(one.evidence))[0]
+    )
+    idle[:, list(linear)] = False
+    return np.where(still[:, None], free, idle) & (results.reasons == "")[:, None]
 
 
-def _left_open(result: Fitted, linear: tuple[int, ...]) -> np.ndarray:
-    """(labels,) the numbers that might do better elsewhere: all where a step would gain, else those that are
-    not linear and shape nothing, whose term may return."""
-    e = result.evidence
-    if result.reason:
-        return np.zeros(len(e.z), dtype=bool)
-    if result.certificate.open:
-        return e.free
-    idle = e.moving & (np.diag(e.hessian) <= IDLE * e.value)
-    idle[list(linear)] = False
-    return idle
+def _idle(e: Evidences) -> np.ndarray:
+    """(fits, labels) numbers that move and shape nothing."""
+    curvature = np.diagonal(e.hessian, axis1=1, axis2=2)
+    return e.moving & (curvature <= IDLE * e.value[:, None])
 
 
 def _moved_on(
-    task: Task, results: list[Fitted], moving: np.ndarray, linear: tuple[int, ...], polish_steps: int
-) -> list[Fitted]:
+    task: Task, results: Fits, moving: np.ndarray, linear: tuple[int, ...], polish_steps: int
+) -> Fits:
     """The fits with numbers that are `moving`, (fits, labels), solved again from where they ended and from
     there with one such number after the other moved."""
     which = np.flatnonzero(moving.any(axis=1))
     if not len(which):
-        return []
-    some, ends = task.some(which), np.stack([results[i].numbers for i in which])
+        return Fits.of()
+    some, ends = task.some(which), results.some(which).numbers
     problem, _ = build_problem(some)
     starts = moved_starts(problem, some.fixed, tied_index(task.spec), ends, moving[which], n=MOVED)
     return _solved(some, False, linear, polish_steps, starts)
@@ -128,21 +120,21 @@ def _moved_on(
 
 def _solved(
     task: Task, few: bool, linear: tuple[int, ...], polish_steps: int, starts: np.ndarray | None
-) -> list[Fitted]:
+) -> Fits:
     """`solve_members`, every fit once; with `few`, each as thoroughly as a fit alone."""
-    results: dict[int, Fitted] = {}
     sizes = np.array([len(m) for m in task.members])
     edges = padded_lengths(sizes)
     assigned = np.searchsorted(edges, sizes)
+    found, place = [], [np.zeros(0, dtype=int)]
     with progress_bar(len(task)) as progress:
         for b in range(len(edges)):
             in_bucket = np.flatnonzero(assigned == b)
             for first in range(0, len(in_bucket), FITS_IN_MEMORY):
                 which = in_bucket[first : first + FITS_IN_MEMORY]
                 own = None if starts is None else starts[which]
-                found = _batch(task.some(which), own, few, linear, polish_steps, progress)
-                results |= zip(which.tolist(), found, strict=True)
-    return [results[i] for i in range(len(task))]
+                found.append(_batch(task.some(which), own, few, linear, polish_steps, progress))
+                place.append(which)
+    return Fits.of(*found).some(np.argsort(np.concatenate(place)))
 
 
 def _batch(
@@ -152,7 +144,7 @@ def _batch(
     linear: tuple[int, ...],
     polish_steps: int,
     progress: Progress | None,
-) -> list[Fitted]:
+) -> Solved | Records:
     """Fits whose rows are padded to one length."""
     spec = task.spec
     problem, free = build_problem(task)
@@ -185,24 +177,9 @@ def _batch(
     numbers = problem.natural_numbers(solution.z)
     evidence = evidence_of_all(problem, solution, free)
     if few:
-        return [_record(task, f, evidence.of(f), numbers[f]) for f in range(len(task))]
+        return Records([record_of(task, f, evidence.of(f), numbers[f]) for f in range(len(task))])
     foreseen = at_rows_of_many(spec.law, numbers, task.runs.inputs, task.members)
-    judged = judge(spec, numbers, evidence, ~np.isnan(task.fixed), _rows_of(task, foreseen))
-    return [_record(task, f, evidence.of(f), numbers[f], at, (judged, f)) for f, at in enumerate(foreseen)]
-
-
-def _rows_of(task: Task, foreseen: list[AtRows]) -> Rows:
-    """All rows of a task's fits, one fit's after the other's."""
-    members = np.concatenate(task.members)
-    weight = task.runs.weight[members] if task.weights is None else np.concatenate(list(task.weights))
-    return Rows(
-        task.runs,
-        members,
-        np.array([len(m) for m in task.members]),
-        weight,
-        np.concatenate([at.prediction for at in foreseen]),
-        np.stack([at.share for at in foreseen]),
-    )
+    return Solved.of(task, numbers, evidence, foreseen)
 
 
 def _looked_again(task: Task, result: Fitted) -> Fitted:
@@ -241,7 +218,7 @@ def _looked_again(task: Task, result: Fitted) -> Fitted:
         device=spec.device or default_device(points.shape[1] * problem.n_rows),
     )
     evidence = _together(first, evidence_of_all(problem, solution, free).of(0))
-    return _record(task, 0, evidence, problem.natural_numbers(evidence.z[None])[0])
+    return record_of(task, 0, evidence, problem.natural_numbers(evidence.z[None])[0])
 
 
 def _in_doubt(result: Fitted) -> bool:
@@ -375,39 +352,3 @@ def _together(first: Evidence, second: Evidence) -> Evidence:
         n_starts=first.n_starts + second.n_starts,
         n_polished=first.n_polished + second.n_polished,
     )
-
-
-def _record(
-    task: Task,
-    f: int,
-    evidence: Evidence,
-    numbers: np.ndarray,
-    foreseen: AtRows | None = None,
-    judged: tuple[Judged, int] | None = None,
-) -> Fitted:
-    spec = task.spec
-    part = Part(task.runs, task.members[f], None if task.weights is None else task.weights[f])
-    runs = part.read()
-    failed = not np.isfinite(evidence.value)
-    counted = {"rows_used": len(runs)} | ({"n_runs": runs.n_runs} if runs.run is not None else {})
-    if len(runs.group_labels) > 1:
-        counted["rows_in_table"] = len(runs)
-    held = zip(spec.law.labels, task.fixed[f].tolist(), strict=True)
-    result = Fitted(
-        spec=spec,
-        numbers=numbers if not failed else np.full(len(numbers), np.nan),
-        objective_value=evidence.value if not failed else np.nan,
-        evidence=evidence,
-        runs=part,
-        sources=runs.sources,
-        record=runs.record | counted,
-        fingerprint=runs.fingerprint,
-        fixed={label: value for label, value in held if not np.isnan(value)},
-        key=task.keys[f],
-        reason=(NO_FINITE_START if spec.objective.counts is None else NO_PROBABILITY) if failed else "",
-        foreseen=foreseen,
-        judged=judged,
-    )
-    if failed or spec.objective.smooth:
-        return result
-    return replace(result, objective_value=float(np.sum(runs.weight * spec.objective.rho(result.residuals))))

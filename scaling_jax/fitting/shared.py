@@ -58,7 +58,7 @@ def solve_shared(task: Task, names: list[str], paired: bool = False) -> tuple[li
         ValueError: if a name is unknown, or fixed or tied as well.
     """
     _check_names(task, names)
-    results = solve_members(task)
+    results = list(solve_members(task))
     usable = [i for i, result in enumerate(results) if not result.reason]
     if not usable:
         return results, np.nan
@@ -124,7 +124,7 @@ def _solve_held(task: Task, columns: np.ndarray, at: np.ndarray, known: np.ndarr
     fixed[:, columns] = np.repeat(natural, groups, axis=0)
     starts[:, :, columns] = fixed[:, None, columns]
     results = solve_members(replace(task.some(which), fixed=fixed), starts=starts)
-    return [results[i : i + groups] for i in range(0, len(results), groups)]
+    return [list(results[i : i + groups]) for i in range(0, len(results), groups)]
 
 
 def _weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:
