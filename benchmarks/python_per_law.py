@@ -87,7 +87,8 @@ SOLVE = members.solve
 
 
 def spent(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
-    """What a call gives, and its seconds: by the clock, of the process, of Python in all and in the search."""
+    """What a call gives, and its seconds: by the clock, of the process, and of Python, in all and in the
+    search."""
     clock = Clock()
     wall, process, own = time.perf_counter(), time.process_time(), time.thread_time()
     with clock.running():
@@ -134,8 +135,8 @@ def report(rows: list[dict[str, Any]]) -> str:
     device = machine()
     return "\n".join(
         [
-            f"milliseconds per law; {STARTS} starts each, 4 to 20 rows; {device['device']}, {device['cores']} "
-            f"cores, Python {device['python']}, jax {device['jax']}, {device['date']}",
+            f"milliseconds per law; {STARTS} starts each, 4 to 20 rows; {device['device']}, "
+            f"{device['cores']} cores, Python {device['python']}, jax {device['jax']}, {device['date']}",
             pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3f}"),
         ]
     )
