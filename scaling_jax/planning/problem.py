@@ -99,6 +99,16 @@ class Problem:
     limits: tuple[tuple[str, Formula, float, float | Numbers], ...]
     sign: float
 
+    def __post_init__(self) -> None:
+        shares = self.source.law.simplex
+        loose = [name for name in shares if name in (*self.free, *self.choices)]
+        if loose and not any(name in shares for name, _ in self.defined):
+            rest = " - ".join(["1", *(name for name in shares if name != loose[-1])])
+            raise ValueError(
+                f"The shares {', '.join(shares)} add up to one, and {', '.join(loose)} are free: say what "
+                f"is left for the last, limits={{{loose[-1]!r}: {rest!r}}}, or give each its value."
+            )
+
     def holding(self, *names: str) -> Problem:
         """The same question with the values of these inputs given at each solve."""
         if unknown := [name for name in names if name not in (*self.free, *self.choices)]:

@@ -393,3 +393,12 @@ def test_approaches_are_planned_from_as_laws_are():
     )
     reached = sj.plan(found, loss=plan.table["loss"], level=None)
     assert reached.table["flops"][0] == pytest.approx(1e23, rel=1e-6)
+
+
+def test_shares_that_need_not_add_up_are_refused_and_what_is_left_can_be_said() -> None:
+    law = sj.laws.mixture_additive("c", "w")
+    params = dict.fromkeys(law.params, 0.5) | {"A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28}
+    with pytest.raises(ValueError, match="The shares c, w add up to one"):
+        sj.plan((law, params), flops=1e20)
+    run = sj.plan((law, params), flops=1e20, limits={"w": "1 - c"}).table.iloc[0]
+    assert run["c"] + run["w"] == pytest.approx(1.0)
