@@ -24,6 +24,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline", "attrs_bl
 nb_execution_mode = "auto"  # notebooks are kept without outputs
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
+nb_output_stderr = "remove"  # bars of progress, and what libraries say of the lack of theirs
 exclude_patterns = ["_build", "_ext", "api.md", "make_*.py", "check_pages.py", "jupyter_execute", "measured"]
 html_theme = "furo"
 html_title = "scaling_jax"

@@ -1,6 +1,7 @@
 """`python -m benchmarks.forecasting FOLDER` judges forecasts of 440 real extrapolations, suites left out one
 by one; with `competition` before the folder, of these and six further sweeps, beside its rivals; `practice`
-asks which choices predict best; `learn` writes what all suites teach into the package."""
+asks which choices predict best; `pooled` sets a pooled posterior beside it; `learn` writes what all suites
+teach into the package."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from benchmarks.forecasting.pictures import histograms
+from benchmarks.forecasting.pooled import beside_the_forecast
 from benchmarks.forecasting.practice import practice
 from benchmarks.forecasting.rivals import point_forecasts
 from benchmarks.forecasting.tasks import competition, extrapolations, macro
@@ -145,6 +147,12 @@ def choices(folder: Path) -> None:
     save("forecasting_practice", text, record)
 
 
+def borrow(folder: Path) -> None:
+    text, table = beside_the_forecast(extrapolations(folder))
+    print(text)
+    save("forecasting_pooled", text, {"tasks": table.round(6).to_dict("list")})
+
+
 def learn(folder: Path) -> None:
     """Writes what ships."""
     found = Lessons(extrapolations(folder), nothing_learned()).learned(version=VERSION)
@@ -152,5 +160,5 @@ def learn(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"competition": compete, "practice": choices, "learn": learn}
+    commands = {"competition": compete, "practice": choices, "pooled": borrow, "learn": learn}
     commands.get(sys.argv[1], main)(Path(sys.argv[-1]))

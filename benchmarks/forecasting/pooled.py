@@ -18,14 +18,12 @@ from scaling_jax.forecasting.lessons import Past
 __all__ = ["beside_the_forecast"]
 
 COMMITTED = Path(__file__).parents[1] / "results/forecasting.json"
-CUTS = 2  # of every curve, its longest and its shortest: a posterior takes seconds, a forecast milliseconds
 LAWS = {("N", "D"): (sj.laws.chinchilla, ["alpha", "beta"]), ("x",): (sj.laws.power_law_floor, ["alpha"])}
-TAILS = [0.05, 0.95]
 
 
 def beside_the_forecast(past: Sequence[Past]) -> tuple[str, pd.DataFrame]:
     """The printed comparison, and a row per task."""
-    table = pd.DataFrame(json.loads(COMMITTED.read_text())["tasks"])
+    table = pd.DataFrame(json.loads(COMMITTED.read_text())["results"]["tasks"])
     told = [(one.suite, one.curve) for one in past]
     if list(zip(table["suite"], table["curve"], strict=True)) != told:
         raise ValueError("the committed forecasts are of other tasks: run `forecasting FOLDER` first")
