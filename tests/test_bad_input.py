@@ -270,7 +270,7 @@ ARGUMENTS = {
     ),
     "an objective by name": (
         {"objective": "hubert"},
-        "Unknown objective 'hubert': use huber, squared, absolute, asymmetric, binomial.",
+        "Unknown objective 'hubert': use huber, squared, absolute, asymmetric, binomial, beta_binomial.",
     ),
     "a device that is not here": ({"device": "quantum"}, "device='quantum': JAX sees cpu here."),
     "a count in one word": (

@@ -302,7 +302,7 @@ class BetaBinomial(Binomial):
     >>> table = {"x": [1, 2, 4, 8, 16], "n": [50, 50, 80, 80, 80], "solved": [49, 32, 52, 20, 16]}
     >>> fit = sj.fit(sj.laws.power_law, table, target="solved", objective=sj.BetaBinomial("n"))
     >>> round(fit.params["alpha"], 2), round(fit.params["overdispersion"], 3)
-    (0.47, 0.056)
+    (0.51, 0.024)
     """
 
     on: Scale = field(default="overdispersed", init=False)
