@@ -45,6 +45,7 @@ class Domain:
         inside = (values >= self.lower) & (values <= self.upper) & np.isfinite(values)
         return inside & (values > 0) if self.log else inside
 
+    # what JAX traces is an array to NumPy's types too, so that the checker sees two signatures meet
     @overload
     def to_search(self, values: Array) -> Array: ...  # type: ignore[overload-overlap]
     @overload

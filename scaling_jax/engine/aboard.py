@@ -144,8 +144,9 @@ def run_on(lanes: Aboard, solver: Solver, z: Array, own: Array) -> Finished[Arra
     logs = searched_as_logs(domains)
 
     def start(z: Array) -> Any:
-        # `init` is declared for NumPy, and takes what is traced all the same
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], solver.init(z[None], logs))  # type: ignore[arg-type]
+        # declared for NumPy, it takes what is traced all the same
+        begun = solver.init(z[None], logs)  # type: ignore[arg-type]
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[0], begun)
 
     begun = jax.vmap(start)(begin.reshape(-1, len(domains)))
     begun = begun._replace(status=jnp.where(own.ravel(), begun.status, int(Status.DROPPED)))

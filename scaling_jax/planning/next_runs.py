@@ -139,10 +139,10 @@ def precision_for(source: Any, budgets: ArrayLike, **options: Any) -> pd.DataFra
     >>> bool(bought["sd"].is_monotonic_decreasing)
     True
     """
-    words = list(signature(_asked).parameters)[1:]
+    words = {name: one.default for name, one in list(signature(next_runs).parameters.items())[2:]}
     if unknown := [name for name in options if name not in words]:
         raise TypeError(f"precision_for has no {unknown[0]!r}; it takes {', '.join(words)}.")
-    question = _asked(source, **options)
+    question = _asked(source, **words | options)
     asked = budgets_of(budgets, "budgets")
     start = question.places((float(asked.min()), float(asked.max())))
     rows: dict[float, dict[str, Any]] = {}
@@ -287,18 +287,18 @@ class _Question:
 
 def _asked(
     source: object,
-    at: Mapping[str, ArrayLike] | None = None,
-    flops: float | None = None,
-    of: str = "loss",
-    parameter: str | None = None,
-    contrast: Sequence[Hashable] | None = None,
-    candidates: TableLike | Ranges | None = None,
-    cost: str | ArrayLike | Cost | None = None,
-    replicate: bool = True,
-    most: int | None = MOST,
-    discrepancy: float | str = "table",
-    run_sd: float | None = None,
-    level: float = 0.9,
+    at: Mapping[str, ArrayLike] | None,
+    flops: float | None,
+    of: str,
+    parameter: str | None,
+    contrast: Sequence[Hashable] | None,
+    candidates: TableLike | Ranges | None,
+    cost: str | ArrayLike | Cost | None,
+    replicate: bool,
+    most: int | None,
+    discrepancy: float | str,
+    run_sd: float | None,
+    level: float,
 ) -> _Question:
     check_level(level)
     _check_discrepancy(discrepancy)
