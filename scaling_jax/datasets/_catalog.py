@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import pandas as pd
 
@@ -27,10 +26,6 @@ class Table:
     read: Callable[[Files], pd.DataFrame]
     rows: int | None
     columns: Mapping[str, str]
-
-    def undocumented(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of the frame that `columns` says nothing about."""
-        return [c for c in frame.columns if not any(fnmatchcase(c, pattern) for pattern in self.columns)]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.law import Law
-from scaling_jax.diagnosis.trends import NORMAL_MAD, Direction, Trends, moves_of_runs, spread, trends
+from scaling_jax.diagnosis.trends import Direction, Trends, moves_of_runs, spread, trends
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.batch import Task
+from scaling_jax.fitting.certificate import NORMAL_MAD
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.members import solve_members
 from scaling_jax.fitting.refits import Variant, refit, vary

@@ -18,7 +18,7 @@ from scaling_jax.diagnosis.waves import FLIPS, flips, wave
 from scaling_jax.engine.behaviour import linear_parameters
 from scaling_jax.engine.coordinates import slope_of_numbers
 from scaling_jax.engine.predict import predict
-from scaling_jax.fitting.certificate import target_scale
+from scaling_jax.fitting.certificate import NORMAL_MAD, target_scale
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import shared_columns
 from scaling_jax.tables.runs import Runs
@@ -37,7 +37,6 @@ SAME = 1e-7  # of the largest singular value: a direction of the law that is non
 FLAT = 1e-6
 ROUNDING = 1e-10  # of the target: residuals this small are none
 TUNING = 1.345  # standard deviations beyond which a residual counts no more than that
-NORMAL_MAD = 1.4826
 MEDIAN = np.sqrt(np.pi / 2)  # how much wider a median scatters than a mean
 KNOTS = {"early": 1 / 3, "middle": 1 / 2, "late": 2 / 3}
 MOST_PAIRS = 6

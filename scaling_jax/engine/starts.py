@@ -38,7 +38,6 @@ def default_starts(
     tied: Numbers,
     n: int,
     nodes: int,
-    seed: int = 0,
     rows: int = ROWS,
     wide: int = 0,
 ) -> Numbers:
@@ -50,14 +49,13 @@ def default_starts(
         tied: (numbers,), for each number the index of the one it equals.
         n: seeds per fit.
         nodes: how many points are tried per fit.
-        seed: of the points.
         rows: of each of many fits, to rank points by.
         wide: how many points from far beyond the usual ranges are tried besides.
     """
     law, free = problem.law, np.isnan(fixed)
     problem = problem.represented(REPRESENTATIVES) if problem.n_rows > LONG else problem.thinned(rows)
     linear = untied_linear(law, tied)
-    candidates = _candidates(problem, free, linear, nodes, seed)
+    candidates = _candidates(problem, free, linear, nodes)
     if wide:
         far = wide_numbers(law, spread(wide, free.shape[1]), _inputs_of_first(problem))
         candidates = np.concatenate([candidates, np.repeat(far[None], len(candidates), axis=0)], axis=1)
@@ -165,7 +163,7 @@ def untied_linear(law: Law, tied: Numbers) -> tuple[int, ...]:
     return tuple(i for i in linear_parameters(law) if tied[i] == i and not np.any(np.delete(tied, i) == i))
 
 
-def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes: int, seed: int) -> Numbers:
+def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes: int) -> Numbers:
     """Points per fit, (fits, nodes, numbers): the law's own proposals where it makes any, else samples.
 
     A table need not be looked at where a range or a linear solve gives every number.
@@ -180,7 +178,7 @@ def _candidates(problem: Problem, free: Numbers, linear: tuple[int, ...], nodes:
         one = problem.lane_data(f)
         used = one.weight > 0
         inputs = {name: column[used] for name, column in one.inputs.items()}
-        numbers = sample_numbers(law, nodes, inputs, seed)
+        numbers = sample_numbers(law, nodes, inputs)
         if law.starts is not None:
             target = np.exp(one.target[used]) if problem.on == "log" else one.target[used]
             numbers = _each_once(_with_proposals(law, numbers.copy(), inputs, target), numbers, free[f])

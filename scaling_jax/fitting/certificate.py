@@ -22,6 +22,7 @@ from scaling_jax.fitting.spec import MEASURE, Spec
 from scaling_jax.tables.runs import Runs
 
 __all__ = [
+    "NORMAL_MAD",
     "AtRows",
     "Certificate",
     "Evidence",
@@ -47,6 +48,7 @@ FEW_AGREE = 0.1
 NEAR = 0.05  # relative: a runner-up that the data hardly tell from the optimum
 VAGUE_LOG = np.log(10.0)
 OUTLIER_SIGMAS = 6.0
+NORMAL_MAD = 1.4826  # a normal's standard deviation in median absolute deviations
 ILL_CONDITIONED = 1e12
 NOT_POLISHED = "This is where the solver ended: polish=True goes on from there."
 NO_PROBABILITY = (

@@ -24,6 +24,7 @@ from scaling_jax.fitting.certificate import (
     ILL_CONDITIONED,
     NEAR,
     NO_FINITE_START,
+    NORMAL_MAD,
     OUTLIER_SIGMAS,
     STATIONARY,
     VAGUE_LOG,
@@ -384,7 +385,7 @@ def _far(spec: Spec, rows: Rows, numbers: np.ndarray) -> _Far:
     count = np.bincount(owner[used], minlength=len(rows.sizes))
     off = np.full(len(residual), -np.inf)
     off[used] = np.abs(residual[used] - _medians(residual[used], owner[used], count)[owner[used]])
-    sigma = 1.4826 * _medians(off[used], owner[used], count)
+    sigma = NORMAL_MAD * _medians(off[used], owner[used], count)
     level = np.where(count < FEWEST_FOR_OUTLIERS, np.inf, OUTLIER_SIGMAS * np.maximum(sigma, 64 * EPS))
     far = np.flatnonzero(off > level[owner])
     far = far[np.argsort(-off[far], kind="stable")]

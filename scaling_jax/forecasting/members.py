@@ -82,10 +82,10 @@ class Batch:
         unsure = np.stack([fit.uncertainty(which, points) for fit in self.fits for which in pieces])
         return replace(self, cuts=[cut], predicted=[said], unsure=[unsure], scale=self.scale[:, [c]])
 
-    def fit_of(self, member: int, c: int) -> tuple[Shrunk, int]:
-        """The fits of a member's law, and which of their pieces is the member's own of a cut-off."""
+    def fit_of(self, member: int) -> tuple[Shrunk, int]:
+        """The fits of a member's law, and which of their pieces is the member's own of the whole table."""
         law, turn = divmod(member, len(WEIGHTINGS))
-        return self.fits[law], turn * len(self.cuts) + c
+        return self.fits[law], turn * len(self.cuts)
 
 
 def fit_members(

@@ -339,7 +339,7 @@ class Forecast(Shown):
         return pd.DataFrame(np.exp(self.points), columns=[self.columns[n] for n in self.known.names])
 
     def _pooled(self, member: int) -> np.ndarray:
-        fit, piece = self.batch.fit_of(member, 0)
+        fit, piece = self.batch.fit_of(member)
         return fit.pooled[piece]
 
 

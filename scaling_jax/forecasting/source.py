@@ -32,7 +32,6 @@ def source_of_members(
     half: np.ndarray,
     degrees: float,
     draws: bool,
-    seed: int = 0,
     moved: bool = True,
 ) -> Source:
     """The members of a forecast as one law, with draws where they are wanted.
@@ -43,11 +42,10 @@ def source_of_members(
         half: (knots,) half-widths at 90 % of what draws do not show by themselves, at `KNOTS`.
         degrees: of the Student t that errors follow.
         draws: whether draws are wanted.
-        seed: of the draws.
         moved: whether draws hold the error that grows with compute.
     """
-    rng, known = np.random.default_rng(seed), batch.cuts[0].rows
-    fits = [batch.fit_of(m, 0) for m in range(len(batch.members))]
+    rng, known = np.random.default_rng(0), batch.cuts[0].rows
+    fits = [batch.fit_of(m) for m in range(len(batch.members))]
     law = mixed(tuple(_in_units(fit.law, known.names, fit.prior is not None) for fit, _ in fits))
     size, level = known.end
     units = np.concatenate([size, [level], half, [known.compute.max()]])

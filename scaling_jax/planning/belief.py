@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import solve_triangular
 
@@ -30,7 +28,7 @@ from scaling_jax.engine.coordinates import searched_as_logs
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.drift import walk_of
-from scaling_jax.planning.recipes import compute_of, last_rows, residuals_of, run_scatter
+from scaling_jax.planning.recipes import compute_of, last_rows, log_slopes, residuals_of, run_scatter
 from scaling_jax.planning.source import Source
 
 __all__ = ["DISCREPANCY", "Belief", "Goal", "Member", "apart", "believed", "log_gradients", "mixed_beliefs"]
@@ -236,12 +234,5 @@ def _of_draws(
 
 def log_gradients(law: Law, numbers: np.ndarray, inputs: Columns) -> np.ndarray:
     """(rows, labels) of the log loss, by the logarithm of positive parameters."""
-
-    def value(p: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
-        return jnp.log(law.apply(law.unflatten(p), row))
-
     log = searched_as_logs(law.label_domains)
-    with jax.enable_x64(True):
-        rows = {name: jnp.asarray(inputs[name], dtype=jnp.float64) for name in law.inputs}
-        slopes = jax.vmap(jax.grad(value), (None, 0))(jnp.asarray(numbers, dtype=jnp.float64), rows)
-        return np.nan_to_num(np.asarray(slopes) * np.where(log, numbers, 1.0))
+    return np.nan_to_num(log_slopes(law, numbers, inputs) * np.where(log, numbers, 1.0))

@@ -102,7 +102,7 @@ def v_optimal(
     >>> v_optimal(None, [[1, 0], [1, 1], [1, 2], [1, 3]], budget=2).chosen
     [0, 3]
     """
-    frame = _table_of(candidates, "candidates")
+    frame = _table_of(candidates)
     if not _is_number(budget):
         raise ValueError(f"budget={shown(budget)}: give what the chosen runs may cost together, one number.")
     try:
@@ -141,12 +141,12 @@ def v_optimal(
     return Design(chosen, rows, float(value), spent, search.__name__[1:])
 
 
-def _table_of(given: TableLike | ArrayLike, what: str) -> pd.DataFrame:
+def _table_of(given: TableLike | ArrayLike) -> pd.DataFrame:
     """A table out of what may also be an array of features."""
     try:
         return given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{what}={shown(given)}: give a table, or an array (rows, features).") from error
+        raise TypeError(f"candidates={shown(given)}: give a table, or an array (rows, features).") from error
 
 
 def _features(source: Source, table: TableLike | ArrayLike) -> tuple[np.ndarray, np.ndarray]:

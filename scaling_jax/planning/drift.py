@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["NORMAL_MAD", "WALKS", "Residuals", "Walk", "walk_covariance", "walk_of"]
+from scaling_jax.fitting.certificate import NORMAL_MAD
+
+__all__ = ["WALKS", "Residuals", "Walk", "walk_covariance", "walk_of"]
 
 WALKS = np.array([0.0, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03])
 """Steps per root decade that are weighed; most of the belief beforehand lies on 0, the rest is even."""
 EXACT = 0.9
 NOISES = np.geomspace(1e-6, 0.3, 60)
 LIMIT = 3.0  # robust scales beyond which a residual is pulled in
-NORMAL_MAD = 1.4826
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,13 @@ import numpy as np
 from scipy.linalg import helmert
 
 from scaling_jax import laws
+from scaling_jax.core.arrays import Columns
 from scaling_jax.core.law import Law
 from scaling_jax.engine.predict import predict
+from scaling_jax.fitting.certificate import NORMAL_MAD
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.planning.alike import Path, Settled, settled
-from scaling_jax.planning.drift import NORMAL_MAD, Residuals, Walk, walk_of
+from scaling_jax.planning.drift import Residuals, Walk, walk_of
 from scaling_jax.planning.problem import Limits, read_problem
 from scaling_jax.planning.source import AsSource, Source, WithDraws, source_of
 from scaling_jax.tables.frames import TableLike, as_frame
@@ -38,6 +40,7 @@ __all__ = [
     "Recipes",
     "compute_of",
     "last_rows",
+    "log_slopes",
     "read_recipes",
     "recipes_of",
     "residuals_of",
@@ -130,7 +133,6 @@ class Recipes:
         walk: what is believed of the step of each recipe's own error, per root decade beyond its runs.
         tops: (recipes,) log10 of each recipe's largest compute, NaN where its runs are not known.
         bottoms: the same of the least.
-        paired: whether draw i of every recipe resampled the same runs.
         believed: whether recipes are held to have most of their shape in common.
         run_sd: scatter of one run's log loss, NaN where no runs are known.
         seed: of what is drawn.
@@ -141,7 +143,6 @@ class Recipes:
     walk: Walk
     tops: np.ndarray
     bottoms: np.ndarray
-    paired: bool
     believed: bool
     run_sd: float = np.nan
     seed: int = 0
@@ -304,7 +305,6 @@ def recipes_of(
     places: Places,
     walk: float | str,
     seed: int,
-    drawn: bool = True,
 ) -> tuple[Recipes, dict[Hashable, str]]:
     """Recipes out of fits, draws of fits, constants or anything else a source is made of.
 
@@ -313,17 +313,16 @@ def recipes_of(
         places: where they will be compared.
         walk: "table", or the step of the recipes' own errors.
         seed: of what is drawn.
-        drawn: whether bare fits are bootstrapped.
 
     Returns:
         The recipes, and why others cannot be compared.
     """
-    made, paired = _with_joint_draws(what, seed) if drawn else (dict(what), False)
+    made = _with_joint_draws(what, seed)
     good: dict[Hashable, Source] = {}
     failed: dict[Hashable, str] = {}
     for key, one in made.items():
         try:
-            good[key] = source_of(one, drawn)
+            good[key] = source_of(one)
         except ValueError as error:
             failed[key] = str(error)
     for source in good.values():
@@ -335,10 +334,10 @@ def recipes_of(
     scatter = float(np.median([run_scatter(fit) for fit in fits])) if fits else np.nan
     # a forecast's draws belong to several laws, and hold those laws' errors already
     believed = walk != 0 and not any(isinstance(one, AsSource) for one in made.values())
-    return Recipes(good, places, step, ends[:, 1], ends[:, 0], paired, believed, scatter, seed), failed
+    return Recipes(good, places, step, ends[:, 1], ends[:, 0], believed, scatter, seed), failed
 
 
-def _with_joint_draws(what: Mapping[Hashable, object], seed: int) -> tuple[dict[Hashable, object], bool]:
+def _with_joint_draws(what: Mapping[Hashable, object], seed: int) -> dict[Hashable, object]:
     """Bare fits with bootstraps drawn for all of them at once."""
     fits = {
         key: one
@@ -346,10 +345,10 @@ def _with_joint_draws(what: Mapping[Hashable, object], seed: int) -> tuple[dict[
         if isinstance(one, Fitted) and not one.reason and one.runs is not None
     }
     if len(fits) < 2:
-        return dict(what), bool(getattr(what, "paired", False))
+        return dict(what)
     n = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN // len(fits)))
-    draws, paired = joint_draws(list(fits.values()), n, seed)
-    return {**what, **dict(zip(fits, draws, strict=True))}, paired
+    draws = joint_draws(list(fits.values()), n, seed)
+    return {**what, **dict(zip(fits, draws, strict=True))}
 
 
 def _fit_of(one: object) -> Fitted | None:
@@ -412,20 +411,27 @@ def _residuals(fit: Fitted) -> Residuals:
     ends = last_rows(runs)
     free = np.array([label not in fit.fixed for label in fit.law.labels])
 
-    def log_loss(numbers: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
-        return jnp.log(fit.law.apply(fit.law.unflatten(numbers), row))
-
-    with jax.enable_x64(True):
-        rows = {name: jnp.asarray(column[ends]) for name, column in runs.inputs.items()}
-        slopes = np.asarray(
-            jax.vmap(jax.grad(log_loss), (None, 0))(jnp.asarray(fit.numbers, dtype=jnp.float64), rows)
-        )
+    last = {name: column[ends] for name, column in runs.inputs.items()}
+    slopes = log_slopes(fit.law, fit.numbers, last)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.log(runs.target[ends]) - np.log(fit.at_rows.prediction[ends])
-        decades = np.log10(compute_of({name: column[ends] for name, column in runs.inputs.items()}))
+        decades = np.log10(compute_of(last))
     good = np.isfinite(values) & np.isfinite(decades) & np.isfinite(slopes).all(axis=1)
     order = np.flatnonzero(good)[np.argsort(decades[good], kind="stable")]
     return Residuals(decades[order], values[order], slopes[order][:, free])
+
+
+def log_slopes(law: Law, numbers: np.ndarray, inputs: Columns) -> np.ndarray:
+    """(rows, labels) of the log loss, by the law's numbers as they are."""
+
+    def log_loss(p: jax.Array, row: dict[str, jax.Array]) -> jax.Array:
+        return jnp.log(law.apply(law.unflatten(p), row))
+
+    with jax.enable_x64(True):
+        rows = {name: jnp.asarray(inputs[name], dtype=jnp.float64) for name in law.inputs}
+        return np.asarray(
+            jax.vmap(jax.grad(log_loss), (None, 0))(jnp.asarray(numbers, dtype=jnp.float64), rows)
+        )
 
 
 def read_recipes(table: TableLike, by: Keys, reading: Reading) -> Runs:

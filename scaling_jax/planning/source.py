@@ -146,7 +146,7 @@ class WithConstants(Protocol):
 class Bootstrapped(Protocol):
     """Groups that draw all their members together, as the result of `sj.fit_groups` does."""
 
-    def bootstrap(self, n: int, *, paired: bool) -> Mapping[Hashable, WithDraws]: ...
+    def bootstrap(self, n: int) -> Mapping[Hashable, WithDraws]: ...
 
 
 LawSource: TypeAlias = (
@@ -165,12 +165,10 @@ class Sources:
     Args:
         members: group -> source.
         failed: group -> why nothing can be said of it.
-        paired: whether draw i of every group resampled the same training runs.
     """
 
     members: dict[Hashable, Source]
     failed: dict[Hashable, str]
-    paired: bool
 
 
 def source_of(what: object, draws: bool = True) -> Source:
@@ -206,15 +204,13 @@ def source_of(what: object, draws: bool = True) -> Source:
     return Source(law, law.numbers_of(params), ends=dict(what.range), count=what.count, notes=notes)
 
 
-def sources_of(what: object, draws: bool = True, paired: bool = False) -> Sources:
+def sources_of(what: object, draws: bool = True) -> Sources:
     """`source_of` of every group, with groups of fits bootstrapped in one batch.
 
     Args:
         what: a mapping from group to what it is made from: the result of `sj.fit_groups`, its bootstrap or
             posterior, or a dict.
         draws: as in `source_of`.
-        paired: whether training runs that several fits know by the same name are drawn for all of them at
-            once.
 
     Raises:
         TypeError: for something that is no mapping.
@@ -224,9 +220,9 @@ def sources_of(what: object, draws: bool = True, paired: bool = False) -> Source
     members: Mapping[Hashable, object] = what
     if draws and what and all(isinstance(one, Fitted) and one.runs is not None for one in what.values()):
         found = (
-            what.bootstrap(REPLICATES, paired=paired)
+            what.bootstrap(REPLICATES)
             if isinstance(what, Bootstrapped)
-            else bootstrap_groups(what, REPLICATES, 0, None, None, paired)
+            else bootstrap_groups(what, REPLICATES, 0, None, None, paired=False)
         )
         members = {**what, **found}
     good, failed = {}, {}
@@ -235,7 +231,7 @@ def sources_of(what: object, draws: bool = True, paired: bool = False) -> Source
             good[key] = source_of(one, draws)
         except ValueError as error:
             failed[key] = str(error)
-    return Sources(good, failed, paired or bool(getattr(what, "paired", False)))
+    return Sources(good, failed)
 
 
 def _of_fit(fit: Fitted, drawn: WithDraws | None) -> Source:

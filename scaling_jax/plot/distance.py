@@ -42,14 +42,13 @@ def band(
     ax.fill_between(x, lower, upper, color=colour, alpha=strength, lw=0, zorder=1.5)
 
 
-def shade_beyond(ax: Axes, low: float | None, high: float, tell: bool = True) -> None:
+def shade_beyond(ax: Axes, low: float | None, high: float) -> None:
     """Shades a logarithmic axis beyond the data, the darker the farther, and tells the distance above.
 
     Args:
         ax: the axes, their limits in x as they will stay.
         low: least value of the data, or None where nothing below is to be shaded.
         high: largest.
-        tell: whether ×10, ×100 stand at the upper edge.
     """
     left, right = ax.get_xlim()
     page = palette_of(ax)
@@ -67,13 +66,12 @@ def shade_beyond(ax: Axes, low: float | None, high: float, tell: bool = True) ->
                 min(a, b), max(a, b), color=page.faint, alpha=DARKEST * (k + 1) / STEPS, lw=0, zorder=0.5
             )
     ax.set_xlim(left, right)
-    if tell:
-        far = int(np.floor(np.log10(right / high) + EDGE)) if right > high else 0
-        if right > high * 1.5:
-            above(ax, high, "end of data")
-        width, last = np.log(right / left), np.log(high)
-        for power in range(1, min(far, 4) + 1):
-            at = np.log(high * 10.0**power)
-            if at - last > (CLEAR if power == 1 else CLEAR / 2) * width:
-                above(ax, high * 10.0**power, f"×{10**power:,}")
-                last = at
+    far = int(np.floor(np.log10(right / high) + EDGE)) if right > high else 0
+    if right > high * 1.5:
+        above(ax, high, "end of data")
+    width, last = np.log(right / left), np.log(high)
+    for power in range(1, min(far, 4) + 1):
+        at = np.log(high * 10.0**power)
+        if at - last > (CLEAR if power == 1 else CLEAR / 2) * width:
+            above(ax, high * 10.0**power, f"×{10**power:,}")
+            last = at

@@ -30,6 +30,7 @@ WORDS = {
     "loss": "loss",
     "tokens_per_param": "tokens per parameter",
 }
+GAP = 4  # points between the edge and a curve's name
 LINE = 1.25  # heights of letters from one label to the next
 
 
@@ -110,13 +111,12 @@ def above(ax: Axes, x: float, words: str) -> None:
     )
 
 
-def end_labels(ax: Axes, labels: Sequence[tuple[float, str, Any]], gap: float = 4.0) -> None:
+def end_labels(ax: Axes, labels: Sequence[tuple[float, str, Any]]) -> None:
     """Names of curves at the right edge, each beside its curve's end, moved apart where they would meet.
 
     Args:
         ax: the axes, with limits and scales as they will stay.
         labels: (height in data, words, colour) of each.
-        gap: from the edge, in points.
     """
     if not labels:
         return
@@ -138,7 +138,7 @@ def end_labels(ax: Axes, labels: Sequence[tuple[float, str, Any]], gap: float = 
             words,
             (1.0, (y - box.y0) / box.height),
             xycoords="axes fraction",
-            xytext=(gap, 0),
+            xytext=(GAP, 0),
             textcoords="offset points",
             color=colour,
             fontsize="small",

@@ -12,6 +12,7 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.curves import Curve, CurveColumn
 from scaling_jax.core.domains import POSITIVE, REAL, Domain
 from scaling_jax.core.law import Parameter
+from scaling_jax.fitting.certificate import NORMAL_MAD
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.posterior.model import Design, Table, trials_of
 from scaling_jax.posterior.priors import (
@@ -362,5 +363,5 @@ def _scatter(fit: Fitted, on_log: bool, unit: float) -> float:
     prediction = fit.point(runs.inputs)
     with np.errstate(all="ignore"):
         r = np.log(prediction / runs.target) if on_log else prediction - runs.target
-    spread = 1.4826 * np.nanmedian(np.abs(r)) if np.isfinite(r).any() else 0.0
+    spread = NORMAL_MAD * np.nanmedian(np.abs(r)) if np.isfinite(r).any() else 0.0
     return float(np.clip(spread, 1e-4 * unit, 0.5 * unit))

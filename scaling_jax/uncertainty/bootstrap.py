@@ -175,10 +175,12 @@ def paired_draws(
     return _drawn(parts)[: len(fits)]
 
 
-def joint_draws(fits: Sequence[Fitted], n: int, seed: int) -> tuple[list[Draws], bool]:
-    """Replicates of several fits that are to be compared draw by draw, and whether any run was drawn for
-    several of them. They are not spread further where runs are few, as those of a fit by itself are: that is
-    for what one fit extrapolates, and made differences at the largest runs a third too wide."""
+def joint_draws(fits: Sequence[Fitted], n: int, seed: int) -> list[Draws]:
+    """Replicates of several fits that are to be compared draw by draw.
+
+    They are not spread further where runs are few, as those of a fit by itself are: that is for what one fit
+    extrapolates, and made differences at the largest runs a third too wide.
+    """
     parts, paired, smooth = joint_weights(fits, n, generator(seed), ways_at_a_time(*fits))
     words = ("reweighted by Dirichlet weights" if smooth else "resampled with replacement") + (
         ", the same for recipes that share them" if paired else ""
@@ -188,7 +190,7 @@ def joint_draws(fits: Sequence[Fitted], n: int, seed: int) -> tuple[list[Draws],
         for weights in parts
     ]
     found = zip(fits, map(joined, zip(*solved, strict=True)), strict=True)
-    return [Draws.plain(fit, one, f"runs {words}") for fit, one in found], paired
+    return [Draws.plain(fit, one, f"runs {words}") for fit, one in found]
 
 
 def jackknife(fit: Fitted) -> pd.DataFrame:

@@ -79,7 +79,7 @@ class Optimum:
                 "sj.SquaredError."
             )
         self._fit = fit
-        self._lane = lane_of(fit, padded=False)
+        self._lane = lane_of(fit)
         self._solve = _solver(fit, self._lane)
         self._compiled = jax.jit(self._solve)
 
@@ -123,15 +123,12 @@ class Lane(NamedTuple):
     unit: np.ndarray
 
 
-def lane_of(fit: Fitted, padded: bool = True) -> Lane:
-    """The engine's view of a fit, its rows padded to a common length or not."""
+def lane_of(fit: Fitted) -> Lane:
+    """The engine's view of a fit, without the rows that pad it."""
     runs = fit.data()
     data = build_problem(Task.of(fit.spec, runs, fit.held))[0].lane_data(0)
-    if not padded:
-        short = {name: getattr(data, name)[: len(runs)] for name in ("target", "weight", "scale")}
-        data = data._replace(
-            inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short
-        )
+    short = {name: getattr(data, name)[: len(runs)] for name in ("target", "weight", "scale")}
+    data = data._replace(inputs={name: column[: len(runs)] for name, column in data.inputs.items()}, **short)
     unit = typical_size(fit.evidence.z, searched_as_logs(fit.law.label_domains))
     return Lane(data, fit.evidence.z, fit.evidence.free, unit)
 

@@ -139,7 +139,7 @@ def test_groups_are_read_together_and_a_bad_one_stops_no_other(fitted):
     both = pd.concat([table.assign(recipe="a"), table.assign(recipe="b", loss=1.02 * table["loss"])])
     fits = sj.fit_groups(sj.laws.chinchilla, both, by="recipe", objective=sj.SquaredError())
     found = sources_of(fits)
-    assert list(found.members) == ["a", "b"] and not found.failed and not found.paired
+    assert list(found.members) == ["a", "b"] and not found.failed
     np.testing.assert_array_equal(found.members["b"].draws, fits.bootstrap()["b"].numbers)
     mixed = sources_of({"fit": fits["a"], "printed": (sj.laws.chinchilla, REPLICATION)})
     assert mixed.members["fit"].draws is not None and mixed.members["printed"].draws is None

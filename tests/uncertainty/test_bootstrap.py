@@ -135,7 +135,7 @@ def test_replicates_of_groups_do_not_depend_on_how_many_memory_holds(
     def drawn() -> list[np.ndarray]:
         found = [one.numbers for fits in (recipes, apart) for one in fits.bootstrap(20).values()]
         found += [one.numbers for one in apart.bootstrap(20, paired=True).values()]
-        return found + [one.numbers for one in joint_draws(list(apart.values()), 20, 0)[0]]
+        return found + [one.numbers for one in joint_draws(list(apart.values()), 20, 0)]
 
     whole = drawn()
     monkeypatch.setattr(refits, "BYTES_PER_CELL", DEFAULT / (7 * 21))
