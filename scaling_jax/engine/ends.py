@@ -60,7 +60,7 @@ def brought_home(
 ) -> tuple[Optima[AnyArray], AnyArray | int]:
     """The optimum of each fit, and how many lanes of each were polished, given where these ended: best first,
     or under `extent.corner` those that go on."""
-    xp, n_fits = namespace(found.value), len(found.value)
+    xp = namespace(found.value)
     count = found.value.shape[1] if extent.corner else min(extent.polish, found.value.shape[1])
     places, end = np.arange(count), None
     n_polished: AnyArray | int = count
@@ -68,8 +68,7 @@ def brought_home(
         found, end = ends_first(best_first(found) if extent.corner else found, count)
         n_polished = end.max(initial=0) + 1
     best = first(found, count)
-    merge = n_fits > 1 and not extent.corner
-    leader = leaders(best, end) if merge else xp.broadcast_to(places, best.value.shape)
+    leader = xp.broadcast_to(places, best.value.shape) if extent.corner else leaders(best, end)
     own = (leader == places) & (places < n_polished)
     if extent.linear and not extent.thinned:  # what is left to gain is far less than what parts rivals
         own = own & (best.value <= (1 + RIVALS) * best.value[:, :1])

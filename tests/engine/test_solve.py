@@ -13,7 +13,7 @@ from tests.cases.simulated import FIFTY
 BEST = 1.018274017801e-3
 
 
-@pytest.mark.parametrize(("solver", "share"), [("lm", 0.90), ("lbfgs", 0.44)])
+@pytest.mark.parametrize(("solver", "share"), [("lm", 0.95), ("lbfgs", 0.44)])
 def test_most_classical_starts_reach_it(runs240: pd.DataFrame, solver: str, share: float) -> None:
     """A tenth of Hoffmann's 4,500 starts: SciPy's tight L-BFGS-B brings 44 % home, its defaults 8 %."""
     grid = sj.laws.chinchilla.grid
