@@ -284,7 +284,7 @@ def _local(law: Law, e: Evidences, moving: np.ndarray, scale: np.ndarray, noise:
         curved=np.where(usual, curved, count == 0),
         condition=np.where(usual, condition, 1.0),
         variance=np.where(moving & usual[:, None], variance, 0.0),
-        flat=usual & (values[:, 0] <= 64 * EPS * count),
+        flat=usual & (values[:, 0] <= FIRM),
         least=np.where(usual, values[:, 0], 0.0),
     )
 
