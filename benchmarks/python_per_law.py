@@ -32,8 +32,6 @@ from benchmarks.throughput import STARTS, simulate
 from scaling_jax.engine.compiled import Program
 from scaling_jax.fitting import members
 
-VERDICTS = 500  # groups whose verdicts are asked for
-
 
 class Clock:
     """Processor's seconds of all threads that run Python, by what they were doing."""
@@ -106,28 +104,26 @@ def spent(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 def measure(groups: int) -> list[dict[str, Any]]:
     """One size: each row milliseconds per law."""
     table, law = simulate(groups), sj.laws.power_law_floor
-    few = table[table["group"] < VERDICTS]
 
-    def fitted(rows: pd.DataFrame) -> sj.FitGroups:
-        return sj.fit_groups(law, rows, by="group", starts=STARTS)
+    def fitted() -> sj.FitGroups:
+        return sj.fit_groups(law, table, by="group", starts=STARTS)
 
     def kept() -> pd.DataFrame:
         with tempfile.TemporaryDirectory() as folder:
             return sj.study(law, table, by="group", folder=folder, chunk=groups, starts=STARTS)
 
-    fitted(table), fitted(few).table, kept()
-    fits, of_fits = spent(lambda: fitted(table))
-    some = fitted(few)
-    asked: list[tuple[str, int, dict[str, float]]] = [
-        ("fit_groups", groups, of_fits),
-        ("study, its file included", groups, spent(kept)[1]),
-        ("fits.certificates", groups, spent(lambda: fits.certificates)[1]),
-        ("every FitResult made", groups, spent(lambda: list(fits.values()))[1]),
-        ("fits.table, its verdicts", len(some), spent(lambda: some.table)[1]),
-    ]
+    fitted().table, kept()
+    fits, of_fits = spent(fitted)
+    asked = {
+        "fit_groups": of_fits,
+        "study, its file included": spent(kept)[1],
+        "fits.certificates": spent(lambda: fits.certificates)[1],
+        "every FitResult made": spent(lambda: list(fits.values()))[1],
+        "fits.table, its verdicts": spent(lambda: fits.table)[1],
+    }
     return [
-        {"what": what, "laws": laws} | {name: 1e3 * value / laws for name, value in seconds.items()}
-        for what, laws, seconds in asked
+        {"what": what, "laws": groups} | {name: 1e3 * value / groups for name, value in seconds.items()}
+        for what, seconds in asked.items()
     ]
 
 

@@ -107,11 +107,13 @@ class FitGroups(Keyed[FitResult], Shown):
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per group: parameters, objective, rows, status, verdict, agreement, how many warnings."""
-        said = self.certificates
+        from scaling_jax.diagnosis.verdict import verdicts
+
+        said, fits = self.certificates, list(self.values())
         found = said[["objective", "rows", "status"]].assign(
-            verdict=[f.verdict.word for f in self.values()],
+            verdict=[one.word for one in verdicts(fits)],
             agree=said["n_agree"].astype(str) + "/" + said["n_finished"].astype(str),
-            warnings=[len(f.warnings) for f in self.values()],
+            warnings=[len(fit.warnings) for fit in fits],
         )
         return self.params.join(found)
 

@@ -8,6 +8,7 @@ milliseconds and refits nothing; `adequacy` also tries the law's neighbours, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_jax.core.law import Law
-from scaling_jax.diagnosis.trends import Direction, Trends, moves_of_runs, spread, trends
+from scaling_jax.diagnosis.trends import Direction, Trends, moves_of_runs, spread, trends_of
 from scaling_jax.engine.predict import predict
 from scaling_jax.fitting.batch import Task
 from scaling_jax.fitting.certificate import NORMAL_MAD
@@ -29,7 +30,7 @@ from scaling_jax.tables.runs import numeric
 from scaling_jax.tables.scale import beyond, scale_of
 from scaling_jax.uncertainty.sandwich import LackOfFit, lack_of_fit
 
-__all__ = ["LEVEL", "Adequacy", "adequacy", "look"]
+__all__ = ["LEVEL", "Adequacy", "adequacy", "look", "look_at"]
 
 LEVEL = 0.05
 # of the level: the share that each of the three tests may use up
@@ -231,9 +232,15 @@ def _per_cent(share: float) -> str:
 
 def look(fit: Fitted) -> Adequacy:
     """The verdict on the law, computed once and kept; nothing is refitted. See `FitResult.adequacy`."""
-    if "look" not in fit.kept:
-        fit.kept["look"] = _looked(fit)
+    look_at([fit])
     return fit.kept["look"]
+
+
+def look_at(fits: Sequence[Fitted]) -> None:
+    """Computes `look` of several fits, their rows looked at together."""
+    new = [fit for fit in fits if "look" not in fit.kept]
+    for fit, found in zip(new, trends_of(new), strict=True):
+        fit.kept["look"] = _looked(fit, found)
 
 
 def adequacy(fit: Fitted) -> Adequacy:
@@ -246,8 +253,7 @@ def adequacy(fit: Fitted) -> Adequacy:
     return fit.kept["adequacy"]
 
 
-def _looked(fit: Fitted) -> Adequacy:
-    found = trends(fit)
+def _looked(fit: Fitted, found: Trends) -> Adequacy:
     lack = lack_of_fit(fit)
     tests = [found.p.min() / TREND, found.wave / WAVE] if found.directions else []
     tests += [lack.p / LACK] if lack is not None else []
@@ -272,8 +278,8 @@ def _amounts(fit: Fitted, found: Trends) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     rest = residual - found.shape @ (found.shape.T @ residual)
     scatter = NORMAL_MAD * float(np.median(np.abs(rest / np.maximum(found.weight, np.finfo(float).tiny))))
-    se = fit.data().target_se
-    values = fit.objective.scaled(fit.data().target) / (1.0 if se is None else se)
+    runs = fit.data()
+    values = fit.objective.scaled(runs.target) / (1.0 if runs.target_se is None else runs.target_se)
     whole = float(np.std(values[found.rows]))
     if not whole > 0:
         return np.nan, scatter, np.nan

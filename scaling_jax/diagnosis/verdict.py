@@ -7,12 +7,13 @@ other defensible choices would have said.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_jax.diagnosis.adequacy import Adequacy, look
+from scaling_jax.diagnosis.adequacy import Adequacy, look, look_at
 from scaling_jax.fitting.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from scaling_jax.diagnosis.sensitivity import Sensitivity
     from scaling_jax.uncertainty.draws import Draws
 
-__all__ = ["INSIDE", "NOT", "USE", "Verdict", "open_by_decades", "verdict"]
+__all__ = ["INSIDE", "NOT", "USE", "Verdict", "open_by_decades", "verdict", "verdicts"]
 
 USE, INSIDE, NOT = "use", "inside the range", "do not use"
 HEADLINES = {
@@ -81,6 +82,13 @@ def verdict(fit: Fitted) -> Verdict:
     found += _of_rows(fit, law)
     reasons = [*found, *c.limits]
     return Verdict(INSIDE, reasons, found) if reasons else Verdict(USE, [_praise(law, seen)])
+
+
+def verdicts(fits: Sequence[Fitted]) -> list[Verdict]:
+    """`verdict` of several fits, whose rows are looked at together."""
+    known = {"verdict", "adequacy"}
+    look_at([fit for fit in fits if fit.converged and fit.runs is not None and not known & set(fit.kept)])
+    return [verdict(fit) for fit in fits]
 
 
 def open_by_decades(fit: Fitted) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["FLIPS", "flips", "wave"]
+__all__ = ["FLIPS", "flips", "thinned", "wave"]
 
 FLIPS = 999
 FEW_RUNS = 12  # signs alone would be too few patterns to count
@@ -29,32 +29,43 @@ def flips(runs: int) -> np.ndarray:
     return signs * rng.choice(WEBB, signs.shape) if runs < FEW_RUNS else signs
 
 
+def thinned(code: np.ndarray) -> tuple[np.ndarray, int]:
+    """(rows,) the runs of the rows that are looked at, numbered, and how many they are."""
+    if len(code) <= MOST_ROWS:
+        return code, int(code.max(initial=-1)) + 1
+    names, run = np.unique(code[:: _step(code)], return_inverse=True)
+    return run, len(names)
+
+
 def wave(
     places: Sequence[np.ndarray],
     residual: np.ndarray,
     enlarged: np.ndarray,
     basis: np.ndarray,
     code: np.ndarray,
-) -> float:
-    """Probability of residuals as alike among neighbours, were the law true.
+) -> np.ndarray:
+    """(fits,) probability of residuals as alike among neighbours, were the law true.
 
     Args:
-        places: each (rows,), standardised: where rows are neighbours.
-        residual: (rows,), what the law absorbs taken out.
-        enlarged: (rows,) the same, with what the fit took of each run's own.
-        basis: (rows, k) orthonormal, what the law absorbs.
-        code: (rows,) number of each row's run.
+        places: each (fits, rows), standardised: where rows are neighbours.
+        residual: (fits, rows), what the law absorbs taken out.
+        enlarged: (fits, rows) the same, with what the fit took of each run's own.
+        basis: (fits, rows, k) orthonormal, what the law absorbs.
+        code: (fits, rows) number of each row's run, equally many runs among the rows that are looked at.
     """
-    seen = slice(None, None, -(-len(residual) // MOST_ROWS))
-    _, run = np.unique(code[seen], return_inverse=True)
-    runs = int(run.max()) + 1
-    alike = sum(np.exp(-0.5 * ((x[seen, None] - x[None, seen]) / REACH) ** 2) for x in places)
-    alike = np.where(run[:, None] == run[None, :], 0.0, alike)
-    by_run = np.zeros((len(run), runs))
-    by_run[np.arange(len(run)), run] = enlarged[seen]
-    by_run -= basis[seen] @ (basis[seen].T @ by_run)
-    pairs = by_run.T @ alike @ by_run
+    seen, runs = slice(None, None, _step(code)), thinned(code[0])[1]
+    run = np.stack([thinned(one)[0] for one in code])
+    residual, basis = residual[:, seen], basis[:, seen]
+    alike = sum(np.exp(-0.5 * ((x[:, seen, None] - x[:, None, seen]) / REACH) ** 2) for x in places)
+    alike = np.where(run[:, :, None] == run[:, None, :], 0.0, alike)
+    by_run = np.where(run[..., None] == np.arange(runs), enlarged[:, seen, None], 0.0)
+    by_run -= basis @ (np.swapaxes(basis, 1, 2) @ by_run)
+    pairs = np.swapaxes(by_run, 1, 2) @ alike @ by_run
     signs = flips(runs)
-    flipped = np.sum((signs @ pairs) * signs, axis=1)
-    found = float(residual[seen] @ alike @ residual[seen])
-    return (1 + int(np.sum(flipped >= found))) / (1 + FLIPS)
+    flipped = np.einsum("fsr,sr->fs", signs @ pairs, signs)
+    found = (residual[:, None] @ alike @ residual[..., None])[:, 0]
+    return (1 + np.sum(flipped >= found, axis=1)) / (1 + FLIPS)
+
+
+def _step(code: np.ndarray) -> int:
+    return -(-code.shape[-1] // MOST_ROWS)

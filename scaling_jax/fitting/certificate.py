@@ -34,6 +34,7 @@ __all__ = [
     "distinct_points",
     "sentences",
     "target_scale",
+    "terms_of",
     "unusual",
     "words_of_alike",
 ]
@@ -255,20 +256,20 @@ def at_rows_of_many(
     return [AtRows(*of_fit) for of_fit in zip(np.split(whole, starts[1:]), shares, strict=True)]
 
 
-def _terms(law: Law) -> list[int]:
+def terms_of(law: Law) -> list[int]:
     """Indices of the positive parameters in which the law is linear."""
     return [i for i in linear_parameters(law) if law.label_domains[i].lower == 0]
 
 
 def _without_each_term(law: Law, numbers: np.ndarray) -> list[np.ndarray]:
     """The parameters (..., labels) as they are, and then with each term's set to zero."""
-    return [numbers, *(np.where(np.arange(numbers.shape[-1]) == i, 0.0, numbers) for i in _terms(law))]
+    return [numbers, *(np.where(np.arange(numbers.shape[-1]) == i, 0.0, numbers) for i in terms_of(law))]
 
 
 def _by_label(law: Law, of_terms: np.ndarray) -> np.ndarray:
     """What is known of each term, (terms, ...), for each number of the law, NaN where it has no term."""
     out = np.full((len(law.labels), *of_terms.shape[1:]), np.nan)
-    out[_terms(law)] = of_terms
+    out[terms_of(law)] = of_terms
     return out
 
 

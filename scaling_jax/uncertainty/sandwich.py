@@ -8,13 +8,14 @@ everything.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.engine.coordinates import moved, searched_as_logs, slope_of_numbers
-from scaling_jax.engine.predict import predict
+from scaling_jax.engine.predict import predict, predict_rows
 from scaling_jax.fitting.fitted import Fitted
 from scaling_jax.fitting.joint import shared_columns
 from scaling_jax.tables.runs import DataError
@@ -26,6 +27,7 @@ __all__ = [
     "covariance",
     "influence",
     "influence_words",
+    "keep_row_slopes",
     "lack_of_fit",
     "lack_of_fit_words",
     "row_slopes",
@@ -107,7 +109,9 @@ def lack_of_fit(fit: Fitted) -> LackOfFit | None:
         return None
     of_row = fit.residuals[used] * np.sqrt(runs.weight[used] / runs.weight[used].mean())
     points = np.column_stack([column[used] for column in runs.inputs.values()])
-    _, of_point = np.unique(points, axis=0, return_inverse=True)
+    distinct, of_point = np.unique(points, axis=0, return_inverse=True)
+    if len(distinct) == len(points):
+        return None
     # a run at one point counts once, however often it was logged there
     pairs = np.column_stack([of_point.ravel(), cluster_of(runs)[0][used]])
     (point, run), which = (part.T for part in np.unique(pairs, axis=0, return_inverse=True))
@@ -240,15 +244,46 @@ def row_slopes(fit: Fitted) -> np.ndarray:
 
 
 def _row_slopes(fit: Fitted) -> np.ndarray:
-    runs, domains = fit.data(), fit.law.label_domains
-    size = STEP * np.where(searched_as_logs(domains), 1.0, np.maximum(np.abs(fit.numbers), 1e-2))
-    up, down = (moved(domains, fit.numbers, s * size) for s in (1, -1))
-    points = np.concatenate([np.where(np.eye(len(size), dtype=bool), end, fit.numbers) for end in (up, down)])
-    predicted = [
-        predict(fit.law, points[i : i + AT_ONCE], runs.inputs) for i in range(0, len(points), AT_ONCE)
-    ]
-    residuals = fit.objective.residual(np.concatenate(predicted), runs.target, runs.target_se, points)
-    return (residuals[: len(size)] - residuals[len(size) :]).T / (2 * size)
+    points, inputs = _either_side(fit), fit.data().inputs
+    predicted = [predict(fit.law, points[i : i + AT_ONCE], inputs) for i in range(0, len(points), AT_ONCE)]
+    return _differenced(fit, points, np.concatenate(predicted))
+
+
+def keep_row_slopes(fits: Sequence[Fitted]) -> None:
+    """`row_slopes` of several fits of one law computed in one pass, save those of a law of curves."""
+    fits = [fit for fit in fits if "row_slopes" not in fit.kept]
+    if len(fits) < 2 or fits[0].law.curves:
+        return
+    law, runs, points = fits[0].law, [fit.data() for fit in fits], [_either_side(fit) for fit in fits]
+    sizes, moved_to = [len(one) for one in runs], len(points[0])
+    numbers = np.swapaxes(np.repeat(np.stack(points), sizes, axis=0), 0, 1).reshape(-1, len(law.labels))
+    inputs = {
+        name: np.tile(np.concatenate([one.inputs[name] for one in runs]), moved_to) for name in law.inputs
+    }
+    predicted = predict_rows(law, numbers, inputs).reshape(moved_to, -1)
+    parts = np.split(predicted, np.cumsum(sizes)[:-1], axis=1)
+    for fit, ends, own in zip(fits, points, parts, strict=True):
+        fit.kept["row_slopes"] = _differenced(fit, ends, own)
+
+
+def _steps(fit: Fitted) -> np.ndarray:
+    """(labels,) by how much each number's search coordinate is moved."""
+    return STEP * np.where(
+        searched_as_logs(fit.law.label_domains), 1.0, np.maximum(np.abs(fit.numbers), 1e-2)
+    )
+
+
+def _either_side(fit: Fitted) -> np.ndarray:
+    """(2 labels, labels) the numbers with one after the other moved up, and then down."""
+    ends = (moved(fit.law.label_domains, fit.numbers, sign * _steps(fit)) for sign in (1, -1))
+    return np.concatenate([np.where(np.eye(len(fit.numbers), dtype=bool), end, fit.numbers) for end in ends])
+
+
+def _differenced(fit: Fitted, points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(rows, labels) slopes of the residuals, by predictions (2 labels, rows) at these points."""
+    runs = fit.data()
+    up, down = np.split(fit.objective.residual(predicted, runs.target, runs.target_se, points), 2)
+    return (up - down).T / (2 * _steps(fit))
 
 
 def _row_gradients(fit: Fitted, tie: np.ndarray) -> np.ndarray:

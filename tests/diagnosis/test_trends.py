@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 import scaling_jax as sj
-from scaling_jax.diagnosis.trends import FLIPS, trends
+from scaling_jax.diagnosis.trends import FLIPS, trends, trends_of
 from tests.cases.simulated import FIFTY
 
 
@@ -37,7 +37,7 @@ def tables(shape: np.ndarray, tables: int, noise: float, runs: int = 1, own: flo
 
 def share_found(table: pd.DataFrame, **options: object) -> float:
     fits = sj.fit_groups(sj.laws.power_law, table, by="table", **options)
-    return float(np.mean([trends(f).p.min() <= 0.05 for f in fits.values()]))
+    return float(np.mean([found.p.min() <= 0.05 for found in trends_of(list(fits.values()))]))
 
 
 def test_what_the_law_can_absorb_is_no_direction(fifty: sj.FitResult) -> None:
@@ -87,6 +87,26 @@ def test_p_is_one_of_the_flips_and_the_same_twice(fifty: sj.FitResult) -> None:
     np.testing.assert_allclose(trends(fifty).p, trends(again).p, atol=2 / FLIPS)
     counted = trends(fifty).p * (1 + FLIPS)
     np.testing.assert_allclose(counted, counted.round(), atol=1e-9)
+
+
+def test_many_fits_find_what_each_finds_alone() -> None:
+    """Of unequal sizes, runs and directions: with one size, a floor that is none, too few rows."""
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7, 9, 96), 10 ** rng.uniform(9, 11, 96)
+    table = pd.DataFrame(
+        {"N": N, "D": D, "loss": 1.7 + 400 / N**0.34 + 2000 / D**0.37, "run": np.arange(96) // 2}
+    )
+    table["loss"] *= np.exp(0.003 * rng.normal(size=96))
+    table["group"] = np.repeat([*"abcdef"], [24, 24, 20, 16, 8, 4])
+    table.loc[table["group"] == "b", "N"] = 1e8
+    table.loc[table["group"] == "d", "loss"] -= 1.69
+    fits = list(sj.fit_groups(sj.laws.chinchilla, table, by="group", run="run").values())
+    for together, fit in zip(trends_of(fits), fits, strict=True):
+        alone = trends(fit)
+        assert [d.name for d in together.directions] == [d.name for d in alone.directions]
+        assert together.wave == alone.wave and together.shape.shape == alone.shape.shape
+        np.testing.assert_array_equal(together.p, alone.p)
+        np.testing.assert_allclose(together.t, alone.t, rtol=1e-6)  # slopes are differenced
 
 
 def test_too_little_is_not_tested_and_a_perfect_fit_has_no_pattern() -> None:
