@@ -19,10 +19,10 @@ __all__ = ["Extent", "Optima", "Way", "brought_home"]
 
 
 class Extent(NamedTuple):
-    """How far a search goes; see `solve`. `corner` is the contrary of smooth, `thinned` says whether it was
-    on fewer rows."""
+    """How far a search goes; see `solve`. `rounds` are those of screening, `corner` is the contrary of
+    smooth, `thinned` says whether it was on fewer rows."""
 
-    screen: bool
+    rounds: tuple[tuple[int, int], ...]
     keep: int
     patience: int
     polish: int

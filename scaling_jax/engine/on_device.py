@@ -30,7 +30,7 @@ from scaling_jax.engine.lm import LM
 from scaling_jax.engine.newton import Polished
 from scaling_jax.engine.padding import bucket
 from scaling_jax.engine.problem import LaneData, Problem, Sharing
-from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, survivors
+from scaling_jax.engine.ranks import Finished, best_first, survivors
 from scaling_jax.engine.separable import reduced
 from scaling_jax.engine.solver import LaneState, Solver
 from scaling_jax.engine.status import RUNNING, Status
@@ -198,7 +198,7 @@ def _sliced(
 def _finish(lanes: Aboard, solver: Solver, extent: Extent, state: LaneState[Array]) -> Finished[Array]:
     """Screens lanes and runs what is left to convergence."""
     fits, alive = lanes.fits, len(state.status) // lanes.fits
-    for budget, shrink in ROUNDS if extent.screen else ():
+    for budget, shrink in extent.rounds:
         if alive <= 2 * extent.keep:
             break
         state = stepped(lanes, solver, state, lanes.owners(fits * alive), 0, budget)

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from scaling_jax.core.arrays import AnyArray, Leaf, namespace
+from scaling_jax.core.arrays import AnyArray, Leaf, Numbers, namespace
 
 __all__ = [
     "ROUNDS",
@@ -18,11 +18,13 @@ __all__ = [
     "ends_first",
     "first",
     "leaders",
+    "promising",
     "reordered",
     "survivors",
 ]
 
-ROUNDS = ((1, 8), (5, 4), (12, 4))  # of screening: steps, and of how many lanes one goes on
+# of screening: steps, and of how many lanes one goes on
+ROUNDS: tuple[tuple[int, int], ...] = ((1, 8), (5, 4), (12, 4))
 SAME_END, SAME_PLACE = 1e-7, 1e-3
 
 
@@ -91,6 +93,14 @@ def survivors(value: AnyArray, z: AnyArray, keep: int) -> AnyArray:
     best = keep - keep // 4
     rest = np.linspace(best, order.shape[1] - 1, keep - best).astype(int)
     return order[:, np.concatenate([np.arange(best), rest])]
+
+
+def promising(available: int, keep: int) -> Numbers:
+    """Which of so many ranks by misfit go on, (keep,): the best, a spread over those up to the median, and
+    the last, where a term has vanished."""
+    best = (keep + 1) // 2
+    rest = np.linspace(best, (available - 1) // 2 + keep // 2, keep - best).astype(int)
+    return np.concatenate([np.arange(best), rest[:-1], [available - 1]])
 
 
 def ends_first(found: Finished[AnyArray], most: int) -> tuple[Finished[AnyArray], AnyArray]:

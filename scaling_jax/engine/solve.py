@@ -1,9 +1,10 @@
 """From starts to certified optima: screen, run to convergence, polish with the exact Hessian.
 
-Screening runs every start for a few steps and carries the most promising on, in rounds. Half of each round's
-places go by objective; the other half is spread over the remaining ranks, and lanes that have merged count
-once, so a slow basin is not lost to a fast one. Where tables are long the search runs on thinned rows, and
-its best ends go on from there on all of them.
+Screening runs every start for a few steps and carries the most promising on, in rounds; where starts stand
+best first already, the first round takes them as they stand. Three quarters of each other round's places go
+by objective; the others are spread over the remaining ranks, and lanes that have merged count once, so a slow
+basin is not lost to a fast one. Where tables are long the search runs on thinned rows, and its best ends go
+on from there on all of them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from scaling_jax.engine.lanes import Lanes, Progress, map_chunks, run_lanes
 from scaling_jax.engine.newton import FIRST_STEPS, MOST_STEPS, RIVALS, Polished
 from scaling_jax.engine.on_device import has_room, searched_and_polished
 from scaling_jax.engine.problem import Problem, Sharing
-from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, survivors
+from scaling_jax.engine.ranks import ROUNDS, Finished, best_first, promising, survivors
 from scaling_jax.engine.separable import completed, reduced
 from scaling_jax.engine.solver import Solver
 from scaling_jax.engine.status import Status
@@ -72,6 +73,7 @@ def solve(
     solver: Solver,
     *,
     screen: bool = True,
+    ranked: bool = False,
     keep: int = 32,
     polish: int = 8,
     polish_steps: int = MOST_STEPS,
@@ -90,6 +92,7 @@ def solve(
         starts: search coordinates, (fits, starts, k).
         solver: `LM` or `LBFGS` (or an object like them).
         screen: carry on only the promising starts; False runs every one to convergence.
+        ranked: whether the starts of each fit stand best first, which is the first round of screening.
         keep: lanes per fit that survive screening.
         polish: best lanes per fit that are polished with the exact Hessian, in at most `polish_steps` Newton
             steps.
@@ -104,7 +107,10 @@ def solve(
         progress: called with (lanes done, lanes in this round).
     """
     n_starts, thinned, search = starts.shape[1], search is not None, problem if search is None else search
-    extent = Extent(screen, keep, patience, polish, polish_steps, not smooth, linear, thinned)
+    rounds = ROUNDS if screen else ()
+    if rounds and ranked and n_starts > 2 * keep:
+        starts, rounds = starts[:, promising(n_starts, max(keep, n_starts // rounds[0][1]))], rounds[1:]
+    extent = Extent(rounds, keep, patience, polish, polish_steps, not smooth, linear, thinned)
     rounded = problem if smooth else _rounded(problem, roughness, ROUNDING[-1])
     if few_calls(device) and has_room(problem, solver, extent):
         optima, n_polished = searched_and_polished(problem, search, starts, roughness, solver, extent, device)
@@ -204,7 +210,7 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]
     n_fits, n_starts, k = starts.shape
     solver, keep = plan.solver, plan.extent.keep
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
-    for budget, shrink in ROUNDS if plan.extent.screen else ():
+    for budget, shrink in plan.extent.rounds:
         alive = len(lanes.fit) // n_fits
         if alive <= 2 * keep:
             break

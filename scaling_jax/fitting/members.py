@@ -157,6 +157,7 @@ def _batch(
     if not few_calls(device):
         compile_ahead(searched, solver, 1, device)
         measure_ahead(problem, device)
+    ranked = points is None and not isinstance(spec.starts, np.ndarray) and _linear(spec) != ()
     if points is None:
         points = _start_points(spec, search if few and search else problem, task.fixed, few, bool(linear))
     solution = solve(
@@ -164,6 +165,7 @@ def _batch(
         search_points(spec.law, points, free),
         solver,
         screen=spec.screen,
+        ranked=ranked,
         keep=_n_kept(few, searched),
         polish=_n_polished(few, problem),
         polish_steps=polish_steps,
@@ -285,8 +287,13 @@ def eliminated(spec: Spec) -> tuple[int, ...]:
     chosen = isinstance(spec.starts, np.ndarray) or spec.solver != LM() or not spec.screen
     if chosen or spec.objective.on_log or np.isfinite(delta) or over != 1.0:
         return ()
-    linear = untied_linear(spec.law, tied_index(spec))
+    linear = _linear(spec)
     return linear if len(linear) < len(spec.law.labels) else ()
+
+
+def _linear(spec: Spec) -> tuple[int, ...]:
+    """The numbers that are solved for at every node, by whose misfits starts are then ranked."""
+    return untied_linear(spec.law, tied_index(spec))
 
 
 def start_nodes(few: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from scaling_jax.engine.ranks import Finished, best_first, ends_first, first, leaders, survivors
+from scaling_jax.engine.ranks import Finished, best_first, ends_first, first, leaders, promising, survivors
 
 
 def test_the_best_a_spread_and_no_lane_twice() -> None:
@@ -22,6 +22,10 @@ def test_the_best_a_spread_and_no_lane_twice() -> None:
         assert len(set(kept[f].tolist())) == 16
     with jax.enable_x64(True):
         np.testing.assert_array_equal(jax.jit(survivors, static_argnums=2)(value, z, 16), kept)
+
+
+def test_of_ranks_the_best_a_spread_and_the_last() -> None:
+    assert promising(64, 8).tolist() == [0, 1, 2, 3, 4, 14, 24, 63]
 
 
 def test_lanes_that_ended_together_have_one_leader() -> None:

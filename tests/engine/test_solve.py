@@ -34,6 +34,13 @@ def test_screened_grid_finds_the_same_optimum(runs240: pd.DataFrame, fit240: sj.
     assert fit.objective_value == pytest.approx(fit240.objective_value, rel=1e-9)
 
 
+def test_starts_of_our_own_are_ranked_before_any_step(runs240: pd.DataFrame, fit240: sj.FitResult) -> None:
+    fit = sj.fit(sj.laws.chinchilla, runs240, starts=300)
+    assert (fit.n_starts, fit.certificate.n_finished) == (300, 300 // solve.ROUNDS[0][1])
+    assert fit.objective_value == pytest.approx(fit240.objective_value, rel=1e-9)
+    assert fit.n_agree == fit.certificate.n_finished
+
+
 @pytest.mark.parametrize(
     "solver", [sj.LM(), sj.LBFGS(), sj.LBFGS(precondition=False), sj.LM(dtype="float32")], ids=str
 )
