@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # no windows
 
 
 @pytest.fixture(autouse=True)

@@ -83,8 +83,6 @@ def predicted(
         fit, holdout, level: as in `predicted_data`.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]})
     >>> predicted(fit).get_ylabel()

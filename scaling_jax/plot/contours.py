@@ -88,8 +88,6 @@ def contours(source: Any, flops: ArrayLike | None = None, ax: Axes | None = None
         source, flops: as in `contour_data`; a `Plan` shows its own runs.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> contours(sj.published["besiroglu2024"], flops=[1e24]).get_xlabel()
     'model size N (parameters)'

@@ -109,8 +109,6 @@ def contrast(
     Raises:
         ValueError: for another quantity, for recipes that are none, or for probabilities of bare constants.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> one = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
     >>> law = sj.laws.chinchilla
@@ -170,8 +168,6 @@ def contrast_panels(
     Returns:
         The axes.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> one = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
     >>> law = sj.laws.chinchilla

@@ -40,8 +40,6 @@ def next_runs(result: NextRuns, fit: FitResult | None = None, ax: Axes | None = 
         fit: the fit it was made from, whose runs are drawn as dots.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> source = sj.published["besiroglu2024"]
     >>> plan = sj.next_runs(source, 1e22, flops=1e24)
@@ -101,8 +99,6 @@ def precision(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Raises:
         ValueError: for another table.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> source = sj.published["besiroglu2024"]
     >>> bought = sj.precision_for(source, [1e21, 1e22], flops=1e24)

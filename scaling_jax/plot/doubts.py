@@ -31,8 +31,6 @@ def profile(result: Profile, ax: Axes | None = None) -> Axes:
     """A profile: the fall in log-likelihood by the parameter's value, and the interval where it stays below
     the cut-off; see `.table`.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> profile(fit.profile("alpha")).get_xlabel()
@@ -67,8 +65,6 @@ def sensitivity(result: Sensitivity, ax: Axes | None = None) -> Axes:
     """The answer under every choice, the farthest first, beside the interval of the fit as it stands; numbers
     in `.table`.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> sensitivity(fit.sensitivity({"x": 1e4})).get_xlabel()

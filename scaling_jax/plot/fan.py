@@ -104,8 +104,6 @@ def fan(
         source, at, along, ratio, level: as in `fan_data`.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> fan(fit.bootstrap(50), {"x": [1e4]}).get_xscale()

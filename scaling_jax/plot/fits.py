@@ -95,8 +95,6 @@ def curves(fit: FitResult, x: str | None = None, ax: Axes | None = None) -> Axes
 
     A run's colour is its own place among the other inputs, on the scale of the curves.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> axes = curves(sj.fit(sj.laws.power_law, {"x": [1, 10, 100], "loss": [4, 2, 1]}))
     >>> axes.get_xscale()

@@ -70,8 +70,6 @@ def influence(fit: FitResult, ax: Axes | None = None) -> Axes:
         fit: a fit with its data.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> influence(fit).get_xlabel()
@@ -134,8 +132,6 @@ def backtest(result: Backtest | Forecast, ax: Axes | None = None) -> Axes:
     Raises:
         ValueError: where nothing was kept back.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> backtest(fit.backtest()).get_xlabel()
@@ -189,8 +185,6 @@ def comparison(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Raises:
         ValueError: for another table, or one without anything held out.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]}
     >>> ranked = sj.compare_laws([sj.laws.power_law], table, holdout="x > 100")

@@ -47,8 +47,6 @@ def groups(fits: FitGroups, x: str | None = None, ax: Sequence[Axes] | None = No
     Raises:
         ValueError: where no group could be fitted.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
     >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
@@ -141,8 +139,6 @@ def forest(
         fits, parameter, level: as in `forest_data`.
         ax: axes to draw on.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> table = {"x": [1, 10, 100] * 2, "loss": [4, 2, 1, 6, 3, 1.4], "family": ["a"] * 3 + ["b"] * 3}
     >>> fits = sj.fit_groups(sj.laws.power_law, table, by="family")
@@ -195,8 +191,6 @@ def heat(table: pd.DataFrame, x: str, y: str, value: str, ax: Axes | None = None
     Raises:
         ValueError: for columns that are not there, or hold what makes no map.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import pandas as pd
     >>> laws = pd.DataFrame({"sizes": [2, 2, 3, 3], "share": [0.1, 0.5, 0.1, 0.5]})
     >>> laws["error"] = [20.0, 10.0, 10.0, 4.0]

@@ -95,8 +95,6 @@ def pairs(
     Returns:
         (k, k) axes; those above the diagonal are empty.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> pairs(fit.bootstrap(50)).shape

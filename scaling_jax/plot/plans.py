@@ -56,8 +56,6 @@ def isoflop(result: Isoflop, ax: Axes | None = None) -> Axes:
     """Approach 2: loss by size, a curve per budget through its runs, and a hollow star on its minimum, which
     is read off the curve and was not trained; numbers in `.table`.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> runs = sj.datasets.load("tiny_sweep").query("arm == 'main' and final")
     >>> isoflop(sj.isoflop(runs, budget="budget", N="n_params", D="tokens")).get_xlabel()
@@ -232,8 +230,6 @@ def plan(
     Raises:
         ValueError: for a quantity that the plan lacks.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> source = sj.published["besiroglu2024"]
     >>> plan(sj.plan(source, flops=[1e22, 1e24])).get_ylabel()

@@ -70,8 +70,6 @@ def residuals(fit: FitResult, against: str = "prediction", ax: Axes | None = Non
     Raises:
         ValueError: for something that the rows have no value of.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> residuals(fit).get_ylabel()
@@ -112,8 +110,6 @@ def residual_panels(fit: FitResult, ax: Sequence[Axes] | None = None) -> np.ndar
     Returns:
         The axes, one for each panel.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import scaling_jax as sj
     >>> fit = sj.fit(sj.laws.power_law, {"x": [1, 10, 100, 1000], "loss": [4, 2.1, 1, 0.5]})
     >>> len(residual_panels(fit))

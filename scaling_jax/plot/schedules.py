@@ -97,8 +97,6 @@ def schedules(
     Returns:
         The two axes.
 
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import numpy as np, scaling_jax as sj
     >>> rates = {"held": sj.schedules.constant(900, 1e-3), "falls": sj.schedules.wsd(900, 1e-3)}
     >>> step, truth = np.arange(100, 901, 100), {"L0": 2.5, "A": 0.6, "alpha": 0.4, "C": 300.0, "span": 50.0}

@@ -61,7 +61,6 @@ def style(dark: bool = False) -> AbstractContextManager[None]:
         A context, as `matplotlib.rc_context` gives.
 
     >>> import matplotlib, scaling_jax as sj
-    >>> matplotlib.use("Agg")
     >>> before = matplotlib.rcParams["font.size"]
     >>> with sj.plot.style():
     ...     inside = matplotlib.rcParams["font.size"]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 from scaling_jax.plot.chains import posterior, posterior_data
 from scaling_jax.posterior.diagnostics import chain_table
-
-matplotlib.use("Agg")
 
 
 class Posterior(SimpleNamespace):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_jax as sj
 
-matplotlib.use("Agg")
 LAW = sj.laws.chinchilla
 WEB = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 RECIPES = {"web": WEB, "filtered": WEB | {"B": 2600.0, "E": 1.79}, "mixed": WEB | {"A": 520.0}}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from scaling_jax.plot.distance import by_distance, shade_beyond
-
-matplotlib.use("Agg")
 
 
 def test_a_curve_is_solid_inside_and_dashed_beyond_without_a_gap() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 
 import scaling_jax as sj
-
-matplotlib.use("Agg")
 
 
 def test_the_interval_of_a_profile_is_shaded(line: sj.FitResult) -> None:

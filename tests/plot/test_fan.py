@@ -9,8 +9,6 @@ import pytest
 import scaling_jax as sj
 from scaling_jax.fitting.fitted import Fitted
 
-matplotlib.use("Agg")
-
 
 def test_dots_at_the_ratio_are_as_measured_and_others_keep_their_residual(best: sj.FitResult) -> None:
     table = sj.plot.fan_data(best, ratio=20.0)

@@ -8,8 +8,6 @@ import pytest
 
 import scaling_jax as sj
 
-matplotlib.use("Agg")
-
 
 @pytest.fixture(scope="module")
 def fit() -> sj.FitResult:

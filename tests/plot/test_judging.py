@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pytest
 
 import scaling_jax as sj
-
-matplotlib.use("Agg")
 
 
 def test_influence_is_told_in_standard_errors_with_where_the_run_lies(line: sj.FitResult) -> None:

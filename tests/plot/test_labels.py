@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from scaling_jax.plot.labels import _apart, axis_words, end_labels
-
-matplotlib.use("Agg")
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_jax as sj
-
-matplotlib.use("Agg")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import colors
@@ -13,7 +12,6 @@ from matplotlib.figure import Figure
 import scaling_jax as sj
 from scaling_jax.plot.palette import DARK, LIGHT, Palette, palette_of, sequence
 
-matplotlib.use("Agg")
 # what the three dichromacies make of linear RGB: Machado, Oliveira and Fernandes 2009, severity 1
 VISIONS = {
     "usual": np.eye(3),

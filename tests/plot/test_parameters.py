@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pytest
 
 import scaling_jax as sj
-
-matplotlib.use("Agg")
 
 
 def test_draws_and_estimate_are_the_bootstraps_own(line: sj.FitResult) -> None:

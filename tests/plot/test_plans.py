@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pytest
 
 import scaling_jax as sj
-
-matplotlib.use("Agg")
 
 
 def drawn(ax, label):

@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 
 import scaling_jax as sj
 
-matplotlib.use("Agg")
 compared = pytest.mark.mpl_image_compare(style="default", tolerance=2.0, savefig_kwargs={"dpi": 80})
 new_letters = pytest.mark.skipif(
     matplotlib.__version_info__ < (3, 11), reason="the pictures were looked at with the letters of 3.11"

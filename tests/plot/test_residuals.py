@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pytest
 
 import scaling_jax as sj
 from scaling_jax.diagnosis.adequacy import look
-
-matplotlib.use("Agg")
 
 
 def test_the_numbers_are_the_fits_own(best: sj.FitResult) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +10,6 @@ from matplotlib.figure import Figure
 import scaling_jax as sj
 from tests.plot.test_plot import figure_of, looked_at
 
-matplotlib.use("Agg")
 RATES = {
     "held": sj.schedules.constant(900, 1e-3, warmup=50),
     "early": sj.schedules.wsd(900, 1e-3, cooldown=0.6, warmup=50),

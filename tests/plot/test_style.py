@@ -16,8 +16,6 @@ from scaling_jax.plot.axes import axes_for, grid_for
 from scaling_jax.plot.palette import DARK
 from scaling_jax.plot.style import COLUMN, picture
 
-matplotlib.use("Agg")
-
 
 def test_nothing_is_left_behind() -> None:
     before = dict(matplotlib.rcParams)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_jax as sj
 from scaling_jax.allocation.family import Approaches
-
-matplotlib.use("Agg")
 
 
 @dataclass

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from scaling_jax.plot.ticks import log_axis
-
-matplotlib.use("Agg")
 
 
 @pytest.mark.parametrize("ends", [(1.2, 3.9), (3, 200), (7e5, 2e6), (2e17, 9e24), (1e-3, 1e6), (4, 5)])
