@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["pictures_of"]
 
 Drawn: TypeAlias = "Axes | np.ndarray"
-GROWS = "The best size over the budget, and the power law through it."
 BARE: dict[str, Any] = {
     "metadata": {"Date": None, "Creator": None},
     "transparent": True,
@@ -49,8 +48,53 @@ class Drawing(NamedTuple):
 
     name: str
     words: str
-    draw: Callable[[], Drawn]
+    draw: Callable[..., Drawn]
     wide: bool = False
+
+
+CHOICES = "The answer under other defensible choices, beside the interval of the fit as it stands."
+GROWS = Drawing("allocation", "The best size over the budget, and the power law through it.", plot.allocation)
+ALWAYS: dict[type, list[Drawing]] = {
+    FitGroups: [Drawing("groups", "The law and the runs of each group.", plot.groups, wide=True)],
+    Plan: [Drawing("plan", "Size of the best run over the budget, with its interval.", plot.plan)],
+    Contrast: [
+        Drawing("contrast", "The two likeliest to be best, over the budget.", plot.contrast_panels, wide=True)
+    ],
+    Monitor: [
+        Drawing(
+            "monitor",
+            "The run so far, what was expected of it, and the evidence that it is at fault.",
+            plot.monitor,
+            wide=True,
+        )
+    ],
+    NextRuns: [Drawing("next-runs", "Where the next runs lie.", plot.next_runs)],
+    Sensitivity: [Drawing("choices", CHOICES, plot.sensitivity)],
+    Profile: [
+        Drawing(
+            "profile",
+            "How much likelihood is lost where the parameter is held, the others refitted.",
+            plot.profile,
+        )
+    ],
+    Backtest: [Drawing("backtest", "The rows kept back, and their prediction.", plot.backtest)],
+    Approaches: [
+        Drawing(
+            "approaches", "The best size of each budget by every approach, with its band.", plot.approaches
+        ),
+        Drawing("approaches-loss", "Its loss.", partial(plot.approaches, quantity="loss")),
+    ],
+    Isoflop: [
+        Drawing(
+            "isoflop",
+            "The runs of each budget, the curve through them, and its minimum, which was not trained.",
+            plot.isoflop,
+        ),
+        GROWS,
+    ],
+    Envelope: [Drawing("envelope", "The training curves, and the best below them.", plot.envelope), GROWS],
+    Posterior: [Drawing("posterior", "Draws of each parameter, chain by chain.", plot.posterior, wide=True)],
+}
 
 
 def pictures_of(thing: object) -> list[Picture]:
@@ -68,7 +112,8 @@ def pictures_of(thing: object) -> list[Picture]:
 @singledispatch
 def drawings(thing: object) -> Iterator[Drawing]:
     """What can be drawn of a result."""
-    return iter(())
+    known = next((found for kind, found in ALWAYS.items() if isinstance(thing, kind)), [])
+    return (one._replace(draw=partial(one.draw, thing)) for one in known)
 
 
 @drawings.register
@@ -91,19 +136,7 @@ def _fit(fit: FitResult) -> Iterator[Drawing]:
     words = "What the law misses, by what it predicts. A pattern here means that it leaves something out."
     yield Drawing("residuals", words, lambda: plot.residuals(fit))
     if (found := seen.sensitivity) is not None:
-        words = "The answer under other defensible choices, beside the interval of the fit as it stands."
-        yield Drawing("choices", words, lambda: plot.sensitivity(found))
-
-
-@drawings.register
-def _groups(fits: FitGroups) -> Iterator[Drawing]:
-    yield Drawing("groups", "The law and the runs of each group.", lambda: plot.groups(fits), wide=True)
-
-
-@drawings.register
-def _plan(plan: Plan) -> Iterator[Drawing]:
-    words = "Size of the best run over the budget, with its interval."
-    yield Drawing("plan", words, lambda: plot.plan(plan))
+        yield Drawing("choices", CHOICES, lambda: plot.sensitivity(found))
 
 
 @drawings.register
@@ -115,71 +148,10 @@ def _forecast(ahead: Forecast) -> Iterator[Drawing]:
 
 
 @drawings.register
-def _contrast(contrast: Contrast) -> Iterator[Drawing]:
-    words = "The two likeliest to be best, over the budget."
-    yield Drawing("contrast", words, lambda: plot.contrast_panels(contrast), wide=True)
-
-
-@drawings.register
-def _monitor(seen: Monitor) -> Iterator[Drawing]:
-    words = "The run so far, what was expected of it, and the evidence that it is at fault."
-    yield Drawing("monitor", words, lambda: plot.monitor(seen), wide=True)
-
-
-@drawings.register
-def _next_runs(design: NextRuns) -> Iterator[Drawing]:
-    yield Drawing("next-runs", "Where the next runs lie.", lambda: plot.next_runs(design))
-
-
-@drawings.register
-def _sensitivity(found: Sensitivity) -> Iterator[Drawing]:
-    words = "The answer under other defensible choices, beside the interval of the fit as it stands."
-    yield Drawing("choices", words, lambda: plot.sensitivity(found))
-
-
-@drawings.register
-def _profile(found: Profile) -> Iterator[Drawing]:
-    words = "How much likelihood is lost where the parameter is held, the others refitted."
-    yield Drawing("profile", words, lambda: plot.profile(found))
-
-
-@drawings.register
-def _backtest(found: Backtest) -> Iterator[Drawing]:
-    yield Drawing("backtest", "The rows kept back, and their prediction.", lambda: plot.backtest(found))
-
-
-@drawings.register
-def _approaches(found: Approaches) -> Iterator[Drawing]:
-    words = "The best size of each budget by every approach, with its band."
-    yield Drawing("approaches", words, lambda: plot.approaches(found))
-    yield Drawing("approaches-loss", "Its loss.", lambda: plot.approaches(found, "loss"))
-
-
-@drawings.register
-def _isoflop(found: Isoflop) -> Iterator[Drawing]:
-    words = "The runs of each budget, the curve through them, and its minimum, which was not trained."
-    yield Drawing("isoflop", words, lambda: plot.isoflop(found))
-    yield Drawing("allocation", GROWS, lambda: plot.allocation(found))
-
-
-@drawings.register
-def _envelope(found: Envelope) -> Iterator[Drawing]:
-    yield Drawing("envelope", "The training curves, and the best below them.", lambda: plot.envelope(found))
-    yield Drawing("allocation", GROWS, lambda: plot.allocation(found))
-
-
-@drawings.register
 def _posterior_groups(found: PosteriorGroups) -> Iterator[Drawing]:
     for name in found.sampled.design.pooled:
         words = f"{name} of each group, drawn together as far as the groups are alike."
         yield Drawing(f"forest-{name}", words, partial(plot.forest, found, name))
-
-
-@drawings.register
-def _posterior(found: Posterior) -> Iterator[Drawing]:
-    yield Drawing(
-        "posterior", "Draws of each parameter, chain by chain.", lambda: plot.posterior(found), True
-    )
 
 
 def _svg(name: str, draw: Callable[[], Drawn], dark: bool) -> str | None:
