@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_jax.fitting.fits import Fits, Solved
 from scaling_jax.fitting.fitted import Fitted
-from scaling_jax.fitting.judged import Judged
 
 __all__ = ["CERTIFIED", "certified"]
 
@@ -33,44 +33,27 @@ def certified(fits: Sequence[Fitted]) -> pd.DataFrame:
     """
     fits = fits if isinstance(fits, Fits) else Fits.of(fits)
     rows = fits.column(lambda batch: batch.sizes, lambda one: one.record.get("rows_used"))
-    table = pd.DataFrame({"objective": fits.objective_values, "rows": rows.tolist()})
-    together: dict[Judged, list[tuple[int, int]]] = {}
-    apart: list[int] = []
-    for batch, here, there in fits.parts():
-        if isinstance(batch, Solved):
-            none = batch.failed[there]
-            apart += here[none].tolist()
-            together[batch.judged] = list(zip(here[~none].tolist(), there[~none].tolist(), strict=True))
-            continue
-        for i, fit in zip(here.tolist(), (batch.records[f] for f in there), strict=True):
-            if fit.judged is None or fit.stored_certificate is not None or fit.reason:
-                apart.append(i)
-            else:
-                together.setdefault(fit.judged[0], []).append((i, fit.judged[1]))
-    parts = [_of_arrays(judged, *np.array(which).T) for judged, which in together.items() if which]
-    if apart or not parts:
-        parts.append(_one_by_one([fits[i] for i in apart], apart))
-    return table.join(pd.concat(parts).sort_index())
+    columns = {"objective": fits.objective_values, "rows": rows.tolist(), "status": fits.status}
+    for name in NUMBERS:
+        columns[name] = _column(fits, name, lambda batch, which: which, lambda said: said)
+    for name in NAMED:
+        columns[name] = _column(fits, name, _joined, ", ".join)
+    return pd.DataFrame(columns)
 
 
-def _of_arrays(judged: Judged, index: np.ndarray, at: np.ndarray) -> pd.DataFrame:
-    columns = {name: getattr(judged, name)[at] for name in ("status", *NUMBERS)}
-    columns |= {name: _joined(judged, getattr(judged, name)[at]) for name in NAMED}
-    return pd.DataFrame(columns, index=index)
+def _column(
+    fits: Fits, name: str, of_many: Callable[[Solved, np.ndarray], np.ndarray], of_one: Callable[[Any], Any]
+) -> np.ndarray:
+    """(fits,) what is made of one field of the certificates, for many and for one."""
+    return fits.column(
+        lambda batch: of_many(batch, getattr(batch.judged, name)),
+        lambda one: of_one(getattr(one.certificate, name)),
+    )
 
 
-def _joined(judged: Judged, which: np.ndarray) -> np.ndarray:
-    """(fits,) the labels that are marked, (fits, labels)."""
-    patterns, inverse = np.unique(which, axis=0, return_inverse=True)
-    labels = np.array(judged.spec.law.labels)
+def _joined(batch: Solved, which: np.ndarray) -> np.ndarray:
+    """(fits,) the labels that are marked, (fits, labels), where there is a fit."""
+    patterns, inverse = np.unique(which & ~batch.failed[:, None], axis=0, return_inverse=True)
+    labels = np.array(batch.task.spec.law.labels)
     words = np.array([", ".join(labels[pattern]) for pattern in patterns], dtype=object)
     return words[inverse.ravel()]
-
-
-def _one_by_one(fits: list[Fitted], index: list[int]) -> pd.DataFrame:
-    rows = [
-        {name: getattr(fit.certificate, name) for name in ("status", *NUMBERS)}
-        | {name: ", ".join(getattr(fit.certificate, name)) for name in NAMED}
-        for fit in fits
-    ]
-    return pd.DataFrame(rows, index=index, columns=["status", *NUMBERS, *NAMED])
