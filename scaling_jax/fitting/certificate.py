@@ -357,94 +357,94 @@ def sentences(
 
     `short` says why a table of `runs` cannot determine the parameters, `alike` which of them no table could.
     """
-    law, judged = spec.law, spec.solver == MEASURE  # what is only judged had no search
-    further = "Raise the solver's max_steps or refit from more starts." if spec.polish else NOT_POLISHED
-    out: list[tuple[str, bool]] = []
+    vague = [] if short else [label for label in c.unidentified if label not in c.extinct]
+    limits = _of_short(c, short, alike) if short else _of_descent(spec, c)
+    limits += _of_numbers(spec.law, c, numbers, vague) + ([] if short else _of_search(c))
+    collinear = c.condition > ILL_CONDITIONED and not (short or vague or c.extinct)
+    said = [(limits, True), (_of_rows(c, collinear), False), (_few_runs(runs), True), (runs.warnings, False)]
+    return [(sentence, forbids) for some, forbids in said for sentence in some]
 
-    def say(sentence: str, limits: bool = True) -> None:
-        out.append((sentence, limits))
 
-    if short and alike:
+def _of_short(c: Certificate, short: str, alike: list[str]) -> list[str]:
+    if alike:
         theirs = "their values are" if len(alike) > 1 else "its value is"
-        say(
-            f"Underdetermined: {short}; {theirs} arbitrary, predictions are not. Fix or drop what is "
-            "superfluous."
-        )
-    elif short:
-        which = (
-            c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
-        )
-        say(
-            f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not "
-            "identified; "
-            "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
-        )
-    elif c.status == "not_converged":
-        if not c.curvature_ok:
-            say(
-                "Not an optimum: the objective still curves downwards here."
-                + ("" if judged else " Refit with more starts or another solver.")
-            )
-        else:
-            left = (
-                f"about {100 * c.relative_decrement:.2g} %"
-                if c.relative_decrement < 0.5
-                else "more than half"
-            )
-            say(
-                f"Not converged: a Newton step promises to lower the objective by {left}."
-                + ("" if judged else f" {further}")
-            )
+        no_matter = "arbitrary, predictions are not. Fix or drop what is superfluous."
+        return [f"Underdetermined: {short}; {theirs} {no_matter}"]
+    which = c.unidentified or [label for label, extent in c.spread.items() if extent > 0] or list(c.spread)
+    return [
+        f"Underdetermined: {short}, so {_names(which)} {'is' if len(which) == 1 else 'are'} not identified; "
+        "predictions away from the data are arbitrary. Add runs, or fix or tie parameters."
+    ]
+
+
+def _of_descent(spec: Spec, c: Certificate) -> list[str]:
+    """What is left to gain; what is only judged had no search."""
+    searched = spec.solver != MEASURE
+    if c.status != "not_converged":
+        return []
+    if not c.curvature_ok:
+        again = " Refit with more starts or another solver." if searched else ""
+        return [f"Not an optimum: the objective still curves downwards here.{again}"]
+    left = f"about {100 * c.relative_decrement:.2g} %" if c.relative_decrement < 0.5 else "more than half"
+    further = "Raise the solver's max_steps or refit from more starts." if spec.polish else NOT_POLISHED
+    return [
+        f"Not converged: a Newton step promises to lower the objective by {left}."
+        + (f" {further}" if searched else "")
+    ]
+
+
+def _of_numbers(law: Law, c: Certificate, numbers: np.ndarray, vague: list[str]) -> list[str]:
+    out = []
     if c.extinct:
-        many = len(c.extinct) > 1
-        say(
-            f"The term{'s' if many else ''} of {_names(c.extinct)} {'have' if many else 'has'} gone extinct: "
-            f"{'they contribute' if many else 'it contributes'} nothing on any row, so "
-            f"{'their' if many else 'its'} other "
-            "parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare with "
-            "the default starts."
+        s, have, they, theirs = "", "has", "it contributes", "its"
+        if len(c.extinct) > 1:
+            s, have, they, theirs = "s", "have", "they contribute", "their"
+        out.append(
+            f"The term{s} of {_names(c.extinct)} {have} gone extinct: {they} nothing on any row, so {theirs} "
+            "other parameters mean nothing either. A simpler law fits as well, or this is a plateau: compare "
+            "with the default starts."
         )
-    vague = [label for label in c.unidentified if label not in c.extinct]
-    if vague and not short:
-        say(
-            f"The data barely identify {_names(vague)}: the fit hardly changes when "
-            f"{'they move' if len(vague) > 1 else 'it moves'} "
-            "by its own size. Do not quote the value; predictions within the data's range are unaffected."
+    if vague:
+        move = "they move" if len(vague) > 1 else "it moves"
+        out.append(
+            f"The data barely identify {_names(vague)}: the fit hardly changes when {move} by its own size. "
+            "Do not quote the value; predictions within the data's range are unaffected."
         )
     if c.at_bound:
-        say(
-            f"{_names(c.at_bound)} {'lie' if len(c.at_bound) > 1 else 'lies'} on the bound of the allowed "
-            "range."
-        )
+        lie = "lie" if len(c.at_bound) > 1 else "lies"
+        out.append(f"{_names(c.at_bound)} {lie} on the bound of the allowed range.")
     for label, number in unusual(law, numbers).items():
         if label not in c.extinct:
             kind = "negative" if number < 0 else "unusually large"
-            say(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
-    if c.few_agree and not short:
-        say(
-            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may "
-            "have been missed. "
-            "Refit with more starts."
+            out.append(f"{label} = {number:.3g} is {kind} for this law: extrapolate with care.")
+    return out
+
+
+def _of_search(c: Certificate) -> list[str]:
+    out = []
+    if c.few_agree:
+        out.append(
+            f"Only {c.n_agree} of {c.n_finished} finished starts reached this optimum: a better one may have "
+            "been missed. Refit with more starts."
         )
-    if np.isfinite(c.runner_up) and c.runner_up < NEAR and not short:
-        say(
-            f"Another optimum lies only {100 * c.runner_up:.2g} % above this one: the data hardly tell them "
-            "apart."
-        )
-    if c.condition > ILL_CONDITIONED and not short and not vague and not c.extinct:
-        say(
+    if np.isfinite(c.runner_up) and c.runner_up < NEAR:
+        above = f"{100 * c.runner_up:.2g} %"
+        out.append(f"Another optimum lies only {above} above this one: the data hardly tell them apart.")
+    return out
+
+
+def _of_rows(c: Certificate, collinear: bool) -> list[str]:
+    out = []
+    if collinear:
+        out.append(
             f"The parameters are nearly collinear (condition number {c.condition:.1e}): quote predictions, "
-            "not parameters.",
-            limits=False,
+            "not parameters."
         )
-    if c.outliers:
-        named = ", ".join(str(r) for r in c.outliers[:5]) + (
-            f" and {len(c.outliers) - 5} more" if len(c.outliers) > 5 else ""
+    if count := len(c.outliers):
+        named = ", ".join(map(str, c.outliers[:5])) + (f" and {count - 5} more" if count > 5 else "")
+        lie = "rows lie" if count > 1 else "row lies"
+        out.append(
+            f"{count} {lie} more than {OUTLIER_SIGMAS:g} robust standard deviations from the fit (rows "
+            f"{named}): check them, and see how the answer moves without them."
         )
-        say(
-            f"{len(c.outliers)} row{'s lie' if len(c.outliers) > 1 else ' lies'} more than "
-            f"{OUTLIER_SIGMAS:g} robust standard "
-            f"deviations from the fit (rows {named}): check them, and see how the answer moves without them.",
-            limits=False,
-        )
-    return [*out, *((sentence, True) for sentence in _few_runs(runs)), *((w, False) for w in runs.warnings)]
+    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Mapping
-from typing import overload
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,38 +28,26 @@ HOW = {
 """A cost in which budgets of each name can be said."""
 
 
+class _Words(TypedDict, total=False):
+    """What `plan` takes besides the source, for the two signatures that it has."""
+
+    flops: ArrayLike | None
+    gpu_hours: ArrayLike | None
+    days: ArrayLike | None
+    money: ArrayLike | None
+    budget: ArrayLike | None
+    loss: ArrayLike | None
+    cost: Cost | Callable[..., ArrayLike] | str | None
+    limits: Limits | None
+    given: Mapping[str, float] | None
+    level: float | None
+    better: str | None
+
+
 @overload
-def plan(
-    source: LawSource,
-    *,
-    flops: ArrayLike | None = ...,
-    gpu_hours: ArrayLike | None = ...,
-    days: ArrayLike | None = ...,
-    money: ArrayLike | None = ...,
-    budget: ArrayLike | None = ...,
-    loss: ArrayLike | None = ...,
-    cost: Cost | Callable[..., ArrayLike] | str | None = ...,
-    limits: Limits | None = ...,
-    given: Mapping[str, float] | None = ...,
-    level: float | None = ...,
-    better: str | None = ...,
-) -> Plan: ...
+def plan(source: LawSource, **words: Unpack[_Words]) -> Plan: ...
 @overload
-def plan(
-    source: Mapping[Hashable, LawSource],
-    *,
-    flops: ArrayLike | None = ...,
-    gpu_hours: ArrayLike | None = ...,
-    days: ArrayLike | None = ...,
-    money: ArrayLike | None = ...,
-    budget: ArrayLike | None = ...,
-    loss: ArrayLike | None = ...,
-    cost: Cost | Callable[..., ArrayLike] | str | None = ...,
-    limits: Limits | None = ...,
-    given: Mapping[str, float] | None = ...,
-    level: float | None = ...,
-    better: str | None = ...,
-) -> PlanGroups: ...
+def plan(source: Mapping[Hashable, LawSource], **words: Unpack[_Words]) -> PlanGroups: ...
 def plan(
     source: AnySource,
     *,
