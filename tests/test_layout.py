@@ -41,7 +41,6 @@ COVERED_BY = {
     "pages/pictures": "pages/test_markdown",
     "pages/vega": "pages/test_html",
     "tables/frames": "tables/test_read",
-    "planning/contrast_words": "planning/test_contrast",
     "planning/contrasted": "planning/test_contrast",
     "planning/recipes": "planning/test_contrast",
     "planning/closed": "planning/test_optimum",

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 import scaling_jax as sj
-from tests.cases.simulated import TABLE
+from tests.cases.simulated import TABLE, another
 
 
 def _objective(frame: pd.DataFrame):
@@ -156,20 +156,10 @@ def test_certify_confirms_an_optimum(best: sj.FitResult) -> None:
     assert judged.numbers == pytest.approx(best.numbers, rel=1e-12)
 
 
-def simulated(seed: int) -> dict[str, np.ndarray]:
-    """24 random runs of a random Chinchilla law with 1 % noise."""
-    rng = np.random.default_rng(seed)
-    N, D = 10 ** rng.uniform(7, 10, 24), 10 ** rng.uniform(9, 12, 24)
-    E, A, B = rng.uniform(1.2, 2.2), 10 ** rng.uniform(2, 3), 10 ** rng.uniform(2, 3.5)
-    alpha, beta = rng.uniform(0.25, 0.5), rng.uniform(0.25, 0.5)
-    loss = sj.laws.chinchilla(N, D, E=E, A=A, B=B, alpha=alpha, beta=beta)
-    return {"N": N, "D": D, "loss": loss * np.exp(0.01 * rng.normal(size=24))}
-
-
 def test_a_corner_without_curvature_stops_no_other_group() -> None:
     """The sixth of these tables once ended in NumPy's words, and took its neighbours along; 30 searches by
     Nelder and Mead from around its optimum, and the grid of 4,500 starts, find none lower."""
-    tables = {key: simulated(key) for key in (5, 6)}
+    tables = {key: another(key) for key in (5, 6)}
     both = {name: np.concatenate([t[name] for t in tables.values()]) for name in ("N", "D", "loss")}
     both["seed"] = np.repeat([5, 6], 24)
     fits = sj.fit_groups(sj.laws.chinchilla, both, by="seed", objective=sj.AbsoluteError())
@@ -235,7 +225,7 @@ def test_what_is_judged_is_told_nothing_of_starts() -> None:
 
 @cache
 def fitted_raw(kind: type[sj.Objective], seed: int) -> sj.FitResult:
-    return sj.fit(sj.laws.chinchilla, simulated(seed), objective=kind(on="raw"))
+    return sj.fit(sj.laws.chinchilla, another(seed), objective=kind(on="raw"))
 
 
 @pytest.mark.parametrize("power", [-12, -8, 6])
@@ -245,7 +235,7 @@ def test_a_raw_target_reaches_the_optimum_in_any_unit(kind: type[sj.Objective], 
     large a loss is. What is left is the tolerance of polishing, far below the 1e-6 of agreement."""
     unit, objective = 10.0**power, kind(on="raw")
     for seed in (1, 9):
-        table, fit = simulated(seed), fitted_raw(kind, seed)
+        table, fit = another(seed), fitted_raw(kind, seed)
         scaled = sj.fit(sj.laws.chinchilla, table | {"loss": table["loss"] * unit}, objective=objective)
         size = unit**2 if kind is sj.SquaredError else unit
         assert scaled.status == fit.status == "converged"

@@ -10,16 +10,7 @@ import pyarrow as pa
 import pytest
 
 import scaling_jax as sj
-from tests.cases.simulated import LOSS, ROWS, TABLE, D, N, fit, same
-
-SIX = pd.DataFrame(
-    {
-        "N": [1e6, 1e7, 1e8, 1e9, 1e6, 1e7],
-        "D": [1e9, 1e9, 1e10, 1e10, 1e10, 1e11],
-        "loss": [4.0, 3.5, 3.0, 2.5, 3.6, 3.1],
-        "family": list("aaabbb"),
-    }
-)
+from tests.cases.simulated import LOSS, ROWS, SIX, TABLE, D, N, fit, same
 
 
 def with_(**columns):
