@@ -22,8 +22,10 @@ from scaling_jax.laws.power import power_product
 from scaling_jax.published import published
 from scaling_jax.published.hyperparameters import ENTRIES, LEARNING_RATE
 from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.numbers import floats, rows_at
 from scaling_jax.tables.runs import DataError
 from scaling_jax.tables.scale import TOKENS_FLOP
+from scaling_jax.tables.sources import check_columns
 from scaling_jax.uncertainty.ensemble import generator, is_count
 
 __all__ = ["SweepOptima", "hyperparameters", "sweep_optima"]
@@ -188,13 +190,16 @@ def sweep_optima(
     if method not in METHODS:
         raise ValueError(f"method={method!r}: 'near' or 'quadratic'.")
     needed = dict.fromkeys([*cell, *settings, *(s for sizes in settings.values() for s in sizes), loss])
+    check_columns(frame, *needed)
     for name in needed:
-        if name not in frame.columns:
+        values = floats(frame[name])
+        if (bad := ~(np.isfinite(values) & (values > 0))).any():
             raise DataError(
-                f"There is no column '{name}': the table has {', '.join(map(str, frame.columns))}."
+                f"Column '{name}' must be positive and finite in every row of a sweep, and is not in "
+                f"{rows_at(frame.index, bad)}: correct it, or leave those rows out."
             )
-        if not (np.isfinite(frame[name]) & (frame[name] > 0)).all():
-            raise DataError(f"Column '{name}' must be positive and finite in every row of a sweep.")
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            frame = frame.assign(**{name: values})
     parts: list[pd.DataFrame] = []
     empty: list[str] = []
     for key, group in frame.groupby(list(cell)):

@@ -27,7 +27,7 @@ from scaling_jax.fitting.spec import make_spec
 from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.runs import numeric
-from scaling_jax.tables.scale import beyond, scale_of
+from scaling_jax.tables.scale import beyond, scale_of, sizes_in_runs
 from scaling_jax.uncertainty.sandwich import LackOfFit, lack_of_fit
 
 __all__ = ["LEVEL", "Adequacy", "adequacy", "look", "look_at"]
@@ -351,16 +351,11 @@ def _with_law(fit: Fitted, law: Law) -> Fitted:
 def _last_rows(fit: Fitted) -> list[Variant]:
     """The fit to the last row of every run, where runs have several and enough are left."""
     runs = fit.data()
-    if runs.run is None or len(np.unique(runs.run)) == len(runs):
+    if (found := sizes_in_runs(runs, fit.law)) is None:
         return []
-    size = scale_of(runs, fit.law)[1]
-    largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
-    weight = runs.weight * (size >= largest)
-    return (
-        [vary(fit, "the last row of each run alone", weight=weight)]
-        if (weight > 0).sum() > 2 * fit.n_free
-        else []
-    )
+    weight = runs.weight * (found[0] >= found[1])
+    enough = (weight > 0).sum() > 2 * fit.n_free
+    return [vary(fit, "the last row of each run alone", weight=weight)] if enough else []
 
 
 def _drift(fit: Fitted) -> pd.DataFrame:

@@ -131,9 +131,8 @@ def monitor(
     if len(x) < 2 or (np.diff(x) <= 0).any():
         raise DataError(f"A run is watched along {along}: give two or more rows in which it rises.")
     everything = _with_end(fit, frame, seen.inputs, end)
-    scaled = fit.objective.scaled
-    centre = scaled(predict(fit.law, fit.numbers, everything)[0])
-    residual = scaled(seen.target) - centre[:-1]
+    natural = predict(fit.law, fit.numbers, everything)[0]
+    residual = fit.objective.scaled(seen.target) - fit.objective.scaled(natural[:-1])
     learnt = _of_fitted_runs(fit, along)
     scatter = _of_own_beginning(fit, x, residual) if learnt is None else learnt
     places = np.append(x, np.log(max(end[along], 1e-300)))
@@ -148,7 +147,6 @@ def monitor(
     z = normal_quantile(1 - tail_of(level))
     ahead, spread = _one_ahead(V[:-1, :-1], residual)
     moved = fit.objective.moved
-    natural = predict(fit.law, fit.numbers, everything)[0]
     table = pd.DataFrame(
         {
             along: seen.inputs[along],
@@ -260,9 +258,9 @@ def _cautious(scatter: Scatter) -> float:
     return float(np.sqrt(scatter.free / chdtri(scatter.free, 1 - CAUTION)))
 
 
-def _whitened(V: np.ndarray, values: np.ndarray) -> np.ndarray:
-    root = np.linalg.cholesky(V + 1e-12 * np.trace(V) / len(V) * np.eye(len(V)))
-    return np.linalg.solve(root, values)
+def _regular(V: np.ndarray) -> np.ndarray:
+    """With so much on the diagonal that rounding leaves it a root."""
+    return V + 1e-12 * np.trace(V) / len(V) * np.eye(len(V))
 
 
 def _evidence(V: np.ndarray, residual: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -270,7 +268,7 @@ def _evidence(V: np.ndarray, residual: np.ndarray, size: float) -> tuple[np.ndar
     n = len(residual)
     # a fault from k on, (checkpoints, onsets)
     steps = np.tril(np.ones((n, n)))
-    white = _whitened(V, np.column_stack([residual, steps]))
+    white = np.linalg.solve(np.linalg.cholesky(_regular(V)), np.column_stack([residual, steps]))
     z, shape = white[:, 0], white[:, 1:]
     faults = size * np.log1p(np.array(FAULTS))
     log_ratio = np.cumsum(
@@ -295,7 +293,7 @@ def _onsets(n: int) -> np.ndarray:
 
 def _one_ahead(V: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of every residual given those before it."""
-    root = np.linalg.cholesky(V + 1e-12 * np.trace(V) / len(V) * np.eye(len(V)))
+    root = np.linalg.cholesky(_regular(V))
     z = np.linalg.solve(root, residual)
     spread = np.diag(root)
     return residual - spread * z, spread
@@ -308,5 +306,5 @@ def _at_the_end(V: np.ndarray, residual: np.ndarray, onset: int | None) -> tuple
         wide = 100 * np.trace(V) / len(V)
         late = (np.arange(len(residual)) >= onset).astype(float)
         seen, cross, own = seen + wide * np.outer(late, late), cross + wide * late, own + wide
-    gain = np.linalg.solve(seen + 1e-12 * np.trace(seen) / len(seen) * np.eye(len(seen)), cross)
+    gain = np.linalg.solve(_regular(seen), cross)
     return float(gain @ residual), float(np.sqrt(max(own - gain @ cross, 0.0)))

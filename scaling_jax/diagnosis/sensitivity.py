@@ -25,7 +25,7 @@ from scaling_jax.reporting.blocks import Section, Words, grid_of
 from scaling_jax.reporting.numbers import kind_of, written
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.runs import DataError, numeric, run_weights
-from scaling_jax.tables.scale import beyond, scale_of
+from scaling_jax.tables.scale import beyond, scale_of, sizes_in_runs
 from scaling_jax.uncertainty.bootstrap import draws_of
 
 __all__ = ["Sensitivity", "choices", "sensitivity"]
@@ -280,19 +280,14 @@ def _without_highest(fit: Fitted, highest: Sequence[int] | None) -> list[Variant
     for k in highest if highest is not None else sorted({max(1, round(share * used)) for share in HIGHEST}):
         weight = runs.weight.copy()
         weight[order[:k]] = 0.0
-        out.append(
-            vary(
-                fit,
-                f"without the {k} highest targets" if k > 1 else "without the highest target",
-                weight=weight,
-            )
-        )
+        which = f"{k} highest targets" if k > 1 else "highest target"
+        out.append(vary(fit, f"without the {which}", weight=weight))
     return out
 
 
 def _without_ends(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    scales = [scale_of(fit.data(), fit.law)]
+    scales = [scale_of(runs, fit.law)]
     if {"N", "D"} <= set(runs.inputs):
         scales.append(("D/N", runs.inputs["D"] / runs.inputs["N"]))
     out = []
@@ -312,10 +307,9 @@ def _without_ends(fit: Fitted) -> list[Variant]:
 
 def _checkpoints(fit: Fitted) -> list[Variant]:
     runs = fit.data()
-    if runs.run is None or len(np.unique(runs.run)) == len(runs):
+    if (found := sizes_in_runs(runs, fit.law)) is None:
         return []
-    size = scale_of(fit.data(), fit.law)[1]
-    largest = pd.Series(size).groupby(runs.run).transform("max").to_numpy()
+    size, largest = found
     return [
         vary(fit, "final checkpoints only", weight=runs.weight * (size >= largest)),
         vary(fit, "without the first half of each run", weight=runs.weight * (size >= largest / 2)),

@@ -24,7 +24,9 @@ from scaling_jax.core.law import law
 from scaling_jax.core.objective import BetaBinomial
 from scaling_jax.core.overdispersed import OVERDISPERSION, shapes
 from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.numbers import floats, rows_at
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import check_columns
 from scaling_jax.uncertainty.ensemble import generator, interval, is_count
 
 __all__ = ["RepeatedSampling", "repeated_sampling"]
@@ -237,11 +239,7 @@ def _highest(equal: pd.DataFrame) -> pd.Series:
 
 def _read(frame: pd.DataFrame, successes: str, trials: str, by: str | None) -> pd.DataFrame:
     """Group, trials and successes of every row."""
-    for name in [successes, trials, *([] if by is None else [by])]:
-        if name not in frame.columns:
-            raise DataError(
-                f"There is no column '{name}': the table has {', '.join(map(str, frame.columns))}."
-            )
+    check_columns(frame, successes, trials, *([] if by is None else [by]))
     counts = {name: _whole(frame[column], column) for name, column in
               (("trials", trials), ("successes", successes))}  # fmt: skip
     for bad, words in (
@@ -250,28 +248,22 @@ def _read(frame: pd.DataFrame, successes: str, trials: str, by: str | None) -> p
         (counts["successes"] > counts["trials"], f"'{successes}' must not exceed '{trials}'"),
     ):
         if bad.any():
-            raise DataError(f"{words}: see rows {_first(bad)}.")
+            raise DataError(f"{words}: see {rows_at(frame.index, bad)}.")
     if not len(frame):
         raise DataError("The table has no rows: give one per problem.")
     if by is not None and (lost := frame[by].isna().to_numpy()).any():
-        raise DataError(f"'{by}' must name the group of every row: see rows {_first(lost)}.")
+        raise DataError(f"'{by}' must name the group of every row: see {rows_at(frame.index, lost)}.")
     group = "all" if by is None else frame[by].to_numpy()
     return pd.DataFrame({"group": group, **counts})
 
 
 def _whole(column: pd.Series, name: str) -> np.ndarray:
     """A column of whole numbers, as floats."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = floats(column)
     bad = ~np.isfinite(numbers) | (numbers != np.round(numbers))
     if bad.any():
-        raise DataError(f"'{name}' must hold whole numbers: see rows {_first(bad)}.")
+        raise DataError(f"'{name}' must hold whole numbers: see {rows_at(column.index, bad)}.")
     return numbers
-
-
-def _first(bad: np.ndarray) -> str:
-    """Some of the positions of bad rows, in words."""
-    at = np.flatnonzero(bad).tolist()
-    return ", ".join(map(str, at[:5])) + (f" and {len(at) - 5} more" if len(at) > 5 else "")
 
 
 def _check_draws(draws: int) -> None:

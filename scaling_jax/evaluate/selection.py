@@ -18,7 +18,9 @@ from scaling_jax.api.fit import fit_groups
 from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.frames import TableLike, as_frame
+from scaling_jax.tables.numbers import floats, rows_at
 from scaling_jax.tables.runs import DataError
+from scaling_jax.tables.sources import check_columns
 from scaling_jax.uncertainty.ensemble import is_count
 
 __all__ = ["METHODS", "Selection", "accept_then_stop", "pear_corr", "rel_acc", "select"]
@@ -30,7 +32,6 @@ METHODS = {
     "model_size": "the largest model",
 }
 
-MOST_ROWS_NAMED = 5
 ROUNDING = 1e-13  # of a difference of logarithms: points on a perfect line do not refuse the next
 
 
@@ -118,10 +119,7 @@ def select(
     frame = as_frame(runs)
     if method == "model_size" and size is None:
         raise ValueError("method='model_size' needs size=, the column of the model's size.")
-    if absent := [name for name in (by, x, target, size) if name is not None and name not in frame.columns]:
-        raise DataError(
-            f"There is no column {shown(absent[0])}: the table has {', '.join(map(str, frame.columns))}."
-        )
+    check_columns(frame, by, x, target, *([] if size is None else [size]))
     _check_amount("at", at)
     if not (isinstance(method, Law) and options.get("missing") == "drop"):
         frame = frame.assign(**{x: _finite(frame, x)})
@@ -156,13 +154,11 @@ def _check_amount(name: str, value: object) -> None:
 
 def _finite(frame: pd.DataFrame, column: str) -> np.ndarray:
     """A column as finite numbers: without one of them a candidate would be ranked by its others."""
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    if not np.isfinite(values).all():
-        rows = [str(label) for label in frame.index[~np.isfinite(values)]]
-        more = f" and {len(rows) - MOST_ROWS_NAMED} more" if len(rows) > MOST_ROWS_NAMED else ""
+    values = floats(frame[column])
+    if (bad := ~np.isfinite(values)).any():
         raise DataError(
-            f"Column '{column}' is no finite number in row {', '.join(rows[:MOST_ROWS_NAMED])}{more}: "
-            "correct it, or leave those rows out."
+            f"Column '{column}' is no finite number in {rows_at(frame.index, bad)}: correct it, or leave "
+            "those rows out."
         )
     return values
 

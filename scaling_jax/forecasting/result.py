@@ -26,6 +26,7 @@ from scaling_jax.planning.source import Source
 from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
+from scaling_jax.tables.numbers import floats
 from scaling_jax.tables.runs import DataError, Runs
 from scaling_jax.uncertainty.ensemble import check_level, generator, is_count
 from scaling_jax.uncertainty.tails import normal_quantile, student_quantile, student_share
@@ -275,12 +276,11 @@ class Forecast(Shown):
         """The forecast as text: quantiles, members, and where the answer comes from."""
         shown = self.interval().join(self.asked)
         shown = shown[[*self.asked.columns, "prediction", "lower", "upper", "extrapolation"]]
-        table = self.members[["weight", "backtest_error", "borrowed"]].sort_values("weight", ascending=False)
         return Printed("\n".join([
             f"Forecast of {self.target} from {len(self.known)} rows, 90 % interval",
             shown.head(SHOWN).to_string(index=False, float_format=lambda v: f"{v:.4g}"),
             *([f"... and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []),
-            table.to_string(float_format=lambda v: f"{v:.3f}"),
+            self._told.to_string(float_format=lambda v: f"{v:.3f}"),
             self.explanation,
             *self.warnings,
         ]))  # fmt: skip
@@ -297,9 +297,6 @@ class Forecast(Shown):
     def _sections(self) -> list[Section]:
         i = int(np.argmax(self.known.horizon(self.points)))
         runs = self.asked.join(self.interval())
-        members = self.members[["weight", "backtest_error", "borrowed"]].sort_values(
-            "weight", ascending=False
-        )
         said: list[Block] = [Words(what(self, i), "lead"), grid_of(runs, index=False)]
         if self.warnings:
             said.append(Items(tuple(self.warnings)))
@@ -307,9 +304,14 @@ class Forecast(Shown):
         return [
             Section("", said),
             Section("Where it comes from", whole),
-            Section("Members", [grid_of(members.sort_values("weight", ascending=False), True)], folded=True),
+            Section("Members", [grid_of(self._told, True)], folded=True),
             Section("Back-tests", [grid_of(self.backtest, index=False)], folded=True),
         ]
+
+    @property
+    def _told(self) -> pd.DataFrame:
+        """What a reader is told of the members, the weightiest first."""
+        return self.members[["weight", "backtest_error", "borrowed"]].sort_values("weight", ascending=False)
 
     @property
     def known(self) -> Known:
@@ -351,7 +353,7 @@ def log_points(asked: TableLike, columns: dict[str, str]) -> np.ndarray:
         where = next((c for c in (column, name) if c in frame.columns), None)
         if where is None:
             raise DataError(f"at= lacks the input {name}: add a column '{column}'.")
-        values = pd.to_numeric(frame[where], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        values = floats(frame[where])
         if not (len(values) and (np.isfinite(values) & (values > 0)).all()):
             raise DataError(f"at= column '{where}' must hold positive, finite numbers, one or more.")
         found.append(np.log(values))

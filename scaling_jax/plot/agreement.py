@@ -15,6 +15,7 @@ from scaling_jax.plot.palette import palette_of
 from scaling_jax.plot.style import picture
 from scaling_jax.plot.ticks import log_axis
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
+from scaling_jax.tables.numbers import floats
 from scaling_jax.tables.runs import DataError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def predicted_data(
             raise DataError(f"holdout= lacks the column '{column}', what its runs really showed.")
         out = fit.predict(holdout, interval="prediction", level=level)
         out = out.rename(columns={"prediction": "predicted"})
-        out["measured"] = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        out["measured"] = floats(frame[column])
     columns = ["kind", "measured", "predicted", "lower", "upper"]
     return pd.concat([own, out.assign(kind="held out")]).reindex(columns=columns)
 

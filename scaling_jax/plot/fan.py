@@ -19,6 +19,7 @@ from scaling_jax.plot.style import picture
 from scaling_jax.plot.ticks import log_axis
 from scaling_jax.reporting.numbers import written
 from scaling_jax.tables.frames import TableLike, as_columns, as_frame
+from scaling_jax.tables.numbers import floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -233,5 +234,5 @@ def _measured(fit: Fitted, at: TableLike, rows: int) -> np.ndarray:
     frame = as_frame(as_columns(at))
     for name in (fit.sources.get("target", ""), fit.law.target):
         if name in frame.columns:
-            return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+            return floats(frame[name])
     return np.full(rows, np.nan)

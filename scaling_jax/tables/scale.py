@@ -13,7 +13,7 @@ from scaling_jax.core.checked import shown
 from scaling_jax.core.law import Law
 from scaling_jax.tables.runs import DataError, Runs
 
-__all__ = ["TOKENS_FLOP", "beyond", "budgets_of", "scale_of", "size_weights", "top_rows"]
+__all__ = ["TOKENS_FLOP", "beyond", "budgets_of", "scale_of", "size_weights", "sizes_in_runs", "top_rows"]
 
 TOKENS_FLOP = 6.0
 """FLOP per parameter and training token, forward and backward."""
@@ -32,6 +32,15 @@ def scale_of(runs: Runs, law: Law) -> tuple[str, np.ndarray]:
     if name in LOSSES:
         return f"1/{name}", 1 / runs.inputs[name]
     return name, runs.inputs[name]
+
+
+def sizes_in_runs(runs: Runs, law: Law) -> tuple[np.ndarray, np.ndarray] | None:
+    """Sizes (rows,), and the largest of each row's run; None where no run has several rows."""
+    if runs.run is None or len(np.unique(runs.run)) == len(runs):
+        return None
+    size, largest = scale_of(runs, law)[1], np.full(runs.run.max() + 1, -np.inf)
+    np.maximum.at(largest, runs.run, size)
+    return size, largest[runs.run]
 
 
 def _budget(law: Law) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "Column",
     "Keys",
     "aligned",
+    "check_columns",
     "curves_of",
     "described",
     "input_columns",
@@ -89,6 +90,12 @@ def key_of_rows(frame: pd.DataFrame, by: Keys) -> pd.Series:
 def values_of(frame: pd.DataFrame, source: Column, what: str) -> pd.Series:
     """The values of a target: a column, an array, or a function of the table."""
     return resolve(frame, source, what, "target")
+
+
+def check_columns(frame: pd.DataFrame, *names: str) -> None:
+    """Refuses a table that lacks one of these columns."""
+    if absent := [name for name in names if name not in frame.columns]:
+        raise DataError(f"There is no column {shown(absent[0])}: the table has {_columns(frame)}.")
 
 
 def resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> pd.Series:

@@ -112,8 +112,10 @@ def test_bad_sweeps_are_one_sentence():
     table = sweep(CELLS)
     with pytest.raises(DataError, match="no column 'rate'"):
         sj.sweep_optima(table, settings={"rate": ["N"]})
-    with pytest.raises(DataError, match="'lr' must be positive"):
-        sj.sweep_optima(table.assign(lr=0.0), settings={"lr": ["N"]})
+    for bad in (0.0, "warm"):
+        rows = table.assign(lr=table["lr"].astype(object).where(table.index != 3, bad))
+        with pytest.raises(DataError, match=r"'lr' must be positive .* is not in row 3: correct it"):
+            sj.sweep_optima(rows, settings={"lr": ["N"]})
     with pytest.raises(ValueError, match="'near' or 'quadratic'"):
         sj.sweep_optima(table, settings=STEP, method="best")
     with pytest.raises(DataError, match="No cell has an optimum"):

@@ -132,15 +132,15 @@ def test_bad_tables_and_questions() -> None:
     good = {"trials": [10, 10], "successes": [1, 3]}
     for bad, words in (
         ({"trials": [10, 10]}, "no column 'successes'"),
-        (good | {"successes": [1, 11]}, "must not exceed 'trials': see rows 1"),
-        (good | {"successes": [-1, 3]}, "must not be negative: see rows 0"),
-        (good | {"successes": [0.5, 3]}, "whole numbers: see rows 0"),
-        (good | {"successes": [np.nan, 3]}, "whole numbers: see rows 0"),
-        (good | {"trials": [0, 10], "successes": [0, 3]}, "1 or more: see rows 0"),
+        (good | {"successes": [1, 11]}, "must not exceed 'trials': see row 1"),
+        (good | {"successes": [-1, 3]}, "must not be negative: see row 0"),
+        (good | {"successes": [0.5, 3]}, "whole numbers: see row 0"),
+        (good | {"successes": [np.nan, 3]}, "whole numbers: see row 0"),
+        (good | {"trials": [0, 10], "successes": [0, 3]}, "1 or more: see row 0"),
     ):
         with pytest.raises(DataError, match=words):
             sj.repeated_sampling(bad)
-    with pytest.raises(DataError, match="group of every row: see rows 1"):
+    with pytest.raises(DataError, match="group of every row: see row 1"):
         sj.repeated_sampling(good | {"m": ["a", None]}, by="m")
     found = sj.repeated_sampling(good)
     with pytest.raises(ValueError, match="1 or more"):
