@@ -209,19 +209,30 @@ def training(flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> 
     Args:
         flop: per parameter and token: 6, or 8 where activations are computed twice.
         N, D: parameters and tokens, where the law's inputs have other names or counts.
+
+    >>> training(), training()(N=1e9, D=2e10).item()
+    (<cost 6 N D, FLOP>, 1.2e+20)
     """
     return _product(FLOP, flop=flop, N=N, D=D)
 
 
 @checked
 def serving(tokens: Amount, flop: float = SERVED_FLOP, *, N: Amount = "N") -> Cost:
-    """FLOP of serving `tokens` tokens, `flop` N tokens (Sardana et al. 2024, arXiv:2401.00448)."""
+    """FLOP of serving `tokens` tokens, `flop` N tokens (Sardana et al. 2024, arXiv:2401.00448).
+
+    >>> serving(tokens=1e12)(N=1e9).item()
+    2e+21
+    """
     return _product(FLOP, flop=flop, N=N, tokens=tokens)
 
 
 @checked
 def finetuning(tokens: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N") -> Cost:
-    """FLOP of fine-tuning on `tokens` tokens after training, `flop` N tokens."""
+    """FLOP of fine-tuning on `tokens` tokens after training, `flop` N tokens.
+
+    >>> training() + finetuning(tokens=1e9)
+    <cost 6 N D + 6 N 1e+09, FLOP>
+    """
     return _product(FLOP, flop=flop, N=N, tokens=tokens)
 
 
@@ -234,6 +245,9 @@ def moe(active: Amount, flop: float = TOKENS_FLOP, *, D: Amount = "D") -> Cost:
             as "N / 8", or a function of inputs.
         flop: per active parameter and token.
         D: tokens.
+
+    >>> moe("N / 8")(N=8e9, D=2e10).item()
+    1.2e+20
     """
     if isinstance(active, int | float):
         return _product(FLOP, flop=flop, active=active, N="N", D=D)
@@ -243,7 +257,11 @@ def moe(active: Amount, flop: float = TOKENS_FLOP, *, D: Amount = "D") -> Cost:
 @checked
 def precision(bits: Amount, flop: float = TOKENS_FLOP, *, N: Amount = "N", D: Amount = "D") -> Cost:
     """FLOP of training at `bits` bits, counted at 16: `flop` N D bits / 16 (Kumar et al. 2024,
-    arXiv:2411.04330)."""
+    arXiv:2411.04330).
+
+    >>> precision(bits=8)(N=1e9, D=2e10).item()
+    6e+19
+    """
     return _product(FLOP, flop=flop / FULL_BITS, N=N, D=D, bits=bits)
 
 
@@ -264,6 +282,9 @@ def attention(
             = 12 depth width^2 and `aspect`.
         aspect: width over depth.
         D: training tokens.
+
+    >>> attention(4096, depth=24, width=2048)
+    <cost 12 24 2048 4096 D, FLOP>
     """
     if depth is None or width is None:
         side = f"(N / ({BLOCK} * {aspect!r} ** 2)) ** (1 / 3)"
@@ -280,6 +301,9 @@ def gpu_hours(peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost
         mfu: share of the peak that is used: a number, or a formula or function of inputs, since small models
             use less.
         of: the FLOP; of training without it.
+
+    >>> gpu_hours(peak=989e12)(N=7e9, D=2e12).round().item()
+    58982.0
     """
     rate = _positive(peak, "peak") * SECONDS_PER_HOUR
     return _in_flop(of).times(1 / rate, _inverse(mfu), unit="GPU-hours")
@@ -287,20 +311,32 @@ def gpu_hours(peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost
 
 @checked
 def days(devices: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None) -> Cost:
-    """Days on `devices` devices at once; the rest as in `gpu_hours`."""
+    """Days on `devices` devices at once; the rest as in `gpu_hours`.
+
+    >>> days(64, peak=989e12)(N=7e9, D=2e12).round(1).item()
+    38.4
+    """
     hours = _positive(devices, "devices") * HOURS_PER_DAY
     return gpu_hours(peak, mfu, of=of).times(1 / hours, unit="days")
 
 
 @checked
 def money(price: float, peak: float, mfu: Amount = 0.4, *, of: Cost | None = None, unit: str = "$") -> Cost:
-    """What device-hours cost at `price` an hour; the rest as in `gpu_hours`."""
+    """What device-hours cost at `price` an hour; the rest as in `gpu_hours`.
+
+    >>> money(2.0, peak=989e12)(N=7e9, D=2e12).round(-3).item()
+    118000.0
+    """
     return gpu_hours(peak, mfu, of=of).times(price, unit=unit)
 
 
 @checked
 def data(price: float, *, D: Amount = "D", unit: str = "$") -> Cost:
-    """What the training tokens cost at `price` a token: collecting, licences, labels."""
+    """What the training tokens cost at `price` a token: collecting, licences, labels.
+
+    >>> data(1e-6)(D=2e12).item()
+    2000000.0
+    """
     return _product(unit, price=price, D=D)
 
 
@@ -312,6 +348,9 @@ def memory(bytes: float = 2.0, *, N: Amount = "N", cache: Amount = 0.0) -> Cost:
         bytes: per parameter: 2 at 16 bits.
         N: parameters that are held.
         cache: bytes besides the parameters: batch context 2 layers heads width bytes.
+
+    >>> memory(bytes=2)(N=7e9).item()
+    14000000000.0
     """
     held = _product("bytes", bytes=bytes, N=N)
     return held if cache == 0 else held + _product("bytes", cache=cache)
