@@ -19,7 +19,7 @@ from scaling_jax.core.law import Law
 from scaling_jax.planning.closed import closed_form
 from scaling_jax.planning.cost import Cost, Formula, formula, of, training
 from scaling_jax.planning.kinks import solve_on_faces
-from scaling_jax.planning.optimum import Lanes, Shape, solve
+from scaling_jax.planning.optimum import Lanes, Optimum, Shape, solve
 from scaling_jax.planning.source import Source
 
 __all__ = ["Best", "Ends", "LimitValue", "Limits", "Problem", "given_values", "read_problem"]
@@ -213,21 +213,7 @@ class Problem:
         worth = one(found.worth)
         scale = -worth if reach else 1.0  # slopes along the loss to slopes along the logarithm of cost
         slopes = {name: scale * one(found.slopes[:, i]) for i, name in enumerate(self.free)}
-        prices: dict[str, Numbers] = {}
-        for i, name in enumerate(self.free):
-            low, high = self.ranges[name]
-            lowest = low > 0 if form.logs[i] else np.isfinite(low)
-            prices |= {f"{name} >= {low:.6g}": one(found.price_low[:, i])} if lowest else {}
-            prices |= {f"{name} <= {high:.6g}": one(found.price_high[:, i])} if np.isfinite(high) else {}
-        for i, (words, _, low, most) in enumerate(self.limits):
-            if np.ndim(most):
-                continue  # one for each goal: nobody reads its price
-            high = float(most)
-            if low == high:
-                prices[f"{words} = {low:.6g}"] = one(found.price_most[:, i])
-                continue
-            prices |= {f"{words} >= {low:.6g}": one(found.price_least[:, i])} if low > 0 else {}
-            prices |= {f"{words} <= {high:.6g}": one(found.price_most[:, i])} if np.isfinite(high) else {}
+        prices = {words: one(price) for words, price in self._prices(form, found).items()}
         return Best(
             inputs,
             one(found.loss),
@@ -240,6 +226,25 @@ class Problem:
             one(found.feasible.astype(float)) > 0,
             one(found.inside.astype(float)) > 0,
         )
+
+    def _prices(self, form: Shape, found: Optimum[Numbers]) -> dict[str, Numbers]:
+        """(lanes,) the price of every end that may bind, by what it says."""
+        prices: dict[str, Numbers] = {}
+        for i, name in enumerate(self.free):
+            low, high = self.ranges[name]
+            lowest = low > 0 if form.logs[i] else np.isfinite(low)
+            prices |= {f"{name} >= {low:.6g}": found.price_low[:, i]} if lowest else {}
+            prices |= {f"{name} <= {high:.6g}": found.price_high[:, i]} if np.isfinite(high) else {}
+        for i, (words, _, low, most) in enumerate(self.limits):
+            if np.ndim(most):
+                continue  # one for each goal: nobody reads its price
+            high = float(most)
+            if low == high:
+                prices[f"{words} = {low:.6g}"] = found.price_most[:, i]
+                continue
+            prices |= {f"{words} >= {low:.6g}": found.price_least[:, i]} if low > 0 else {}
+            prices |= {f"{words} <= {high:.6g}": found.price_most[:, i]} if np.isfinite(high) else {}
+        return prices
 
     def _without_search(self, numbers: Numbers, goals: Numbers, reach: bool) -> Best | None:
         """The closed form, where law, cost and the lack of limits allow one."""

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from scaling_jax.core.arrays import Columns
 from scaling_jax.core.checked import one_line, shown
 from scaling_jax.core.curves import CurveColumn
 from scaling_jax.core.law import Law, must_be_law
@@ -137,21 +138,8 @@ def read_runs(
         f"column {shown(column)} as {name}" for name, column in taken.items() if not _named(column, name)
     ]
     said = [*frame.attrs.get("read_as", ()), *guesses]
-    columns = {
-        name: resolve(frame, source, f"input '{name}'", "inputs")
-        for name, source in sources.items()
-        if name not in law.curves
-    }
-    columns["target"] = resolve(frame, target, "the target", "target")
-    if target_se is not None:
-        columns["target_se"] = resolve(frame, target_se, "target_se", "target_se")
-    if trials is not None:
-        if target_se is not None:
-            raise DataError("target_se= has no place beside counts: the trials say how sure a row is.")
-        each = trials if isinstance(trials, str) else np.full(len(frame), float(trials))
-        columns["trials"] = resolve(frame, each, "the trials", "trials")
-    if weights is not None and not isinstance(weights, Mapping) and not _named(weights, "runs", "size"):
-        columns["weights"] = resolve(frame, weights, "weights", "weights")
+    plain = {name: source for name, source in sources.items() if name not in law.curves}
+    columns = _columns(frame, plain, target, target_se, trials, weights)
     labels = {
         name: resolve(frame, source, name, name)
         for name, source in (("run", run), ("by", by))
@@ -188,15 +176,6 @@ def read_runs(
         numbers[name] = curve_column(law, name, cells, numbers[law.along], named)
     run_codes, run_labels = _codes(labels.get("run"))
     group_codes, group_labels = _codes(labels.get("by"))
-    weight = numbers.get("weights", np.ones(len(rows)))
-    if isinstance(weights, Mapping) or _named(weights, "size"):
-        weight = size_weights(numbers, law, weights if isinstance(weights, Mapping) else None)
-    if _named(weights, "runs"):
-        if run_codes is None:
-            raise DataError(
-                "weights='runs' needs run=, the column that says which rows are one training run."
-            )
-        weight = run_weights(run_codes)
     record |= {"rows_in_table": len(frame), "rows_used": len(rows)}
     if unit := _unit_of(frame, titles["target"]):
         record["unit"] = unit
@@ -205,7 +184,7 @@ def read_runs(
     runs = Runs(
         inputs={name: numbers[name] for name in law.inputs},
         target=numbers["target"],
-        weight=weight,
+        weight=_weight(law, numbers, weights, run_codes),
         target_se=numbers.get("target_se"),
         run=run_codes,
         run_labels=run_labels,
@@ -217,6 +196,40 @@ def read_runs(
     )
     runs.warnings.extend(_table_warnings(runs))
     return runs
+
+
+def _columns(
+    frame: pd.DataFrame,
+    inputs: Mapping[str, Column],
+    target: Column,
+    target_se: Column | None,
+    trials: str | float | None,
+    weights: Weights | None,
+) -> dict[str, pd.Series]:
+    """Everything that is to be a number, by what it is."""
+    columns = {name: resolve(frame, at, f"input '{name}'", "inputs") for name, at in inputs.items()}
+    columns["target"] = resolve(frame, target, "the target", "target")
+    if target_se is not None:
+        columns["target_se"] = resolve(frame, target_se, "target_se", "target_se")
+    if trials is not None:
+        if target_se is not None:
+            raise DataError("target_se= has no place beside counts: the trials say how sure a row is.")
+        each = trials if isinstance(trials, str) else np.full(len(frame), float(trials))
+        columns["trials"] = resolve(frame, each, "the trials", "trials")
+    if weights is not None and not isinstance(weights, Mapping) and not _named(weights, "runs", "size"):
+        columns["weights"] = resolve(frame, weights, "weights", "weights")
+    return columns
+
+
+def _weight(law: Law, numbers: Columns, given: Weights | None, run: np.ndarray | None) -> np.ndarray:
+    """(rows,) what each row's term is multiplied by."""
+    if isinstance(given, Mapping) or _named(given, "size"):
+        return size_weights(numbers, law, given if isinstance(given, Mapping) else None)
+    if not _named(given, "runs"):
+        return numbers.get("weights", np.ones(len(numbers["target"])))
+    if run is None:
+        raise DataError("weights='runs' needs run=, the column that says which rows are one training run.")
+    return run_weights(run)
 
 
 def _unit_of(frame: pd.DataFrame, column: str) -> str:
