@@ -21,6 +21,7 @@ import scaling_jax as sj
 def mine(x, *, A: sj.Positive, alpha: sj.Real):
     return A * x**-alpha
 """
+SIZED = ["runs.csv", "--law", "power_law", "--input", "x=size"]
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -50,31 +51,10 @@ def test_fit_prints_the_summary_and_writes_json(table, name: str) -> None:
 
 
 def test_groups_where_and_fixed(table) -> None:
-    out = run(
-        "fit",
-        table / "runs.csv",
-        "--law",
-        "power_law_floor",
-        "--input",
-        "x=size",
-        "--by",
-        "family",
-        "--where",
-        "size < 900",
-    )
+    fit = ["fit", table / "runs.csv", "--law", "power_law_floor", "--input", "x=size"]
+    out = run(*fit, "--by", "family", "--where", "size < 900")
     assert "2 groups: 2 to use inside the range of their data (2 converged)" in out
-    out = run(
-        "fit",
-        table / "runs.csv",
-        "--law",
-        "power_law_floor",
-        "--input",
-        "x=size",
-        "--fixed",
-        "E=1.5",
-        "--objective",
-        "squared",
-    )
+    out = run(*fit, "--fixed", "E=1.5", "--objective", "squared")
     assert "fixed" in out and "squared error of log residuals" in out
 
 
@@ -117,11 +97,8 @@ def test_laws_and_data_sets_are_listed() -> None:
         (["runs.csv", "--law", "nolaw"], "There is no law 'nolaw'"),
         (["runs.csv", "--law", "power_law", "--input", "x"], "'x' is not of the form name=value."),
         (["runs.csv", "--law", "power_law", "--input", "x=none"], "There is no column 'none' for input 'x'"),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--fixed", "A=big"], "is not a number"),
-        (
-            ["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "l7"],
-            "Unknown objective 'l7'",
-        ),
+        ([*SIZED, "--fixed", "A=big"], "is not a number"),
+        ([*SIZED, "--objective", "l7"], "Unknown objective 'l7'"),
         (
             ["runs.csv", "--law", "power_law", "--input", "x=family"],
             "holds text in rows 0, 1, 2, 3, 4 and 5 more",
@@ -137,33 +114,11 @@ def test_laws_and_data_sets_are_listed() -> None:
             ["runs.csv", "--law", "broken.py:mine"],
             "broken.py does not run: SyntaxError: '(' was never closed",
         ),
-        (
-            ["runs.csv", "--law", "power_law", "--input", "x=size", "--objective", "squared", "--delta", "1"],
-            "'squared' has none",
-        ),
-        (
-            [
-                "runs.csv",
-                "--law",
-                "power_law",
-                "--input",
-                "x=size",
-                "--objective",
-                "binomial",
-                "--trials",
-                "n",
-            ],
-            "There is no column 'n' for the trials",
-        ),
-        (["runs.csv", "--law", "power_law", "--input", "x=size", "--trials", "n"], "--trials is for counts"),
-        (
-            ["runs.csv", "--law", "power_law", "--input", "x=size", "--json", "nowhere/fit.json"],
-            "There is no folder nowhere",
-        ),
-        (
-            ["runs.csv", "--law", "power_law", "--input", "x=size", "--by", "family", "--json", "f.json"],
-            "--json writes one fit",
-        ),
+        ([*SIZED, "--objective", "squared", "--delta", "1"], "'squared' has none"),
+        ([*SIZED, "--objective", "binomial", "--trials", "n"], "There is no column 'n' for the trials"),
+        ([*SIZED, "--trials", "n"], "--trials is for counts"),
+        ([*SIZED, "--json", "nowhere/fit.json"], "There is no folder nowhere"),
+        ([*SIZED, "--by", "family", "--json", "f.json"], "--json writes one fit"),
         (["runs.csv", "--dataset", "tiny_sweep"], "Give either the table runs.csv or --dataset tiny_sweep."),
         (["--dataset", "nope"], "unknown data set 'nope'"),
         (["semicolons.csv"], "Say which columns law 'chinchilla' takes"),
@@ -208,16 +163,8 @@ def test_a_saved_fit_that_cannot_predict_says_why(
 
 def test_a_saved_fit_of_a_users_law_needs_the_law(table) -> None:
     (table / "laws.py").write_text(LAW)
-    run(
-        "fit",
-        table / "runs.csv",
-        "--law",
-        f"{table}/laws.py:mine",
-        "--input",
-        "x=size",
-        "--json",
-        table / "fit.json",
-    )
+    words = ["--law", f"{table}/laws.py:mine", "--input", "x=size", "--json", table / "fit.json"]
+    run("fit", table / "runs.csv", *words)
     assert "pass it as law=" in run("predict", table / "fit.json", "--at", "x=10", code=2)
     said = run("predict", table / "fit.json", "--at", "x=10", "--law", f"{table}/laws.py:mine")
     assert float(said.splitlines()[-1]) > 0
