@@ -318,9 +318,5 @@ class _Informed:
     def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
         return self.added(counts - fewer * np.eye(len(counts))[out], more)
 
-    def fall(self, counts: np.ndarray) -> tuple[float, np.ndarray]:
-        inverse = np.linalg.inv(self._known(counts))
-        return self.value(counts), np.einsum("gij,ji->g", self.information, inverse @ self.goal @ inverse)
-
     def _known(self, counts: np.ndarray) -> np.ndarray:
         return self.made + np.tensordot(counts, self.information, 1)

@@ -20,7 +20,7 @@ MOST_RUNS = 400
 MOST_SWAPS = 60
 STARTS = 3  # greedy choices whose runs are exchanged
 GAIN = 1e-4  # share of the variance below which further runs do not help
-STEPS, SETTLING = 120, 5
+LOOKS, STEPS = 20, 16  # at all places, and between two looks among those that are used
 CLOSE = 0.01  # of the variance, that the bound lies below it
 TOLLS, FINEST = 3.0, 0.6  # decades of a run's mean price in which its toll is searched, and how closely
 UNUSED = 1e-3  # of the largest share, below which a place is given up
@@ -39,8 +39,15 @@ class Judge(Protocol):
     def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
         """(places,) the same with some runs fewer at one place and more[j] further runs at place j alone."""
 
+
+class Sloped(Judge, Protocol):
+    """What parts of runs are worth too."""
+
     def fall(self, counts: np.ndarray) -> tuple[float, np.ndarray]:
         """The variance, and (places,) how fast it falls with runs at each place."""
+
+    def among(self, places: np.ndarray) -> Sloped:
+        """A judge of choices that have runs at these places alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +195,7 @@ class Relaxed:
     toll: float
 
 
-def relaxed(judge: Judge, purse: Purse, start: Relaxed | None = None) -> Relaxed:
+def relaxed(judge: Sloped, purse: Purse, start: Relaxed | None = None) -> Relaxed:
     """The best choice of parts of runs, and the bound that it proves.
 
     A choice that pays a toll t for each of its R runs has a budget of B + t R: whatever is allowed is allowed
@@ -208,7 +215,7 @@ def relaxed(judge: Judge, purse: Purse, start: Relaxed | None = None) -> Relaxed
     return Relaxed(best.counts, best.bound, best.toll)
 
 
-def _relaxed(judge: Judge, purse: Purse, toll: float, start: np.ndarray | None) -> Relaxed:
+def _relaxed(judge: Sloped, purse: Purse, toll: float, start: np.ndarray | None) -> Relaxed:
     """Shares of the budget that go where the variance falls fastest per cost, until they do not move.
 
     A share grows with the root of that fall, which never worsens the choice (Torsney 1983).
@@ -218,20 +225,24 @@ def _relaxed(judge: Judge, purse: Purse, toll: float, start: np.ndarray | None) 
     share = np.full(len(prices), 1 / len(prices))
     if start is not None and start.any():
         share = 0.5 * share + 0.5 * start * prices / (start @ prices)
-    bound, counts = 0.0, _capped(share, prices, budget, purse.most)
-    for step in range(STEPS):
+    bound = 0.0
+    for _ in range(LOOKS):
+        counts = _capped(share, prices, budget, purse.most)
         value, fall = judge.fall(counts)
         if not np.isfinite(value):
             break
-        per_cost = fall / prices
         bound = max(bound, value + float(fall @ counts) - _most_fall(fall, prices, budget, purse.most))
         if value - bound <= CLOSE * value:
             break
-        share = share * np.sqrt(per_cost)
-        if step > SETTLING:
-            share = np.where(share > UNUSED * share.max(), share, 0.0)
-        share = share / share.sum()
-        counts = _capped(share, prices, budget, purse.most)
+        share = share * np.sqrt(fall / prices)
+        used = np.flatnonzero(share > UNUSED * share.max())
+        some, own = judge.among(used), share[used] / share[used].sum()
+        for _ in range(STEPS):
+            fall = some.fall(_capped(own, prices[used], budget, purse.most))[1]
+            own = own * np.sqrt(fall / prices[used])
+            own = own / own.sum()
+        share = np.zeros(len(prices))
+        share[used] = own
     return Relaxed(counts, bound, toll)
 
 

@@ -28,6 +28,11 @@ def test_where_the_law_is_trusted_the_bound_is_near():
     assert 0.9 <= bound.variance / 1e22 / found.after**2 <= 1.05
 
 
+def test_runs_that_do_not_scatter_are_taken_as_exact_as_tables_are():
+    found = plan(run_sd=0.0, discrepancy=0.0)
+    assert 0 < found.bound <= found.after < 1e-4
+
+
 def test_a_discrepancy_brings_the_dear_runs_back():
     trusting, careful = plan(discrepancy=0.0), plan(discrepancy=0.005)
     assert careful.table["x"].iloc[0] == pytest.approx(1e21)

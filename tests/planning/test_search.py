@@ -42,7 +42,8 @@ def test_choices_against_all_others(most, room):
         one = belief(seed)
         found = one.value(search(one, held))
         best = min(one.value(counts) for counts in grid)
-        assert found <= min(one.value(_greedy(one, held, held.least, power)) for power in POWERS) + 1e-15
+        greedy = min(one.value(_greedy(one, held, held.least, power)) for power in POWERS)
+        assert found <= greedy * (1 + 1e-9)  # rounding differs by what was asked before
         assert 0.5 * found < relaxed(one, held).bound <= min(found, best) * (1 + 1e-9)
         short.append(found / best)
     assert np.median(short) <= 1.02 and max(short) <= 1.15
