@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -59,20 +60,16 @@ def scatter_of(runs: Sequence[tuple[np.ndarray, np.ndarray]], flat: bool = False
     n = sum(len(x) for x, _ in runs)
     taken = len(runs) if flat else 0
     best = (np.inf, Scatter(0.0, 0.0, TINY, 1.0, 1))
-    for offset in (0.0,) if flat else OFFSETS:
-        for share in SHARES:
-            for fade in FADES if share else FADES[:1]:
-                unit = Scatter(offset, share**0.5, (1 - share) ** 0.5, fade, max(n - taken, 1))
-                log_size, square = 0.0, 0.0
-                for x, r in runs:
-                    size, part = _likelihood(unit, x, r, flat)
-                    log_size, square = log_size + size, square + part
-                scale2 = max(square / max(n - taken, 1), TINY)
-                value = log_size + (n - taken) * np.log(scale2)
-                if value < best[0]:
-                    scale = scale2**0.5
-                    inside = Scatter(scale * offset, scale * unit.fading, scale * unit.noise, fade, unit.free)
-                    best = (value, inside)
+    for offset, share, fade in product((0.0,) if flat else OFFSETS, SHARES, FADES):
+        if not share and fade != FADES[0]:
+            continue  # of noise alone nothing fades
+        unit = Scatter(offset, share**0.5, (1 - share) ** 0.5, fade, max(n - taken, 1))
+        log_size, square = map(sum, zip(*(_likelihood(unit, x, r, flat) for x, r in runs), strict=True))
+        scale2 = max(square / max(n - taken, 1), TINY)
+        value = log_size + (n - taken) * np.log(scale2)
+        if value < best[0]:
+            scale = scale2**0.5
+            best = (value, Scatter(scale * offset, scale * unit.fading, scale * unit.noise, fade, unit.free))
     return best[1]
 
 

@@ -207,10 +207,11 @@ def _stacked(
     columns = {name: np.exp(inputs[:, pieces[0].names.index(name)]) for name in law.inputs}
     if prior is not None:
         columns[WHICH] = which
-    n, lengths = len(target), [len(p.target) + k for p in pieces]
-    group, rows = np.zeros(n, dtype=int), np.arange(n)
-    runs = Runs(columns, np.exp(target), weight, se, None, [], group, [None], rows, {}, {})
-    return runs, np.split(rows, np.cumsum(lengths)[:-1])
+    runs, ends = (
+        Runs.plain(columns, np.exp(target), weight, se),
+        np.cumsum([len(p.target) + k for p in pieces]),
+    )
+    return runs, np.split(runs.rows, ends[:-1])
 
 
 def _scales(law: Law, z: np.ndarray, pieces: Sequence[Piece], scale: np.ndarray) -> np.ndarray:

@@ -147,20 +147,7 @@ class Ladder:
         means = np.nanmean(self.values, axis=0)
         law = laws.power_law_floor if len(means) > 3 else laws.power_law
         spec = make_spec(law, SquaredError(), fixed={"alpha": 0.0} if len(means) < 2 else None)
-        n = len(means)
-        table = Runs(
-            {"x": 10.0**self.decades},
-            np.exp(means),
-            np.ones(n),
-            None,
-            None,
-            [],
-            np.zeros(n, int),
-            [None],
-            np.arange(n),
-            {},
-            {},
-        )
+        table = Runs.plain({"x": 10.0**self.decades}, np.exp(means))
         return law, solve_members(Task.of(spec, table))[0].numbers
 
     @cached_property

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scaling_jax.core.optional import needs
 
-__all__ = ["chain_table", "verdict"]
+__all__ = ["chain_table", "chain_verdict"]
 
 RHAT_GOOD = 1.01
 ESS_GOOD = 400
@@ -35,7 +35,7 @@ def chain_table(named: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return out
 
 
-def verdict(table: pd.DataFrame, n_divergent: int, n_draws: int) -> list[str]:
+def chain_verdict(table: pd.DataFrame, n_divergent: int, n_draws: int) -> list[str]:
     """What a reader must know, in sentences, most serious first; good news where there is nothing else."""
     r_hat, ess = table["r_hat"], table["ess_bulk"]
     worst, fewest = r_hat.idxmax(), ess.idxmin()

@@ -14,7 +14,7 @@ from scaling_jax.core.checked import checked, shown
 from scaling_jax.core.keyed import Keyed
 from scaling_jax.core.printed import Printed
 from scaling_jax.core.settings import own_settings
-from scaling_jax.posterior.diagnostics import chain_table, verdict
+from scaling_jax.posterior.diagnostics import chain_table, chain_verdict
 from scaling_jax.posterior.model import OFFSET
 from scaling_jax.posterior.sampled import Sampled
 from scaling_jax.reporting.blocks import Section, Words, grid_of
@@ -292,7 +292,7 @@ def _verdict(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:
     chains = sampled.chains
     if chains.log_weight is not None:
         return [_laplace_verdict(importance_worth(chains.log_weight))]
-    return verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
+    return chain_verdict(diagnostics, int(chains.diverging.sum()), chains.energy.size)
 
 
 def _warnings(sampled: Sampled, diagnostics: pd.DataFrame) -> list[str]:

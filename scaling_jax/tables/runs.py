@@ -50,6 +50,19 @@ class Runs:
     record: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
 
+    @classmethod
+    def plain(
+        cls,
+        inputs: dict[str, np.ndarray],
+        target: np.ndarray,
+        weight: np.ndarray | None = None,
+        target_se: np.ndarray | None = None,
+    ) -> Runs:
+        """Rows out of nobody's table: each a run of its own, all in one group."""
+        rows = np.arange(len(target))
+        weight = np.ones(len(rows)) if weight is None else weight
+        return cls(inputs, target, weight, target_se, None, [], np.zeros_like(rows), [None], rows, {}, {})
+
     def __len__(self) -> int:
         return len(self.target)
 
