@@ -107,13 +107,14 @@ class FitGroups(Keyed[FitResult], Shown):
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per group: parameters, objective, rows, status, verdict, agreement, how many warnings."""
-        from scaling_jax.diagnosis.verdict import verdicts
+        from scaling_jax.diagnosis.verdict import verdicts, warned_of
 
         said, fits = self.certificates, list(self.values())
+        judged = verdicts(fits)
         found = said[["objective", "rows", "status"]].assign(
-            verdict=[one.word for one in verdicts(fits)],
+            verdict=[one.word for one in judged],
             agree=said["n_agree"].astype(str) + "/" + said["n_finished"].astype(str),
-            warnings=[len(fit.warnings) for fit in fits],
+            warnings=[len(warned_of(fit, one)) for fit, one in zip(fits, judged, strict=True)],
         )
         return self.params.join(found)
 

@@ -570,9 +570,9 @@ class FitResult(Fitted, Shown):
 
         Empty when there is nothing.
         """
-        from scaling_jax.diagnosis.verdict import open_by_decades
+        from scaling_jax.diagnosis.verdict import warned_of
 
-        return [*self.verdict.new, *self.certificate.warnings, *open_by_decades(self)]
+        return warned_of(self, self.verdict)
 
     def checklist(self) -> Checklist:
         """The reporting checklist of Li, Kudugunta and Zettlemoyer 2025 (arXiv:2502.18969), filled in as far

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scaling_jax.diagnosis.sensitivity import Sensitivity
     from scaling_jax.uncertainty.draws import Draws
 
-__all__ = ["INSIDE", "NOT", "USE", "Verdict", "open_by_decades", "verdict", "verdicts"]
+__all__ = ["INSIDE", "NOT", "USE", "Verdict", "verdict", "verdicts", "warned_of"]
 
 USE, INSIDE, NOT = "use", "inside the range", "do not use"
 HEADLINES = {
@@ -91,7 +91,12 @@ def verdicts(fits: Sequence[Fitted]) -> list[Verdict]:
     return [verdict(fit) for fit in fits]
 
 
-def open_by_decades(fit: Fitted) -> list[str]:
+def warned_of(fit: Fitted, said: Verdict) -> list[str]:
+    """What a reader must know; see `FitResult.warnings`."""
+    return [*said.new, *fit.certificate.warnings, *_open_by_decades(fit)]
+
+
+def _open_by_decades(fit: Fitted) -> list[str]:
     """A sentence on positive parameters that replicates, once there are any, leave open by decades, where the
     curvature at the optimum had not shown it."""
     draws: Draws | None = fit.kept.get("draws")

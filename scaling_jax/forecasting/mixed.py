@@ -207,11 +207,8 @@ def _stacked(
     columns = {name: np.exp(inputs[:, pieces[0].names.index(name)]) for name in law.inputs}
     if prior is not None:
         columns[WHICH] = which
-    runs, ends = (
-        Runs.plain(columns, np.exp(target), weight, se),
-        np.cumsum([len(p.target) + k for p in pieces]),
-    )
-    return runs, np.split(runs.rows, ends[:-1])
+    runs, sizes = Runs.plain(columns, np.exp(target), weight, se), [len(p.target) + k for p in pieces]
+    return runs, np.split(runs.rows, np.cumsum(sizes)[:-1])
 
 
 def _scales(law: Law, z: np.ndarray, pieces: Sequence[Piece], scale: np.ndarray) -> np.ndarray:
