@@ -3,8 +3,8 @@
 Screening runs every start for a few steps and carries the most promising on, in rounds; where starts stand
 best first already, the first round takes them as they stand. Three quarters of each other round's places go
 by objective; the others are spread over the remaining ranks, and lanes that have merged count once, so a slow
-basin is not lost to a fast one. Where tables are long the search runs on thinned rows, and its best ends go
-on from there on all of them.
+basin is not lost to a fast one; of a fit alone some rows stand for all until then. Where tables are long the
+search runs on thinned rows, and its best ends go on from there on all of them.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from scaling_jax.engine.status import Status
 __all__ = ["Solution", "solve"]
 
 MOST_LANES = 2**18  # of all fits at a time
+# of a fit alone, and per number at least: what lanes are screened on
+SCREENED_ROWS, ROWS_PER_NUMBER = 64, 8
 BYTES_PER_NUMBER = 32  # of a lane's state, and of what is made of it between rounds
 
 
@@ -210,23 +212,32 @@ def _finish(problem: Problem, starts: Numbers, plan: _Plan) -> Finished[Numbers]
     n_fits, n_starts, k = starts.shape
     solver, keep = plan.solver, plan.extent.keep
     lanes = Lanes.start(problem, solver, starts.reshape(-1, k), np.repeat(np.arange(n_fits), n_starts))
+    seen = _screened_on(problem)
     for budget, shrink in plan.extent.rounds:
         alive = len(lanes.fit) // n_fits
         if alive <= 2 * keep:
             break
-        run_lanes(problem, lanes, solver, budget, plan.device, plan.progress)
+        run_lanes(seen, lanes, solver, budget, plan.device, plan.progress)
         best = survivors(
             lanes.state.value.reshape(n_fits, -1),
             lanes.state.z.reshape(n_fits, alive, k),
             max(keep, alive // shrink),
         )
         lanes = lanes.take((best + alive * np.arange(n_fits)[:, None]).ravel())
+    if seen is not problem:
+        lanes = Lanes.start(problem, solver, lanes.state.z, lanes.fit)
     state = run_lanes(problem, lanes, solver, None, plan.device, plan.progress).state
     for _ in range(plan.extent.patience - 1):
         unfinished = state.status == Status.MAX_STEPS
         state.status[unfinished], state.steps[unfinished] = Status.RUNNING, 0
         run_lanes(problem, lanes, solver, None, plan.device, plan.progress)
     return _of_lanes(lanes, n_fits)
+
+
+def _screened_on(problem: Problem) -> Problem:
+    """A fit alone on rows that are enough to tell promising lanes from others; many fits as they are."""
+    enough = max(SCREENED_ROWS, ROWS_PER_NUMBER * problem.n_coordinates)
+    return problem.represented(enough) if problem.n_fits == 1 and problem.n_rows >= 2 * enough else problem
 
 
 def _of_lanes(lanes: Lanes, n_fits: int) -> Finished[Numbers]:
