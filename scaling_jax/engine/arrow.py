@@ -52,13 +52,17 @@ def polish_jointly(
     return descend(z, arrow.unit, floor, bounds, measure, arrow.step, most_steps)
 
 
-def gain_left(problem: Problem, at: Polished, shared: Numbers) -> Numbers:
-    """(problems,) the share of each joint objective that one more step would gain."""
+def gain_left(problem: Problem, at: Polished, shared: Numbers, fit: Numbers) -> Numbers:
+    """(problems,) the share of each joint objective that one more step would gain, nothing of one that is
+    rounding; `fit` (problems, fits) as for `polish_jointly`."""
     arrow = _Arrow(problem, typical_size(at.z, searched_as_logs(problem.law.label_domains)), shared)
     everyone = np.arange(len(at.z))
     slopes = Derivatives(at.value, at.gradient, at.hessian)
     _, decrement = arrow.step(at.z, everyone, slopes, np.ones(len(at.z)))
-    return decrement / 2 / np.maximum(at.value, np.finfo(float).tiny)
+    floor = np.broadcast_to(problem.data.floor, (problem.n_fits,))[fit].sum(axis=1)
+    unknown = np.isnan(decrement)  # where every count is none, and no curvature is left
+    share = decrement / 2 / np.maximum(at.value, np.finfo(float).tiny)
+    return np.where(unknown | (at.value <= floor), 0.0, share)
 
 
 class _Arrow:

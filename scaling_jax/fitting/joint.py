@@ -132,7 +132,7 @@ class Joint:
 
     def gain_left(self, at: Polished) -> np.ndarray:
         """(problems,) the share of each joint objective that one more step would gain."""
-        return gain_left(self.sharpest, at, self.columns)
+        return gain_left(self.sharpest, at, self.columns, self.fit)
 
     @property
     def sharpest(self) -> Problem:

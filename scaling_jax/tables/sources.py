@@ -122,8 +122,13 @@ def resolve(frame: pd.DataFrame, source: object, what: str, argument: str) -> pd
         values = aligned(frame, source, argument).to_numpy()
     else:
         values = _array(source, argument)
+    whose = "" if what == argument else f" for {what}"
+    if values.ndim == 0:
+        raise DataError(
+            f"{argument}={whose} is {shown(source)}: give the name of a column, one value per row, or a "
+            "function of the table; leave it out where the column has that name."
+        )
     if values.ndim != 1 or len(values) != len(frame):
-        whose = "" if what == argument else f" for {what}"
         raise DataError(
             f"{argument}={whose} has shape {values.shape}, the table has {len(frame)} rows: give one value "
             "per row of the whole table."
@@ -140,6 +145,12 @@ def curves_of(frame: pd.DataFrame, source: object, name: str, run: Column | None
             )
         return resolve(frame, run, "run", "run")
     source = source(frame) if callable(source) else source
+    if source is None or (np.isscalar(source) and not isinstance(source, str)):
+        raise DataError(
+            f"inputs= for input {shown(name)} is {shown(source)}, and it is the curve of each run: give "
+            f"{{run: one rate per update}} with run=, the rates of one schedule, or a column of curves "
+            "(sj.schedules.from_table makes one of a log)."
+        )
     if is_one_curve(source):
         source = [source] * len(frame)
     if isinstance(source, list | tuple) and len(source) == len(frame):

@@ -40,14 +40,16 @@ def test_a_joint_quadratic_is_solved_from_anywhere() -> None:
     assert (done.status == Status.CONVERGED).all()
     np.testing.assert_allclose(done.z, np.stack([optimum] * 2), rtol=1e-9)
     np.testing.assert_allclose(done.value, np.repeat(squares, 2), rtol=1e-9)
-    assert (gain_left(problem, done, np.array([1])) < 1e-15).all()
+    assert (gain_left(problem, done, np.array([1]), fit) < 1e-15).all()
     assert np.ptp(done.z[:, :, 1], axis=1).max() == 0, "one value in all groups"
 
 
 def test_what_a_step_would_gain_is_the_distance_to_the_optimum() -> None:
     """Of a quadratic, exactly."""
     problem, optimum, squares = lines()
-    here = polish_jointly(
-        problem, optimum[None] + np.array([0.1, 0.05]), np.arange(GROUPS)[None], np.array([1]), most_steps=0
-    )
-    np.testing.assert_allclose(gain_left(problem, here, np.array([1])), 1 - squares / here.value, rtol=1e-9)
+    fit, shared = np.arange(GROUPS)[None], np.array([1])
+    here = polish_jointly(problem, optimum[None] + np.array([0.1, 0.05]), fit, shared, most_steps=0)
+    left = gain_left(problem, here, shared, fit)
+    np.testing.assert_allclose(left, 1 - squares / here.value, rtol=1e-9)
+    rounding = here._replace(value=np.array([1e-29]))
+    assert gain_left(problem, rounding, shared, fit) == 0, "of a perfect fit there is nothing to gain"

@@ -51,6 +51,8 @@ def test_checkpoints_that_runs_share_are_seen_once():
     ("rows", "words", "said"),
     [
         (table(), {}, r"needs the input lr, .* inputs=\{'lr': \{run: one rate per update\}\}"),
+        (table(), {"inputs": {"lr": None}}, "'lr' is None, .* give .run: one rate per update. with run="),
+        (table(), {"inputs": {"lr": CURVES, "step": 5}}, "'step' is 5: give the name of a column"),
         (table(), {"inputs": {"lr": {"a": FALLING}}}, "no curve for 'b', in row 10; there are"),
         (table(), {"inputs": {"lr": CURVES | {"b": FALLING[:50]}}}, "step is 60 in row 14.* updates 1 to 50"),
         (table(), {"inputs": {"lr": CURVES | {"b": [1.0, np.nan]}}}, "run 'b': the rate is nan at update 2"),
