@@ -37,7 +37,8 @@ RUN_SD, BELIEVED = 0.004, 4.0  # and the degrees of freedom with which that is b
 LOGS, RELATIVE = 1.0, 0.3  # belief about parameters before any run
 NEAREST = 0.5  # decades: a forecast's error is not a longer walk because it starts nearer
 SMALLEST_SD = 1e-5  # tables give no more digits
-TAKEN_BACK = 1e-4  # of what was unknown of a place: beyond it rounding would speak
+ROUNDING = 1e-12  # of the variance of a place
+KNOWN, TAKEN_BACK = 1e-8, 1e-3  # of it: where taking back would be rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,27 +122,37 @@ class Belief:
 
     def _after(self, counts: np.ndarray) -> np.ndarray:
         """The joint covariance after these runs: from that of the choice asked about before, where fewer
-        places changed since than have runs and no place loses nearly all that is known of it."""
+        places changed since than have runs and rounding allows."""
         start, joint = np.zeros(len(counts)), self.joint
         for before, found in self._asked:
-            change = (counts - before) / self.noise
-            kept = 1.0 + change * np.diag(found)[: len(change)]
-            if np.count_nonzero(change) < np.count_nonzero(counts) and (kept > TAKEN_BACK).all():
+            change = counts - before
+            fewer = np.count_nonzero(change) < np.count_nonzero(counts)
+            if fewer and self._may_take_back(found, change / self.noise):
                 start, joint = before, found
-        joint = _conditioned(joint, (counts - start) / self.noise)
+        joint = _conditioned(joint, (counts - start) / self.noise, ROUNDING * np.diag(self.joint))
         self._asked[:] = [(counts.copy(), joint)]
         return joint
 
+    def _may_take_back(self, joint: np.ndarray, precision: np.ndarray) -> bool:
+        """Whether at most one place loses runs, not so much of what is known of it that only rounding would
+        be left, and not from one of which next to nothing is unknown."""
+        less = np.flatnonzero(precision < 0)
+        left = np.diag(joint)[less]
+        known = left > KNOWN * np.diag(self.joint)[less]
+        return len(less) <= 1 and bool((known & (1.0 + precision[less] * left > TAKEN_BACK)).all())
 
-def _conditioned(joint: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """A joint covariance after so much more, or less, is known of each place, one after the other.
+
+def _conditioned(joint: np.ndarray, precision: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """A joint covariance after so much more, or less, is known of each place, one after the other, but for
+    places whose variance is at its least.
 
     For matrices of this size faster than a factorization, which waits for threads.
     """
     joint = joint.copy()
     for i in np.flatnonzero(precision):
-        row = joint[i].copy()
-        joint -= np.multiply.outer(row * (precision[i] / (1.0 + precision[i] * max(row[i], 0.0))), row)
+        if joint[i, i] > least[i]:
+            row = joint[i].copy()
+            joint -= np.multiply.outer(row * (precision[i] / (1.0 + precision[i] * row[i])), row)
     return joint
 
 
