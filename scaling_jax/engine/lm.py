@@ -6,9 +6,9 @@ that scaling the objective changes nothing. It follows Nielsen (1999). No trial 
 than `reach`: without that cap the early steps throw a term of a sum so far that its gradient underflows, and
 the lane dies on a plateau.
 
-The matrix of a robust loss's root overstates the curvature, so that near an optimum every step would go only
-part of the way. Where gradients say so, the curvature is learnt from them instead (after Fletcher and Xu
-1987), and the end of a lane takes a third of the steps.
+The matrix of a robust loss's root overstates the curvature, so that every step would go only part of the way.
+Where gradients say so it is made smaller, and near an optimum learnt from them instead (after Fletcher and Xu
+1987), so that the end of a lane takes a third of the steps.
 """
 
 from __future__ import annotations
@@ -30,22 +30,25 @@ from scaling_jax.engine.status import RUNNING, Status
 __all__ = ["LM"]
 
 PATIENCE = 30
-NEAR = 1e-3  # of the objective: what a step gains, and any coordinate by itself still would, near an optimum
+# of the objective: what a step gains, and a coordinate by itself still would, near an optimum and not far off
+NEAR, NOT_FAR = 1e-3, 0.1
+LEAST = 0.3  # of the curvature as measured, what is left of it
 OVERSTATED = 2.0  # times the change of the gradient that a step saw
 
 
 class LMState(NamedTuple, Generic[Leaf]):
     """A lane: its point and what was measured there, and the damping.
 
-    z, gradient and unit (k,), the length in which a coordinate is measured; curvature (k, k), measured or
-    learnt; growth, the factor of the damping after a failed trial; quiet, how many accepted trials in a row
-    gained next to nothing; all others ().
+    z, gradient, step to the trial to come, and unit (k,), the length in which a coordinate is measured;
+    curvature (k, k), measured or learnt; growth, the factor of the damping after a failed trial; quiet, how
+    many accepted trials in a row gained next to nothing; all others ().
     """
 
     z: Leaf
     value: Leaf
     gradient: Leaf
     curvature: Leaf
+    step: Leaf
     damping: Leaf
     growth: Leaf
     unit: Leaf
@@ -83,6 +86,7 @@ class LM:
             value=np.full(lanes, np.inf, z.dtype),
             gradient=np.zeros((lanes, k), z.dtype),
             curvature=np.zeros((lanes, k, k), z.dtype),
+            step=np.zeros((lanes, k), z.dtype),
             damping=np.zeros(lanes, z.dtype),
             growth=np.full(lanes, 2.0, z.dtype),
             unit=typical_size(z, log_searched),
@@ -92,11 +96,10 @@ class LM:
         )
 
     def step(self, state: LMState[Array], data: LaneData[Array], measure: Measure) -> LMState[Array]:
-        """One trial: a damped step, accepted if the objective falls."""
+        """One trial: a damped step, accepted if the objective falls; and the next one, if it is worth it."""
         fresh = jnp.isinf(state.value)
         eps, tiny = jnp.finfo(state.z.dtype).eps, jnp.finfo(state.z.dtype).tiny
-        step, decrement, largest = self._steps(state, data)
-        trial = jnp.clip(state.z + jnp.where(fresh, 0.0, step), data.lower, data.upper)
+        trial = jnp.clip(state.z + state.step, data.lower, data.upper)
         moved = trial - state.z
 
         new = measure(trial, data)
@@ -114,27 +117,25 @@ class LM:
         damping = jnp.where(fresh, jnp.maximum(self.damping * newest, tiny), damping)
 
         quiet = jnp.where(accept & (gain > 4e3 * eps * state.value), 0, state.quiet + accept)
-        stationary = ~fresh & (decrement <= 2 * jnp.maximum(self.tol, 4 * eps) * state.value)
-        steps = state.steps + 1
-        value = jnp.where(accept, new.value, state.value)
-        stalled = (quiet >= PATIENCE) | (~fresh & (state.damping > 1e18 * largest))
+        at = state._replace(
+            z=jnp.where(accept, trial, state.z),
+            value=jnp.where(accept, new.value, state.value),
+            gradient=jnp.where(accept, new.gradient, state.gradient),
+            curvature=jnp.where(accept, _curvature(state, trial, new, gain, data), state.curvature),
+            damping=damping,
+            growth=jnp.where(accept, 2.0, jnp.minimum(state.growth * 2.0, 1e6)),
+            quiet=quiet.astype(jnp.int32),
+            steps=state.steps + 1,
+        )
+        step, decrement, largest = self._steps(at, data)
+        stationary = decrement <= 2 * jnp.maximum(self.tol, 4 * eps) * at.value
+        stalled = (quiet >= PATIENCE) | (damping > 1e18 * largest)
         status = jnp.select(
-            [fresh & ~finite, stationary | (value <= data.floor), stalled, steps >= self.max_steps],
+            [fresh & ~finite, stationary | (at.value <= data.floor), stalled, at.steps >= self.max_steps],
             [int(Status.NONFINITE), int(Status.CONVERGED), int(Status.STALLED), int(Status.MAX_STEPS)],
             RUNNING,
         )
-        return LMState(
-            z=jnp.where(accept, trial, state.z),
-            value=value,
-            gradient=jnp.where(accept, new.gradient, state.gradient),
-            curvature=jnp.where(accept, _learnt(state, trial, new, gain, data), state.curvature),
-            damping=damping,
-            growth=jnp.where(accept, 2.0, jnp.minimum(state.growth * 2.0, 1e6)),
-            unit=state.unit,
-            quiet=quiet.astype(jnp.int32),
-            steps=steps,
-            status=status.astype(jnp.int32),
-        )
+        return at._replace(step=step, status=status.astype(jnp.int32))
 
     def _steps(self, state: LMState[Array], data: LaneData[Array]) -> tuple[Array, Array, Array]:
         """The damped step (k,), what an undamped one would gain (twice), and the largest curvature."""
@@ -153,30 +154,36 @@ class LM:
         return step * unit, gradient @ undamped, largest
 
 
-def _learnt(
+def _curvature(
     state: LMState[Array], trial: Array, new: Evaluation[Array], gain: Array, data: LaneData[Array]
 ) -> Array:
-    """The curvature (k, k) at an accepted trial: as measured, or where that is too much near an optimum, what
-    the gradients say, by the update of Broyden, Fletcher, Goldfarb and Shanno.
+    """The curvature (k, k) at an accepted trial: as measured, or where the gradients say that this is too
+    much, the mean of both, and near an optimum what they say alone, by the update of Broyden, Fletcher,
+    Goldfarb and Shanno.
 
     In single precision rounding would say it.
     """
     if state.z.dtype != jnp.float64:
         return new.curvature
     free = jnp.where(held(trial, new.gradient, data.lower, data.upper), 0.0, 1.0)
-    # where a term has died, no step gains, yet its own coordinates still could
-    alone = (free * new.gradient) ** 2 <= 2 * NEAR * new.value * jnp.diagonal(new.curvature)
-    near = (gain <= NEAR * state.value) & jnp.all(alone)
+
+    def within(share: float) -> Array:
+        # where a term has died, no step gains, yet its own coordinates still could
+        alone = (free * new.gradient) ** 2 <= 2 * share * new.value * jnp.diagonal(new.curvature)
+        return (gain <= share * state.value) & jnp.all(alone)
+
     moved, turned = trial - state.z, new.gradient - state.gradient
     bent = state.curvature @ moved
-    along, turn = moved @ bent, moved @ turned
-    known = near & (along > 0) & (turn > 0) & (moved @ new.curvature @ moved > OVERSTATED * turn)
+    along, turn, stated = moved @ bent, moved @ turned, moved @ new.curvature @ moved
+    known = within(NEAR) & (along > 0) & (turn > 0) & (stated > OVERSTATED * turn)
     learnt = (
         state.curvature
         - jnp.outer(bent, bent) / jnp.where(known, along, 1.0)
         + jnp.outer(turned, turned) / jnp.where(known, turn, 1.0)
     )
-    return jnp.where(known, learnt, new.curvature)
+    overstated = within(NOT_FAR) & (turn > 0) & (stated > turn)
+    share = jnp.sqrt(jnp.where(overstated, turn / jnp.where(overstated, stated, 1.0), 1.0))
+    return jnp.where(known, learnt, jnp.maximum(share, LEAST) * new.curvature)
 
 
 def _shrink(gain: Array, foreseen: Array) -> Array:
