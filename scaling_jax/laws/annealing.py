@@ -1,4 +1,5 @@
-"""Loss under any learning-rate schedule, from the curve of rates: Tissue et al. 2024 and Luo et al. 2025."""
+"""Loss under any learning-rate schedule, from the curve of rates: Tissue et al. 2024, Luo et al. 2025, and Li
+et al. 2025."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from scaling_jax.core.curves import Curve
 from scaling_jax.core.domains import NonNegative, Positive
 from scaling_jax.core.law import law
 
-__all__ = ["multi_power", "tissue"]
+__all__ = ["functional_scaling", "multi_power", "tissue"]
 
 NEARLY_LOG = 1e-3  # below it five terms of a series have all digits
 
@@ -130,6 +131,67 @@ def multi_power(
     """
     late = jnp.log(1 + C * lr.rate**-gamma * lr.since)
     return L0 + A * lr.total**-alpha - B * jnp.sum(lr.fallen * late * _mean_decay(beta * late))
+
+
+@law(
+    cite="Li et al. 2025, functional scaling law (arXiv:2509.19189), eq. 30 at one size",
+    ranges={"s": (0.1, 1.5), "B": (0.0, 2e3), "F": (0.0, 2e3), "C": (0.05, 50.0), "gamma": (0.1, 2.0)},
+    units={"step": "updates", "lr": "rate of every update", "L0": "nats/token", "target": "nats/token"},
+    priors={
+        "L0": ("normal", 1.0, 0.5),
+        "A": ("normal", -0.5, 1.5),
+        "s": ("normal", -0.7, 0.6),
+        "B": ("halfnormal", 0.0, 500.0),
+        "F": ("halfnormal", 0.0, 500.0),
+        "C": ("normal", 0.7, 1.5),
+        "gamma": ("normal", -0.3, 0.7),
+    },
+    neighbours=("tissue", "multi_power"),
+)
+def functional_scaling(
+    step,
+    lr: Curve,
+    *,
+    L0: Positive,
+    A: Positive,
+    s: Positive,
+    B: NonNegative,
+    F: NonNegative,
+    C: Positive,
+    gamma: Positive,
+):
+    r"""Loss at any update under any schedule, where noise decays by a power of the rates since.
+
+    $$L = L_0 + A\,T_k^{-s} - \sum_{i \le k} (\eta_{i-1} - \eta_i)\,(B + F\,T_i^{-s})
+      \left(1 - \big(1 + C (T_k - T_i)\big)^{-\gamma}\right), \quad T_i = \sum_{j \le i} \eta_j$$
+
+    Args:
+        step: updates k done.
+        lr: the rate of every update of the run, absolute.
+        L0: loss without limit of updates at a constant rate, nats/token.
+        A: reducible loss at a sum of rates T = 1.
+        s: exponent of progress, the difficulty of the task.
+        B: how much is released per unit by which the rate has fallen.
+        F: how much more at T = 1, which fades as progress does. The paper writes c_2 for F, c_3 for B / F.
+        C: how soon.
+        gamma: exponent of release in that time.
+
+    Returns:
+        Loss in nats/token. At a constant rate it is `power_law_floor` in T.
+
+    Known to go wrong: C and gamma are sloppy where rates fall slowly, and F often ends at 0. A, B and F move
+    with the unit of the rate. Rows of one run are dependent: name the run.
+
+    Source: Li et al. 2025, appendix B.2, with the term of size in L0.
+
+    >>> rates = [3e-4] * 2000 + [3e-5] * 1000
+    >>> at = dict(L0=2.5, A=0.65, s=0.42, B=400.0, F=100.0, C=50.0, gamma=0.7)
+    >>> [round(functional_scaling(step, rates, **at), 4) for step in (2000, 2100, 3000)]
+    [3.3055, 3.2908, 3.2223]
+    """
+    later = jnp.maximum(lr.since - lr.rate, 0.0)
+    worth = B + F * (lr.total - later) ** -s
+    return L0 + A * lr.total**-s - jnp.sum(lr.fallen * worth * (1 - (1 + C * later) ** -gamma))
 
 
 def _mean_decay(x: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Data mixtures (Ye et al. 2024, Shukor et al. 2025): loss on one domain against the shares of all of them.
+"""Data mixtures (Ye et al. 2024, Ge et al. 2024, Shukor et al. 2025): loss on one domain against shares.
 
-Factories over the names of the domains; the inputs are their shares, which add up to one. Losses on several
-domains are as many fits of one table.
+Factories over the names of the domains, whose inputs are their shares, which add up to one; and a law of one
+share. Losses on several domains are as many fits of one table.
 """
 
 from __future__ import annotations
@@ -9,18 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from scaling_jax.core.checked import checked
-from scaling_jax.core.domains import NON_NEGATIVE, POSITIVE, REAL, UNIT, Domain, Interval
-from scaling_jax.core.law import Law, Parameter
+from scaling_jax.core.domains import (
+    NON_NEGATIVE,
+    POSITIVE,
+    REAL,
+    UNIT,
+    Domain,
+    Interval,
+    NonNegative,
+    Positive,
+    Real,
+)
+from scaling_jax.core.law import Law, Parameter, law
 from scaling_jax.laws._shares import power_of_share
 from scaling_jax.laws._starts import non_negative_scales
 
-__all__ = ["mixing_exponential", "mixing_power", "mixture_additive", "mixture_joint"]
+__all__ = ["mixing_bivariate", "mixing_exponential", "mixing_power", "mixture_additive", "mixture_joint"]
 
 YE = "Ye et al. 2024 (arXiv:2403.16952)"
 SHUKOR = "Shukor et al. 2025 (arXiv:2507.09404)"
@@ -29,6 +40,7 @@ LOG_WORTH = Interval(-8.0, 12.0)
 BEND = Interval(0.02, 6.0)
 EXPONENT = (0.05, 1.0)
 LEAST_WORTH = 1e-12
+Part = Annotated[jax.Array, Interval(1e-6, 1.0)]
 
 
 def _made(
@@ -240,6 +252,44 @@ def mixture_joint(*domains: str) -> Law:
         f"{SHUKOR}, joint law", ("N", "D"), starts=partial(_staged, domains, True),
         ranges={"alpha": EXPONENT, "beta": EXPONENT},
     )  # fmt: skip
+
+
+@law(
+    cite="Ge et al. 2024, BiMix (arXiv:2405.14908)",
+    ranges={"a": (0.01, 0.5), "b": (0.05, 1.5)},
+    units={"r": "share", "s": "updates or tokens", "target": "nats/token"},
+    priors={
+        "a": ("normal", -2.5, 1.0),
+        "B": ("normal", 2.0, 3.0),
+        "b": ("normal", 0.4, 0.3),
+        "C": ("normal", 0.5, 0.6),
+    },
+)
+def mixing_bivariate(r: Part, s, *, a: NonNegative, B: Positive, b: Real, C: Positive):
+    r"""Loss on one domain from its own share r and how long was trained: a product of both.
+
+    $$L = r^{-a} \left(\frac{B}{s^{b}} + C\right)$$
+
+    Args:
+        r: share of the domain, above 0.
+        s: updates, or tokens.
+        a: exponent of the share.
+        B, b: scale and exponent of training at a share of one.
+        C: loss of endless training at a share of one, nats/token.
+
+    Returns:
+        Loss in nats/token.
+
+    Known to go wrong: only the domain's own share counts, so domains that help each other are not described;
+    at no share the loss is infinite. At one size and one schedule. The paper's fifth constant, a scale of
+    the share, is the same as one of B and C.
+
+    Source: Ge et al. 2024.
+
+    >>> mixing_bivariate([0.1, 1.0], 1e4, a=0.1, B=20.0, b=0.4, C=1.5).round(4).tolist()
+    [2.5208, 2.0024]
+    """
+    return r**-a * (B / s**b + C)
 
 
 AT_SIZE, AT_TOKENS = 1e9, 1e10

@@ -1,7 +1,8 @@
-"""Low-precision training and quantisation (Kumar et al. 2024, Chen et al. 2025): bits as a resource.
+"""Low-precision training and quantisation (Kumar et al. 2024, Chen et al. 2025, Sun et al. 2025): bits as a
+resource.
 
-`precision`, `precision_ptq`, `precision_unified` and `precision_qat` are laws to fit; `precision_optimum` is
-a planner, which reads the best bits off the constants of the first.
+`precision`, `precision_ptq`, `precision_unified`, `precision_qat` and `precision_fp` are laws to fit;
+`precision_optimum` is a planner, which reads the best bits off the constants of the first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scaling_jax.core.domains import Interval, Positive, Real
+from scaling_jax.core.domains import Interval, NonNegative, Positive, Real
 from scaling_jax.core.law import law
 from scaling_jax.laws._numbers import Numbers, relation
 from scaling_jax.laws._starts import grid
@@ -22,6 +23,7 @@ from scaling_jax.laws._starts import grid
 __all__ = [
     "PrecisionOptimum",
     "precision",
+    "precision_fp",
     "precision_optimum",
     "precision_ptq",
     "precision_qat",
@@ -237,6 +239,61 @@ def precision_qat(
     grain = jnp.log2(G)
     grouped = grain > 0
     return k * D**gamma_D / N**gamma_N * jnp.where(grouped, jnp.where(grouped, grain, 1.0) ** gamma_G, 0.0)
+
+
+@law(
+    cite="Sun et al. 2025 (arXiv:2501.02423), eq. 26",
+    ranges={"alpha": (0.1, 0.7), "beta": (0.1, 0.8), "delta": (0.5, 5.0), "nu": (0.5, 5.0)},
+    units={"N": "parameters", "D": "tokens", "e": "exponent bits", "m": "mantissa bits"}
+    | {"G": "numbers that share a scale", "E": "nats/token", "target": "nats/token"},
+    priors={
+        "E": ("normal", 0.5, 0.5),
+        "A": ("normal", 5.0, 2.0),
+        "alpha": ("normal", 0.3, 0.15),
+        "B": ("normal", 9.0, 3.0),
+        "beta": ("normal", 0.4, 0.2),
+        "gamma": ("normal", 9.0, 2.0),
+        "delta": ("normal", 3.0, 1.0),
+        "nu": ("normal", 3.0, 1.0),
+    },
+)
+def precision_fp(
+    N, D, e: NonNegative, m: NonNegative, G: Annotated[jax.Array, Interval(1.0, np.inf)], *,
+    E: Positive, A: Positive, alpha: Real, B: Positive, beta: Real, gamma: Positive, delta: Real, nu: Real,
+):  # fmt: skip
+    r"""Loss of a model trained in floating-point numbers of e exponent and m mantissa bits, scaled in blocks.
+
+    $$L = E + \frac{A}{N^{\alpha}} + \frac{B}{D^{\beta}}
+      + \frac{D^{\beta}}{N^{\alpha}}\,\frac{\log_2 G}{\gamma\,(e + .5)^{\delta} (m + .5)^{\nu}}$$
+
+    Args:
+        N: parameters.
+        D: training tokens. Beyond $(B \gamma N^{\alpha} (e + .5)^{\delta} (m + .5)^{\nu} /
+            \log_2 G)^{1/2\beta}$ of them more data hurts.
+        e, m: bits of exponent and of mantissa.
+        G: numbers that share a scale; 1 loses nothing. The authors count a scale per channel as
+            2^13.1567.
+        E: irreducible loss, nats/token.
+        A, alpha, B, beta: scales and exponents of size and data.
+        gamma: how harmless low precision is.
+        delta, nu: what bits of exponent and of mantissa are worth; of P = e + m + 1 bits the best
+            mantissa has nu P / (delta + nu) - .5.
+
+    Returns:
+        Loss in nats/token.
+
+    Known to go wrong: the same alpha and beta serve the plain terms and the last one. Of one format gamma,
+    delta and nu are one number; vary both kinds of bits.
+
+    Source: Sun et al. 2025, eq. 26 and table 2.
+
+    >>> constants = {"E": 1.9061, "A": 69.2343, "alpha": 0.2368, "B": 68973.0621, "beta": 0.5162}
+    >>> more = {"gamma": 11334.5197, "delta": 3.1926, "nu": 2.9543}
+    >>> precision_fp(1e9, 1e11, [2, 4, 8], [1, 3, 7], 128, **constants, **more).round(3).tolist()
+    [2.598, 2.563, 2.563]
+    """
+    worth = gamma * (e + 0.5) ** delta * (m + 0.5) ** nu
+    return E + A / N**alpha + B / D**beta + D**beta / N**alpha * jnp.log2(G) / worth
 
 
 class PrecisionOptimum(NamedTuple):

@@ -143,6 +143,20 @@ QATS = [
     _chen_qat("w16a4", 0.1004, 0.1816, 0.0331, 0.9812),
 ]
 
+SUN = Entry(
+    "sun2025_fp",
+    laws.precision_fp,
+    {
+        "E": 1.9061, "A": 69.2343, "alpha": 0.2368, "B": 68973.0621, "beta": 0.5162, "gamma": 11334.5197,
+        "delta": 3.1926, "nu": 2.9543,
+    },
+    "Sun et al. 2025 (arXiv:2501.02423)",
+    {"N": (4.1e7, 1.2e9), "D": (1e10, 1e11), "e": (1.0, 5.0), "m": (1.0, 5.0), "G": (32.0, 9131.0)},
+    runs="358 runs with weights, activations and gradients quantised",
+    remark="Table 2. Losses are not published. Beyond 1.7e15 tokens in BF16, 2.7e13 in E4M3 and 4e11 in E2M1 "
+    "(blocks of 128, 1e9 parameters) more data hurts. Range approximate.",
+)  # fmt: skip
+
 PRINTED = {  # exp(s N^q + S) and so on, as printed
     "S": (0.1284880679442551, -0.062465473, 0.13),
     "Q": (-1.544209554, 230.73437075885855, -0.1729),
@@ -168,4 +182,4 @@ FARSEER = Entry(
     "N (S .1285, s -.06247, q .13; Q -1.544, B 230.7, b -.1729; E 3.133, A -1.666, a .0459).",
 )
 
-ENTRIES: list[Entry] = [TAO, *QATS, FARSEER, *CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]
+ENTRIES: list[Entry] = [TAO, *QATS, SUN, FARSEER, *CLARKS, LUDZIEJEWSKI, *KRAJEWSKIS, LING, *CHENS]

@@ -456,6 +456,23 @@ CASES |= {
         | {"B": 37495.0, "beta": 0.4453, "gamma": 0.7138},
         {"N": _powers(8, 10, 5), "D": _powers(9, 11.5, 5), "L_T": np.linspace(1.7, 2.8, 7)},
     ),
+    "precision_fp": Case(
+        sj.laws.precision_fp,
+        {"E": 1.9061, "A": 69.2343, "alpha": 0.2368, "B": 68973.0621, "beta": 0.5162}
+        | {"gamma": 11334.5197, "delta": 3.1926, "nu": 2.9543},
+        {"N": _powers(7.5, 9, 3), "D": _powers(10, 11, 3), "e": np.array([1.0, 2.0, 4.0])}
+        | {"m": np.array([1.0, 3.0]), "G": np.array([32.0, 512.0])},
+    ),
+    "sparse_autoencoder": Case(
+        sj.laws.sparse_autoencoder,
+        {"A": 0.6, "p_n": -0.017, "p_k": 0.26, "p_nk": -0.042, "Z": 0.27, "q": -0.085},
+        {"n": _powers(3, 6, 8), "k": _powers(1, 3, 6)},
+    ),
+    "mixing_bivariate": Case(
+        sj.laws.mixing_bivariate,
+        {"a": 0.1, "B": 20.0, "b": 0.4, "C": 1.5},
+        {"r": np.array([0.05, 0.1, 0.25, 0.5, 1.0]), "s": _powers(3, 5, 8)},
+    ),
     "precision_qat": Case(
         sj.laws.precision_qat,
         {"k": 0.1582, "gamma_N": 0.2186, "gamma_D": 0.0745, "gamma_G": 0.7779},

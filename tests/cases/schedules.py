@@ -41,6 +41,8 @@ loss of the three fitted ones at the true optimum, of that law with the warm-up 
 LIKELY = {
     "tissue": {"L0": 2.5, "A": 0.65, "alpha": 0.42, "C": 500.0, "span": 500.0},
     "multi_power": {"L0": 2.5, "A": 0.65, "alpha": 0.42, "B": 300.0, "C": 2.0, "beta": 0.6, "gamma": 0.6},
+    "functional_scaling": {"L0": 2.5, "A": 0.65, "s": 0.42, "B": 150.0, "F": 100.0, "C": 5.0}
+    | {"gamma": 0.7},
 }
 """Constants to simulate from."""
 T, W, PEAK, FLOOR = 24_000, 2_160, 3e-4, 3e-5

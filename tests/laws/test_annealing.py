@@ -24,7 +24,7 @@ from tests.cases.schedules import (
     span,
 )
 
-LAWS = [sj.laws.tissue, sj.laws.multi_power]
+LAWS = [sj.laws.tissue, sj.laws.multi_power, sj.laws.functional_scaling]
 PEAK = 1e-3
 SHORT = {
     "constant": sj.schedules.constant(6000, PEAK, warmup=200),

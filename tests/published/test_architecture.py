@@ -61,6 +61,16 @@ def test_quantised_training_has_the_printed_ratios():
     assert sj.published["chen2025qat_w4a4"](594e6, 1e11, 1) == 0
 
 
+def test_more_data_hurt_beyond_the_printed_amounts():
+    """Tokens at which the slope in D vanishes: 1,730e12 in BF16, 27e12 in E4M3, .4e12 in E2M1."""
+    entry = sj.published["sun2025_fp"]
+    for (e, m), printed in {(8, 7): 1.73e15, (4, 3): 2.7e13, (2, 1): 4e11}.items():
+        D = printed * np.geomspace(0.8, 1.25, 4001)
+        least = D[np.argmin(entry(1e9, D, e, m, 128))]
+        assert least == pytest.approx(printed, rel=0.02)  # printed to two or three digits
+    assert entry(1e9, 1e11, 2, 1, 1) == entry(1e9, 1e11, 8, 7, 1)
+
+
 def test_farseer_s_constants_predict_what_they_are_known_for(shared):
     runs = pd.read_csv(shared("scalebench/farseer.csv"))
     entry = sj.published["li2025_farseer"]
