@@ -218,6 +218,26 @@ def test_contrast_of_a_table_and_next_runs(tmp_path):
     assert CliRunner().invoke(app, ["next", "no.json", *words[2:]]).exit_code == 2
 
 
+def test_next_runs_for_the_difference_of_two_saved_fits(tmp_path):
+    """`--against` asks what the library asks for a mapping and its contrast."""
+    x = np.geomspace(1, 1e3, 12)
+    fits = {}
+    for name, A in (("web", 3.0), ("code", 3.1)):
+        loss = A * x**-0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=12))
+        fits[name] = sj.fit("power_law", {"x": x, "loss": loss})
+        (tmp_path / f"{name}.json").write_text(fits[name].to_json())
+    pd.DataFrame({"x": [1e2, 1e3]}).to_csv(tmp_path / "places.csv", index=False)
+    words = ["next", str(tmp_path / "web.json"), "--against", str(tmp_path / "code.json")]
+    words += ["--budget", "3000", "--flops", "1e5", "--most", "4"]
+    found = CliRunner().invoke(app, [*words, "--candidates", str(tmp_path / "places.csv")])
+    read = {name: sj.FitResult.from_json(fit.to_json()) for name, fit in fits.items()}
+    asked = {"flops": 1e5, "most": 4, "candidates": {"x": [1e2, 1e3]}, "contrast": ("web", "code")}
+    assert found.exit_code == 0, found.output
+    assert found.output.strip() == str(sj.next_runs(read, 3000, **asked)).strip()
+    assert "code less web in the loss at 1e+05 FLOP" in found.output
+    assert CliRunner().invoke(app, [*words[:3], str(tmp_path / "none.json"), *words[4:]]).exit_code == 2
+
+
 def test_an_interval_from_a_saved_fit_and_its_table(table) -> None:
     x = np.geomspace(1, 1e3, 24)
     loss = 3 * x**-0.5 * np.exp(0.01 * np.random.default_rng(0).normal(size=24))

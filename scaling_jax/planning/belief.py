@@ -16,8 +16,8 @@ are found with it are no less than what is to be expected (they are those of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,8 +37,9 @@ RUN_SD, BELIEVED = 0.004, 4.0  # and the degrees of freedom with which that is b
 LOGS, RELATIVE = 1.0, 0.3  # belief about parameters before any run
 NEAREST = 0.5  # decades: a forecast's error is not a longer walk because it starts nearer
 SMALLEST_SD = 1e-5  # tables give no more digits
-ROUNDING = 1e-12  # of the variance of a place
-KNOWN, TAKEN_BACK = 1e-8, 1e-3  # of it: where taking back would be rounding
+CANCELS = 1e-6  # share of a run's variance that must be left when it is taken away in one step
+ROUNDS = 1e-12  # the same of what was open of its place at first, of which rounding errs by a share
+DIGITS = 2e-15  # of what was open at first, that always stays open
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,85 +82,118 @@ class Belief:
         joint: (places + answers, places + answers) covariance, the answers last.
         noise: (places,) variance of one run.
         mean: (places + answers,) what is expected.
+        counts: (places,) runs that the covariance is given.
+        first: the belief before them; None where there are none.
     """
 
     joint: np.ndarray
     noise: np.ndarray
     mean: np.ndarray
-    _asked: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list, init=False, repr=False)
+    counts: np.ndarray | None = None
+    first: Belief | None = None
 
-    def value(self, counts: np.ndarray) -> float:
-        """Mean variance of the answers after so many runs at every place."""
-        return self._seen(counts)[2]
+    def value(self) -> float:
+        """Mean variance of the answers."""
+        return max(float(np.diag(self.joint)[len(self.noise) :].mean()), 0.0)
 
-    def added(self, counts: np.ndarray, more: np.ndarray) -> np.ndarray:
-        """(places,) the same with more[i] further runs at place i alone."""
-        cross, spread, own = self._seen(counts)
-        return own - _gain(cross, spread, self.noise, more)
+    def after(self, counts: np.ndarray) -> Belief:
+        """The belief after so many runs at every place."""
+        first = self.first or self
+        joint = _conditioned(first.joint, counts / self.noise)
+        return replace(self, joint=joint, counts=counts, first=first)
 
-    def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
-        """(places,) the same with some runs fewer at one place and more[j] further runs at place j alone."""
-        left = counts.copy()
-        left[out] -= fewer
-        return self.added(left, more)
+    def plus(self, place: int, runs: float) -> Belief:
+        """The belief after some runs more at one place, or fewer, by one step of conditioning."""
+        counts = np.zeros(len(self.noise)) if self.counts is None else self.counts.copy()
+        counts[place] += runs
+        one = np.array([place])
+        if runs < 0 and not self._safely_out(one, np.array([-runs]))[0]:
+            return self.after(counts)
+        first, row = self.first or self, self.joint[place]
+        scatter = self.noise[place] / runs
+        if runs > 0:
+            scatter = max(scatter, DIGITS * first.joint[place, place])
+        joint = self.joint - np.multiply.outer(row / (row[place] + scatter), row)
+        return replace(self, joint=joint, counts=counts, first=first)
+
+    def added(self, more: np.ndarray) -> np.ndarray:
+        """(places,) the variance with more[i] further runs at place i alone."""
+        scatter = self.noise / np.maximum(more, 1e-300)
+        gain = np.square(self._cross).sum(axis=0) / (self._spread + scatter)
+        return self.value() - np.where(more > 0, gain, 0.0)
+
+    def without(self, out: np.ndarray, fewer: np.ndarray) -> np.ndarray:
+        """(ways,) the variance with fewer[w] runs less at place out[w]."""
+        rise = self._turned(out, fewer) * np.square(self._cross[:, out]).sum(axis=0)
+        return self._exactly(out, fewer, self.value() + rise, lambda one, _: one.value())
+
+    def swapped(self, out: np.ndarray, fewer: np.ndarray, more: np.ndarray) -> np.ndarray:
+        """(ways, places) the same with, besides, more[w, i] further runs at place i alone."""
+        cross, turned = self._cross, self._turned(out, fewer)[:, None]
+        own = np.square(cross).sum(axis=0)
+        moved = turned * self.joint[out, : len(self.noise)]
+        spread = self._spread + moved * self.joint[out, : len(self.noise)]
+        explained = own + 2 * moved * (cross[:, out].T @ cross) + np.square(moved) * own[out][:, None]
+        gain = explained / (spread + self.noise / np.maximum(more, 1e-300))
+        values = self.value() + turned * own[out][:, None] - np.where(more > 0, gain, 0.0)
+        return self._exactly(out, fewer, values, lambda one, way: one.added(more[way]))
 
     def fall(self, counts: np.ndarray) -> tuple[float, np.ndarray]:
-        """The variance, and (places,) how fast it falls with runs at each place."""
-        cross, _, own = self._seen(counts)
-        return own, np.square(cross).sum(axis=0) / self.noise
+        """The variance after (places,) runs and no others, and (places,) how fast it falls with runs at each
+        place."""
+        known = self.after(counts)
+        return known.value(), np.square(known._cross).sum(axis=0) / self.noise
 
     def among(self, places: np.ndarray) -> Belief:
         """The belief where no other places can be had."""
         kept = np.append(places, np.arange(len(self.noise), len(self.joint)))
         return Belief(self.joint[np.ix_(kept, kept)], self.noise[places], self.mean[kept])
 
-    def _seen(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """After these runs: covariance of answers with places (answers, places), variance of the places, and
-        mean variance of the answers, each answer divided by the root of their number."""
-        joint, n = self._after(counts), len(self.noise)
-        own = np.maximum(np.diag(joint), 0.0)
-        return joint[n:, :n] / np.sqrt(len(own) - n), own[:n], float(own[n:].mean())
+    @property
+    def _cross(self) -> np.ndarray:
+        """(answers, places) covariances, each answer divided by the root of their number."""
+        n = len(self.noise)
+        return self.joint[n:, :n] / np.sqrt(len(self.joint) - n)
 
-    def _after(self, counts: np.ndarray) -> np.ndarray:
-        """The joint covariance after these runs: from that of the choice asked about before, where fewer
-        places changed since than have runs and rounding allows."""
-        start, joint = np.zeros(len(counts)), self.joint
-        for before, found in self._asked:
-            change = counts - before
-            fewer = np.count_nonzero(change) < np.count_nonzero(counts)
-            if fewer and self._may_take_back(found, change / self.noise):
-                start, joint = before, found
-        joint = _conditioned(joint, (counts - start) / self.noise, ROUNDING * np.diag(self.joint))
-        self._asked[:] = [(counts.copy(), joint)]
-        return joint
+    @property
+    def _spread(self) -> np.ndarray:
+        """(places,) variances."""
+        return np.maximum(np.diag(self.joint)[: len(self.noise)], 0.0)
 
-    def _may_take_back(self, joint: np.ndarray, precision: np.ndarray) -> bool:
-        """Whether at most one place loses runs, not so much of what is known of it that only rounding would
-        be left, and not from one of which next to nothing is unknown."""
-        less = np.flatnonzero(precision < 0)
-        left = np.diag(joint)[less]
-        known = left > KNOWN * np.diag(self.joint)[less]
-        return len(less) <= 1 and bool((known & (1.0 + precision[less] * left > TAKEN_BACK)).all())
+    def _turned(self, out: np.ndarray, fewer: np.ndarray) -> np.ndarray:
+        """(ways,) by what the squared covariances with a place grow where runs of it are taken away."""
+        left = self.noise[out] / fewer - np.diag(self.joint)[out]
+        return np.where(self._safely_out(out, fewer), 1 / np.where(left != 0, left, 1.0), 0.0)
+
+    def _safely_out(self, out: np.ndarray, fewer: np.ndarray) -> np.ndarray:
+        """(ways,) whether runs can be taken away in one step, or all but rounding would cancel."""
+        scatter, open_at_first = self.noise[out] / fewer, np.diag((self.first or self).joint)[out]
+        left = scatter - np.diag(self.joint)[out]
+        return left > np.maximum(CANCELS * scatter, ROUNDS * open_at_first)
+
+    def _exactly(
+        self,
+        out: np.ndarray,
+        fewer: np.ndarray,
+        values: np.ndarray,
+        what: Callable[[Belief, int], float | np.ndarray],
+    ) -> np.ndarray:
+        """The values, those of ways in which a step would cancel from the beginning."""
+        for way in np.flatnonzero(~self._safely_out(out, fewer)):
+            values[way] = what(self.plus(int(out[way]), -float(fewer[way])), int(way))
+        return values
 
 
-def _conditioned(joint: np.ndarray, precision: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """A joint covariance after so much more, or less, is known of each place, one after the other, but for
-    places whose variance is at its least.
+def _conditioned(joint: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """A joint covariance after so much is known of each place, one after the other.
 
     For matrices of this size faster than a factorization, which waits for threads.
     """
-    joint = joint.copy()
+    joint, least = joint.copy(), DIGITS * np.diag(joint)
     for i in np.flatnonzero(precision):
-        if joint[i, i] > least[i]:
-            row = joint[i].copy()
-            joint -= np.multiply.outer(row * (precision[i] / (1.0 + precision[i] * row[i])), row)
+        row = joint[i].copy()
+        joint -= np.multiply.outer(row / (max(row[i], 0.0) + max(1 / precision[i], least[i])), row)
     return joint
-
-
-def _gain(cross: np.ndarray, spread: np.ndarray, noise: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """(places,) what `more` runs at each place alone would take from the variance of the answers."""
-    scatter = noise / np.maximum(more, 1e-300)
-    return np.where(more > 0, np.square(cross).sum(axis=0) / (spread + scatter), 0.0)
 
 
 def believed(

@@ -1,4 +1,8 @@
-"""How much data for which method: the fine-tuning set size at which two methods reach the same loss."""
+"""How much data for which method: the fine-tuning set size at which two methods reach the same loss.
+
+No call of `sj.contrast`: that asks who wins along compute, and here compute is not in the laws; what is
+searched is one input at a fixed other.
+"""
 
 from __future__ import annotations
 

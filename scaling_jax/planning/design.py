@@ -7,7 +7,7 @@ of candidates is one matrix and one cost.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import jax
@@ -308,15 +308,24 @@ class _Informed:
     information: np.ndarray
     made: np.ndarray
     goal: np.ndarray
+    bought: np.ndarray | float = 0.0
 
-    def value(self, counts: np.ndarray) -> float:
-        return float(_values(self._known(counts)[None], self.goal)[0])
+    def value(self) -> float:
+        return float(_values((self.made + self.bought)[None], self.goal)[0])
 
-    def added(self, counts: np.ndarray, more: np.ndarray) -> np.ndarray:
-        return _values(self._known(counts) + more[:, None, None] * self.information, self.goal)
+    def after(self, counts: np.ndarray) -> _Informed:
+        return replace(self, bought=np.tensordot(counts, self.information, 1))
 
-    def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
-        return self.added(counts - fewer * np.eye(len(counts))[out], more)
+    def plus(self, place: int, runs: float) -> _Informed:
+        return replace(self, bought=self.bought + runs * self.information[place])
 
-    def _known(self, counts: np.ndarray) -> np.ndarray:
-        return self.made + np.tensordot(counts, self.information, 1)
+    def added(self, more: np.ndarray) -> np.ndarray:
+        return _values(self.made + self.bought + more[:, None, None] * self.information, self.goal)
+
+    def without(self, out: np.ndarray, fewer: np.ndarray) -> np.ndarray:
+        kept = self.made + self.bought - fewer[:, None, None] * self.information[out]
+        return _values(kept, self.goal)
+
+    def swapped(self, out: np.ndarray, fewer: np.ndarray, more: np.ndarray) -> np.ndarray:
+        ways = zip(out.tolist(), fewer.tolist(), more, strict=True)
+        return np.array([self.plus(place, -runs).added(row) for place, runs, row in ways])

@@ -163,6 +163,11 @@ class _Design:
     apart: np.ndarray | None
     loose: Relaxed
 
+    @property
+    def left(self) -> float:
+        """The variance of the answer that the runs leave."""
+        return self.belief.after(self.counts).value()
+
 
 @dataclass(frozen=True, eq=False)
 class _Question:
@@ -208,7 +213,10 @@ class _Question:
             rough = replace(found.loose, counts=_padded(found.loose.counts, n, len(finer)))
             found = self._searched(finer, budget, _padded(found.counts, n, len(finer)), rough)
         fewer = simplest(found.belief, self.purse(found.places, budget), found.counts, SIMPLER)
-        if before is not None and found.belief.value(fewer) > before.belief.value(before.counts):
+        if (
+            before is not None
+            and found.belief.after(fewer).value() > before.belief.after(before.counts).value()
+        ):
             bound = min(before.loose.bound, found.loose.bound)
             return replace(before, loose=replace(before.loose, bound=bound))
         return replace(found, counts=fewer)
@@ -265,9 +273,9 @@ class _Question:
         answers = belief.mean[len(prices) :]
         return NextRuns(
             table=table.sort_values("cost", ascending=False, ignore_index=True),
-            before=float(np.sqrt(belief.value(np.zeros(len(prices))))),
-            after=float(np.sqrt(belief.value(counts))),
-            floor=float(np.sqrt(belief.value(np.maximum(every, counts)))),
+            before=float(np.sqrt(belief.value())),
+            after=float(np.sqrt(design.left)),
+            floor=float(np.sqrt(belief.after(np.maximum(every, counts)).value())),
             spent=float(counts @ prices),
             budget=budget,
             answer=self.words,

@@ -7,9 +7,9 @@ numbers of runs, whole or not, that variance is convex, so that the slope at any
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -28,25 +28,35 @@ ROUNDING = 1e-9
 
 
 class Judge(Protocol):
-    """What choices are worth."""
+    """What is known after some runs, and what others would do to it."""
 
-    def value(self, counts: np.ndarray) -> float:
+    def value(self) -> float:
         """The variance that these runs leave; infinite where they leave the answer open."""
 
-    def added(self, counts: np.ndarray, more: np.ndarray) -> np.ndarray:
-        """(places,) the same with more[i] further runs at place i alone."""
+    def after(self, counts: np.ndarray) -> Self:
+        """What is known after (places,) runs and no others, whole or not."""
 
-    def swapped(self, counts: np.ndarray, out: int, fewer: float, more: np.ndarray) -> np.ndarray:
-        """(places,) the same with some runs fewer at one place and more[j] further runs at place j alone."""
+    def plus(self, place: int, runs: float) -> Self:
+        """What is known after some runs more at one place, or fewer."""
+
+    def added(self, more: np.ndarray) -> np.ndarray:
+        """(places,) the variance with more[i] further runs at place i alone."""
+
+    def without(self, out: np.ndarray, fewer: np.ndarray) -> np.ndarray:
+        """(ways,) the variance with fewer[w] runs less at place out[w]."""
+
+    def swapped(self, out: np.ndarray, fewer: np.ndarray, more: np.ndarray) -> np.ndarray:
+        """(ways, places) the same with, besides, more[w, i] further runs at place i alone."""
 
 
 class Sloped(Judge, Protocol):
     """What parts of runs are worth too."""
 
     def fall(self, counts: np.ndarray) -> tuple[float, np.ndarray]:
-        """The variance, and (places,) how fast it falls with runs at each place."""
+        """The variance after (places,) runs and no others, and (places,) how fast it falls with runs at each
+        place."""
 
-    def among(self, places: np.ndarray) -> Sloped:
+    def among(self, places: np.ndarray) -> Self:
         """A judge of choices that have runs at these places alone."""
 
 
@@ -83,101 +93,117 @@ def search(judge: Judge, purse: Purse, starts: Sequence[np.ndarray] = ()) -> np.
         starts: (places,) choices to begin at, each filled up greedily; without them at nothing, greedy by
             several powers of the price.
     """
-    found = [_greedy(judge, purse, start, POWERS[1]) for start in starts]
-    found = found or [_greedy(judge, purse, purse.least, power) for power in POWERS]
-    distinct = {one.tobytes(): one for one in sorted(found, key=judge.value)[:STARTS]}
-    return min((_exchanged(judge, purse, one) for one in distinct.values()), key=judge.value)
+    begun = [_Choice(judge.after(start), start) for start in starts]
+    found = [_greedy(purse, one, POWERS[1]) for one in begun]
+    if not found:
+        nothing = _Choice(judge.after(purse.least), purse.least)
+        found = [_greedy(purse, nothing, power) for power in POWERS]
+    distinct = {one.counts.tobytes(): one for one in sorted(found, key=_variance)[:STARTS]}
+    return min((_exchanged(purse, one) for one in distinct.values()), key=_variance).counts
 
 
-def _greedy(
-    judge: Judge, purse: Purse, counts: np.ndarray, power: float, shut: int | None = None
-) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Runs at every place, and what is known after them."""
+
+    known: Judge
+    counts: np.ndarray
+
+    def plus(self, place: int, runs: float) -> _Choice:
+        counts = self.counts.copy()
+        counts[place] += runs
+        return _Choice(self.known.plus(place, runs), counts)
+
+
+def _variance(one: _Choice) -> float:
+    return one.known.value()
+
+
+def _greedy(purse: Purse, one: _Choice, power: float, shut: int | None = None) -> _Choice:
     """Always the run that takes most from the variance per cost to this power, until none helps; none at a
     place that is shut."""
-    counts = counts.copy()
-    scale, value = np.maximum(purse.prices, 1e-300) ** power, judge.value(counts)
+    scale, value = np.maximum(purse.prices, 1e-300) ** power, _variance(one)
     for _ in range(MOST_RUNS):
-        one = np.minimum(purse.affordable(counts), 1.0)
+        more = np.minimum(purse.affordable(one.counts), 1.0)
         if shut is not None:
-            one[shut] = 0.0
-        if not one.any():
+            more[shut] = 0.0
+        if not more.any():
             break
-        values = judge.added(counts, one)
+        values = one.known.added(more)
         gain = np.where(np.isfinite(values), value - values, -np.inf)
         if not gain.max() > GAIN * value:
             break
         i = int(np.argmax(gain / scale))
-        counts[i], value = counts[i] + 1, float(values[i])
-    return counts
+        one, value = one.plus(i, 1.0), float(values[i])
+    return one
 
 
-def _exchanged(judge: Judge, purse: Purse, counts: np.ndarray) -> np.ndarray:
+def _exchanged(purse: Purse, one: _Choice) -> _Choice:
     """Runs given for others while that helps: one place for one other, else one place for whatever is bought
     greedily of what it cost."""
-    value = judge.value(counts)
     for _ in range(MOST_SWAPS):
-        found = _best_swap(judge, purse, counts, value)
-        found = _best_refill(judge, purse, counts, value) if found is None else found
+        found = _best_swap(purse, one)
+        found = _best_refill(purse, one) if found is None else found
         if found is None:
             break
-        counts = _greedy(judge, purse, found, POWERS[1])
-        value = judge.value(counts)
-    return counts
+        one = _greedy(purse, found, POWERS[1])
+    return one
 
 
-def _taken_out(purse: Purse, counts: np.ndarray) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Every place with one or all of its runs away: the place, how many, and what is kept."""
-    for out in np.flatnonzero(counts > purse.least):
-        for fewer in {1.0, float(counts[out] - purse.least[out])}:
-            kept = counts.copy()
-            kept[out] -= fewer
-            yield int(out), fewer, kept
+def _ways_out(purse: Purse, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every place with one or all of its runs away: the places, and how many."""
+    out = np.flatnonzero(counts > purse.least)
+    every = counts[out] - purse.least[out]
+    several = every > 1
+    return np.append(out, out[several]), np.append(np.ones(len(out)), every[several])
 
 
-def _best_swap(judge: Judge, purse: Purse, counts: np.ndarray, value: float) -> np.ndarray | None:
+def _best_swap(purse: Purse, one: _Choice) -> _Choice | None:
     """Runs of one place for one or as many as can be paid of another; None where no swap helps."""
-    best, found = value * (1 - GAIN), None
-    for out, fewer, kept in _taken_out(purse, counts):
-        able = purse.affordable(kept)
-        able[out] = 0.0
-        for more in (np.minimum(able, 1.0), able):
-            values = judge.swapped(counts, out, fewer, more)
-            j = int(np.argmin(values))
-            if values[j] < best:
-                best, found = float(values[j]), kept.copy()
-                found[j] += more[j]
-    return found
+    out, fewer = _ways_out(purse, one.counts)
+    if not len(out):
+        return None
+    kept = np.tile(one.counts, (len(out), 1))
+    kept[np.arange(len(out)), out] -= fewer
+    able = np.array([purse.affordable(counts) for counts in kept])
+    able[np.arange(len(out)), out] = 0.0
+    more = np.vstack([np.minimum(able, 1.0), able])
+    out, fewer = np.tile(out, 2), np.tile(fewer, 2)
+    values = one.known.swapped(out, fewer, more)
+    way, place = np.unravel_index(int(np.argmin(values)), values.shape)
+    if not values[way, place] < _variance(one) * (1 - GAIN):
+        return None
+    return one.plus(int(out[way]), -float(fewer[way])).plus(int(place), float(more[way, place]))
 
 
-def _best_refill(judge: Judge, purse: Purse, counts: np.ndarray, value: float) -> np.ndarray | None:
+def _best_refill(purse: Purse, one: _Choice) -> _Choice | None:
     """What runs of one place cost, spent greedily on all others; None where that does not help."""
-    best, found = value * (1 - GAIN), None
-    for out, _, kept in _taken_out(purse, counts):
+    best, found = _variance(one) * (1 - GAIN), None
+    for out, fewer in zip(*_ways_out(purse, one.counts), strict=True):
+        kept = one.plus(int(out), -float(fewer))
         for power in (POWERS[0], POWERS[-1]):
-            filled = _greedy(judge, purse, kept, power, out)
-            if (now := judge.value(filled)) < best:
+            filled = _greedy(purse, kept, power, int(out))
+            if (now := _variance(filled)) < best:
                 best, found = now, filled
     return found
 
 
 def simplest(judge: Judge, purse: Purse, counts: np.ndarray, worse: float) -> np.ndarray:
     """The choice without the runs that hardly matter: the variance rises by at most this share."""
-    limit = judge.value(counts) * (1 + worse)
-    while (counts > purse.least).any():
-        best, kept = np.inf, None
-        value = judge.value(counts)
-        for out in np.flatnonzero(counts > purse.least):
-            spare = float(counts[out] - purse.least[out])
-            for fewer in {spare, float(np.ceil(spare / 2)), max(1.0, float(np.floor(spare / 8)))}:
-                left = counts.copy()
-                left[out] -= fewer
-                rise = judge.value(left)
-                if rise <= limit and (rise - value) / fewer < best:
-                    best, kept = (rise - value) / fewer, left
-        if kept is None:
+    one = _Choice(judge.after(counts), counts)
+    limit = _variance(one) * (1 + worse)
+    while (one.counts > purse.least).any():
+        at = np.flatnonzero(one.counts > purse.least)
+        spare = one.counts[at] - purse.least[at]
+        parts = [spare, np.ceil(spare / 2), np.maximum(1.0, np.floor(spare / 8))]
+        out, fewer = np.tile(at, len(parts)), np.concatenate(parts)
+        rise = one.known.without(out, fewer)
+        per_run = np.where(rise <= limit, (rise - _variance(one)) / fewer, np.inf)
+        way = int(np.argmin(per_run))
+        if not np.isfinite(per_run[way]):
             break
-        counts = kept
-    return counts
+        one = one.plus(int(out[way]), -float(fewer[way]))
+    return one.counts
 
 
 @dataclass(frozen=True, eq=False)
