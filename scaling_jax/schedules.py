@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -187,20 +188,23 @@ def from_table(
 ) -> pd.DataFrame:
     """A log of checkpoints with the whole curve of its run in place of each logged rate.
 
-    Between two records the rate is a straight line, and before the first it rises from zero.
+    Between two records the rate is a straight line, and before the first it rises from zero. Rows without a
+    rate (trackers log rates and losses at different updates) lie on the line of the others, and a record of
+    update 0 is of no update.
 
     Args:
         table: a row per run and logged update, as `sj.read_runs` gives it.
         run: column of the run's name.
         step: column of the update, 1 or more.
-        lr: column of the rate at that update.
+        lr: column of the rate at that update; or of whatever else is a curve of the run.
         warmup: as in `curve`.
 
     Returns:
         The table with curves in column `lr`: `sj.fit(sj.laws.tissue, table, run=run)` takes them from there.
 
     Raises:
-        ValueError: for a column that is missing, updates that are none, or rates that make no curve.
+        ValueError: for a column that is missing, updates that are none, rates that make no curve, or that end
+            before the run does.
 
     >>> log = pd.DataFrame({"run": "a", "step": [1, 3, 5], "lr": [1.0, 1.0, 0.5], "loss": [3.0, 2.5, 2.0]})
     >>> from_table(log)["lr"].iloc[0].rates.tolist()
@@ -215,13 +219,26 @@ def from_table(
     return table.assign(**{lr: table[run].map(curves)})
 
 
+def with_curves(table: pd.DataFrame, columns: str | Sequence[str]) -> pd.DataFrame:
+    """A log with the curves of its runs in the named columns, as `from_table` makes them."""
+    for column in [columns] if isinstance(columns, str) else columns:
+        table = from_table(table, lr=column)
+    return table
+
+
 def _interpolated(steps: ArrayLike, rates: ArrayLike, run: object, warmup: int | None) -> Rates:
     """The rate of every update of one run out of those that were logged."""
     at, logged = np.asarray(steps, dtype=np.float64), np.asarray(rates, dtype=np.float64)
-    if not ((at >= 1) & (at == np.floor(at)) & (at <= MOST)).all():
+    if not ((at >= 0) & (at == np.floor(at)) & (at <= MOST)).all() or not at.max() >= 1:
         raise ValueError(f"Run {shown(run)}: updates are whole numbers from 1.")
+    last = int(at.max())
+    known = ~np.isnan(logged) & (at >= 1)
+    at, logged = at[known], logged[known]
+    if not len(at) or at.max() < last:
+        ends = f"its last rate is of update {at.max():.0f}" if len(at) else "it has no rate"
+        raise ValueError(f"Run {shown(run)}: {ends}, and its rows go to {last}: log the rate to the end.")
     order = np.argsort(at, kind="stable")
-    every = np.arange(1, int(at.max()) + 1)
+    every = np.arange(1, last + 1)
     try:
         return Rates(np.interp(every, np.append(0.0, at[order]), np.append(0.0, logged[order])), warmup)
     except ValueError as error:

@@ -46,6 +46,24 @@ def test_a_log_gives_the_curves_that_were_run(shared):
     assert len(from_log.inputs["lr"].views.total) == len(by_name.inputs["lr"].views.total)
 
 
+def test_rates_and_losses_may_be_logged_at_different_updates(tmp_path):
+    """Two runs as a tracker exports them: rates every 10 updates from 0 on, losses every 25."""
+    made = {"cosine": sj.schedules.cosine(200, PEAK, warmup=20)}
+    made |= {"wsd": sj.schedules.wsd(200, PEAK, cooldown=50, shape="linear", warmup=20)}
+    steps = np.unique(np.r_[np.arange(0, 201, 10), np.arange(25, 201, 25)])
+    log = pd.concat([pd.DataFrame({"run": name, "step": steps}) for name in made], ignore_index=True)
+    rates = [0.0 if step == 0 else made[run][step - 1] for run, step in log.itertuples(index=False)]
+    log["train/lr"] = np.where(log["step"] % 10 == 0, rates, np.nan)
+    log["loss"] = np.where(log["step"] % 25 == 0, 3.0 + 1.0 / (log["step"] + 1), np.nan)
+    log.to_csv(tmp_path / "log.csv", index=False)
+    found = sj.read_runs(tmp_path / "log.csv", curves="train/lr")
+    one = found.loc[found["run"] == "wsd", "train/lr"].iloc[0].rates
+    np.testing.assert_allclose(one, made["wsd"], rtol=1e-12, atol=1e-18)  # straight between its records
+    rows = found[found["step"] > 0].dropna(subset=["loss"])
+    runs = sj.read_runs(sj.laws.tissue, rows, run="run", inputs={"lr": "train/lr"})
+    assert len(runs) == 16 and len(runs.inputs["lr"].views.total) <= 16
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -62,8 +80,12 @@ def test_a_log_gives_the_curves_that_were_run(shared):
         (lambda: sj.schedules.curve([1.0], warmup=-1), "warmup=-1"),
         (lambda: sj.schedules.curve([1.0], knots=0), "knots=0"),
         (lambda: sj.schedules.from_table(LOG.drop(columns="lr")), "no column 'lr': the table has run, step"),
-        (lambda: sj.schedules.from_table(LOG.assign(step=[0, 5])), "Run 'a': updates are whole numbers"),
-        (lambda: sj.schedules.from_table(LOG.assign(lr=[1.0, np.nan])), "Run 'a': the rate is nan"),
+        (lambda: sj.schedules.from_table(LOG.assign(step=[-1, 5])), "Run 'a': updates are whole numbers"),
+        (
+            lambda: sj.schedules.from_table(LOG.assign(lr=[1.0, np.nan])),
+            "last rate is of update 1, .* go to 5",
+        ),
+        (lambda: sj.schedules.from_table(LOG.assign(lr=np.nan)), "Run 'a': it has no rate"),
     ],
 )
 def test_what_is_no_schedule_is_refused_in_a_sentence(call, said):

@@ -11,12 +11,13 @@ import io
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, Literal
 
 import pandas as pd
 
 from scaling_jax.core.checked import checked, shown
+from scaling_jax.schedules import with_curves
 
 __all__ = ["read_wandb"]
 
@@ -36,6 +37,7 @@ def read_wandb(
     *,
     bounds: bool = False,
     duplicates: Literal["last", "first", "mean", "raise"] = "last",
+    curves: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """One tidy long table from a Weights & Biases panel export: runs, steps, metrics, configurations.
 
@@ -53,6 +55,8 @@ def read_wandb(
         bounds: keep the smallest and largest value behind each exported point as METRIC_min and METRIC_max.
         duplicates: what to do with several rows of one run and step (a resumed run logs steps again): keep
             the `last` value, the `first`, their `mean`, or `raise`.
+        curves: metrics that are a curve of the run, "train/lr" for example: each row gets the whole curve of
+            its run, for laws whose input is one (`sj.schedules.from_table`).
 
     Returns:
         DataFrame with run (text), step (int64 if whole), one float column per metric, and the runs table's
@@ -61,8 +65,8 @@ def read_wandb(
         unmatched_runs (not in the runs table).
 
     Raises:
-        ValueError: not a panel export, text among the numbers, steps beyond int64, two runs of one name, no
-            name column in runs_csv.
+        ValueError: not a panel export, curves that are none, text among the numbers, steps beyond int64, two
+            runs of one name, no name column in runs_csv.
 
     >>> import io
     >>> from scaling_jax.datasets.wandb import read_wandb
@@ -89,6 +93,7 @@ def read_wandb(
     unmatched: list[str] = []
     if runs is not None:
         table, unmatched = _join(table, runs)
+    table = with_curves(table, curves)
     table.attrs = {
         "duplicated_steps": merged,
         "downsampled_values": downsampled,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any, cast, overload
@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling_jax.core.checked import checked, one_line, shown
 from scaling_jax.core.law import Law
+from scaling_jax.schedules import with_curves
 from scaling_jax.tables.files import read_file
 from scaling_jax.tables.frames import TableLike
 from scaling_jax.tables.read import read_runs as read_for
@@ -23,7 +24,9 @@ __all__ = ["read_runs"]
 @overload
 def read_runs(source: Law, table: TableLike, **words: Any) -> Runs: ...
 @overload
-def read_runs(source: str | Path, *, keep: str | Path | None = None) -> pd.DataFrame: ...
+def read_runs(
+    source: str | Path, *, keep: str | Path | None = None, curves: str | Sequence[str] = ()
+) -> pd.DataFrame: ...
 @checked
 def read_runs(source: Law | str | Path, table: TableLike | None = None, **words: Any) -> Runs | pd.DataFrame:
     """Runs from where they were logged, as one tidy table: a row per run and step.
@@ -35,6 +38,8 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
         table: with a law in the first place, the table that it is fitted to: what `with_data` takes.
         keep: a folder for what was read of a Weights & Biases project, from where a reading that broke off
             goes on.
+        curves: columns that hold a curve of the run, "lr" for example: each row gets the whole curve of its
+            run, and a law whose input is a curve is fitted to the table as it is.
         **words: with a law, those of `sj.fit` that concern the table.
 
     Returns:
@@ -59,16 +64,16 @@ def read_runs(source: Law | str | Path, table: TableLike | None = None, **words:
     if table is not None or not isinstance(source, str | Path):
         _check_words(words, [*signature(read_for).parameters][2:])
         return read_for(cast(Law, source), cast(TableLike, table), **words)  # what is none is refused there
+    _check_words(words, ["keep", "curves"])
+    curves = words.get("curves", ())
     try:
         if not is_tracked(source):
-            return read_file(source)
+            return with_curves(read_file(source), curves)
+        return with_curves(read_tracked(source, words.get("keep")), curves)
     except OSError as error:
         raise DataError(f"{one_line(source)} cannot be read: {error.strerror}.") from error
-    _check_words(words, ["keep"])
-    try:
-        return read_tracked(source, words.get("keep"))
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise error if isinstance(error, DataError) else DataError(str(error)) from error
 
 
 def _check_words(words: Iterable[str], known: list[str]) -> None:

@@ -197,3 +197,17 @@ def test_many_runs_stay_separate():
     table = read_wandb(io.StringIO(wide.to_csv(index=False)))
     assert len(table) == 300 * 50 and table["run"].drop_duplicates().tolist() == runs
     assert (table.groupby("run")["loss"].max() - table.groupby("run")["loss"].min()).round(9).eq(0.49).all()
+
+
+def test_a_logged_rate_becomes_the_curve_of_its_run() -> None:
+    """Exported beside the loss, of which some cells are empty; the fit takes the curves from the column."""
+    history = io.StringIO(
+        "Step,a - loss,a - lr,b - loss,b - lr\n0,,0.0,,0.0\n10,4.0,1e-3,4.1,1e-3\n"
+        "20,,1e-3,,5e-4\n30,3.5,1e-3,3.4,0.0\n"
+    )
+    table = read_wandb(history, curves="lr")
+    assert (
+        table["lr"].map(len).eq(30).all() and table.loc[table["run"] == "b", "lr"].iloc[0].rates[14] == 7.5e-4
+    )
+    with pytest.raises(ValueError, match="There is no column 'rate'"):
+        read_wandb(io.StringIO("Step,a - loss\n10,4.0\n"), curves="rate")
