@@ -258,7 +258,7 @@ def test_the_posterior_of_overdispersed_counts(spread_fits) -> None:
 
 def test_counts_that_scatter_no_more_than_trials_end_at_the_bound() -> None:
     """Of binomial counts half the tables have no overdispersion at their optimum: Binomial's. With 40 tables
-    fewer than 10 have one time in a thousand; they have the shape of `spread_fits`, and nothing compiles."""
+    fewer than 10 have less than once in a thousand; programs are those of `spread_fits`, but Binomial's."""
     data = scattered(6, 40, overdispersion=0.0)
     spread, plain = (
         sj.fit_groups(logistic, data, by="g", target="k", objective=o) for o in (SPREAD, BINOMIAL)
