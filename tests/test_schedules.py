@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
+from scaling_jax.schedules import with_curves
 from tests.cases.schedules import CURVES
 
 PEAK, FLOOR = 3e-4, 3e-5
@@ -85,6 +86,8 @@ def test_rates_and_losses_may_be_logged_at_different_updates(tmp_path):
             lambda: sj.schedules.from_table(LOG.assign(lr=[1.0, np.nan])),
             "last rate is of update 1, .* go to 5",
         ),
+        (lambda: with_curves(LOG, 5), "curves=5: give a column's name"),
+        (lambda: with_curves(LOG, [None]), "give a column's name"),
         (lambda: sj.schedules.from_table(LOG.assign(lr=np.nan)), "Run 'a': it has no rate"),
     ],
 )
