@@ -221,8 +221,8 @@ def from_table(
 
 def with_curves(table: pd.DataFrame, columns: str | Sequence[str]) -> pd.DataFrame:
     """A log with the curves of its runs in the named columns, as `from_table` makes them."""
-    named = [columns] if isinstance(columns, str) else columns
-    if not isinstance(named, Sequence) or not all(isinstance(name, str) for name in named):
+    named: object = [columns] if isinstance(columns, str) else columns
+    if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
         raise ValueError(f"curves={shown(columns)}: give a column's name, or a list of them.")
     for column in named:
         table = from_table(table, lr=column)

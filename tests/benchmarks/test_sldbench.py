@@ -7,15 +7,7 @@ import pandas as pd
 import pytest
 
 import scaling_jax as sj
-from benchmarks.sldbench import (
-    LEAST,
-    MOST_HELD,
-    TASKS,
-    Candidate,
-    blended,
-    counts,
-    held_out,
-)
+from benchmarks.sldbench import LEAST, MOST_HELD, TASKS, Candidate, blended, counts, held_out, within
 
 
 def task(name: str):
@@ -44,6 +36,15 @@ def test_predictions_count_by_the_inverse_of_their_squared_errors():
     assert list(share.values()) == pytest.approx([1.0, 0.25, LEAST], rel=5e-3) and laws[3] not in share
     said = {one: np.full((1, 2), value) for one, value in zip(laws, (2.0, 7.0, np.inf), strict=False)}
     assert blended(said, share) == pytest.approx(np.full((1, 2), 3.0))
+
+
+def test_a_mean_within_the_cap_holds_what_fits_beside_the_best():
+    """Two and two of four; a third of three parameters does not fit, nor any beside a best one of four."""
+    small = [Candidate(sj.laws.power_law, power=power) for power in (0.0, 1.0)]
+    large = Candidate(sj.laws.power_law_floor)
+    share = {small[0]: 1.0, large: 0.9, small[1]: 0.5}
+    assert list(within(share, 4)) == small and list(within(share, 3)) == [small[0]]
+    assert list(within(share, np.inf)) == [small[0], large, small[1]]
 
 
 def test_the_rows_held_out_inside_are_like_those_of_the_test():
