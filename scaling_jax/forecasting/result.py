@@ -21,7 +21,7 @@ from scaling_jax.forecasting.chained import ForecastChain
 from scaling_jax.forecasting.ensemble import CAUSES, Judged, Outlook, judge, outlook
 from scaling_jax.forecasting.members import Batch
 from scaling_jax.forecasting.rows import Known
-from scaling_jax.forecasting.source import beyond, source_of_members
+from scaling_jax.forecasting.source import Band, beyond, source_of_members
 from scaling_jax.planning.source import Source
 from scaling_jax.reporting.blocks import Block, Items, Section, Words, grid_of
 from scaling_jax.reporting.shown import Shown
@@ -162,17 +162,21 @@ class Forecast(Shown):
         """What plans and contrasts are made from: the members as one law, with 1,000 draws where they are
         wanted.
 
-        A draw is one member, picked by weight, with its parameters as the rows leave them open, moved by one
-        error that grows with compute as the band does.
+        A draw is one member, picked by weight, with its parameters as the rows leave them open as far as the
+        band has room for it, moved by one error that grows with compute, so that 90 % of draws lie within the
+        band.
         """
-        degrees = self.calibration.degrees
-        return source_of_members(self.batch, self.weights.to_numpy(), self._half_ahead, degrees, draws)
+        ahead = replace(self, points=beyond(self.known))
+        asked = float(np.max(self.known.horizon(self.points)))
+        band = Band(ahead._centre, ahead.causes.sum(axis=1).to_numpy(), asked)
+        weights, half = self.weights.to_numpy(), self._half_ahead
+        return source_of_members(self.batch, weights, half, self.calibration.degrees, draws, band)
 
     def as_belief(self) -> Source:
         """What designs of runs are made from: the same members, with what the laws themselves err as the
         calibrated band has it told apart from the draws."""
         weights, half = self.weights.to_numpy(), self._half_ahead
-        found = source_of_members(self.batch, weights, half, self.calibration.degrees, True, moved=False)
+        found = source_of_members(self.batch, weights, half, self.calibration.degrees, True)
         scatter = float(weights @ self.batch.scale[:, 0])
         whole = self._causes_ahead.sum(axis=1).to_numpy()
         to_sd = 1 / normal_quantile(0.95)
