@@ -31,7 +31,6 @@ COVERED_BY = {
     "fitting/replicates": "uncertainty/test_bootstrap",
     "forecasting/defaults": "forecasting/test_calibration",
     "forecasting/members": "forecasting/test_ensemble",
-    "forecasting/source": "forecasting/test_forecast",
     "forecasting/reading": "forecasting/test_forecast",
     "forecasting/population": "forecasting/test_mixed",
     "forecasting/result": "forecasting/test_forecast",
