@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -178,7 +179,9 @@ def measured(name: str, n: int, repeat: int, device: bool) -> dict[str, Any]:
         str(repeat),
         *["--device"] * device,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # programs kept from an earlier process would hide what compiling takes
+    env = {**os.environ, "SCALING_JAX_CACHE": ""}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         return {"failed": done.stderr.strip().splitlines()[-1]}
     return json.loads(done.stdout.strip().splitlines()[-1])
