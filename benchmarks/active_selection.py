@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 import scaling_jax as sj
+from benchmarks.next_runs import affordable
 from benchmarks.report import save
 from benchmarks.sldbench import EXTRA, TASKS, Candidate, Task, read, score
 
@@ -42,18 +43,8 @@ LAWS = {"farseer": Candidate(sj.laws.farseer)}  # of the work that made its runs
 def begun(cost: np.ndarray, law: sj.Law) -> np.ndarray:
     """Positions of the cheapest runs that a search starts from."""
     order = np.argsort(cost, kind="stable")
-    affordable = int(np.searchsorted(np.cumsum(cost[order]), START * cost.sum(), side="right"))
-    return order[: min(int(PER_PARAMETER * len(law.labels)), affordable)]
-
-
-def affordable(order: np.ndarray, cost: np.ndarray, budget: float) -> np.ndarray:
-    """Positions in this order, as long as each can be paid."""
-    taken, left = [], budget
-    for i in order:
-        if cost[i] <= left:
-            taken.append(i)
-            left -= cost[i]
-    return np.array(taken, dtype=int)
+    paid = int(np.searchsorted(np.cumsum(cost[order]), START * cost.sum(), side="right"))
+    return order[: min(int(PER_PARAMETER * len(law.labels)), paid)]
 
 
 def designed(

@@ -181,8 +181,8 @@ def sweeps(folder: Path) -> Iterator[tuple[str, Runs]]:
         yield f"simulated {table}", runs.assign(loss=np.asarray(LAW(N, ratio * N, **TRUE)) * np.exp(error))
 
 
-def _taken(order: np.ndarray, cost: np.ndarray, budget: float) -> np.ndarray:
-    """Positions in this order, as long as each is affordable."""
+def affordable(order: np.ndarray, cost: np.ndarray, budget: float) -> np.ndarray:
+    """Positions in this order, as long as each can be paid."""
     taken, left = [], budget
     for i in order:
         if cost[i] <= left:
@@ -215,7 +215,7 @@ def bought(how: str, pool: Runs, goal: Runs, budget: float, rng: np.random.Gener
         "isoFLOP grid": _level_by_level(cost[rest], rng),
         "largest first": np.argsort(-cost[rest], kind="stable"),
     }
-    return np.append(start, rest[_taken(orders[how], cost[rest], left)])
+    return np.append(start, rest[affordable(orders[how], cost[rest], left)])
 
 
 def _designed(
